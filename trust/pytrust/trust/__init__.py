@@ -1,0 +1,1 @@
+"""What is vouched for: names, keys, collections, stores and registries. Knows nobody above it."""

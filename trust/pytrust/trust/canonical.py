@@ -1,0 +1,82 @@
+"""JSON from outside, read strictly and within bounds; canonical JSON out.
+
+Two parsers that read one file differently are an attack (which key wins when it stands twice?), so whatever has
+more than one reading is refused: duplicate keys, floats, NaN, invalid UTF-8, more nesting than honest files have.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Never
+
+from pytrust.trust.errors import BadMetadata
+from pytrust.trust.limits import METADATA_MAX_DEPTH
+
+_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # an open string ends with the text: linear
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_INTEGER_MAX_DIGITS = 18  # fits 64 bits, and so every other parser
+
+
+def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METADATA_MAX_DEPTH) -> Any:  # noqa: ANN401
+    """Read one JSON document.
+
+    Args:
+        data: UTF-8 text.
+        what: names the document in errors, for example ``timestamp of docker.io/foo/web``.
+        max_bytes: refused beyond.
+        max_depth: refused beyond; arrays and objects count.
+
+    Raises:
+        BadMetadata: too large, too deep, not UTF-8, not JSON, a duplicate key, a float or a huge integer.
+    """
+    if len(data) > max_bytes:
+        raise BadMetadata(f"{what} is larger than {max_bytes} bytes")
+    if _depth(data) > max_depth:
+        raise BadMetadata(f"{what} is nested deeper than {max_depth} levels")
+    try:
+        return json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=_unique,
+            parse_float=_refuse_number,
+            parse_int=_integer,
+            parse_constant=_refuse_number,
+        )
+    except (ValueError, RecursionError) as error:
+        reason = str(error).partition("\n")[0]
+        raise BadMetadata(f"{what} is not strict JSON: {reason[:200]}") from error
+
+
+def encode_json(value: object) -> bytes:
+    """Write ``value`` as compact JSON with sorted keys: stable bytes for files of our own."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _depth(data: bytes) -> int:
+    deepest = level = 0
+    for byte in _STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS):
+        if byte in b"[{":
+            level += 1
+            deepest = max(deepest, level)
+        else:
+            level -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {twice[:60]!r} stands twice")
+    return result
+
+
+def _integer(text: str) -> int:
+    if len(text) > _INTEGER_MAX_DIGITS:
+        raise ValueError("an integer is too large")
+    return int(text)
+
+
+def _refuse_number(text: str) -> Never:
+    raise ValueError(f"{text[:30]} is not an integer")

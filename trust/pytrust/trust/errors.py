@@ -1,0 +1,217 @@
+"""Every way pytrust says no, by whose fault it is.
+
+A class fixes the exit code and a stable machine-readable ``code``; the instance carries one line that names the
+thing and the reason, and a ``hint`` that says what to do. Nothing else leaves pytrust's public functions.
+
+    UsageError   2  the caller asked for something that has no meaning
+    Refused      1  the answer is no: unsigned, other content, forged, rolled back
+    Unknown      3  there is no answer: unreachable, too slow, expired cache
+    Unsound      4  what lies on this machine is not fit to work with: permissions, damage
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """Exit codes of the ``pytrust`` command (design section 7)."""
+
+    YES = 0
+    NO = 1
+    USAGE = 2
+    UNKNOWN = 3
+    UNSOUND = 4
+
+
+class PytrustError(Exception):
+    """The root of all errors; ``str()`` is one line without a final full stop.
+
+    Args:
+        message: names the thing and the reason.
+        hint: what the reader can do, or empty where nothing can be said.
+    """
+
+    code = "error"
+    exit_code = ExitCode.UNSOUND
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class UsageError(PytrustError):
+    """The words of the caller do not fit."""
+
+    code = "usage"
+    exit_code = ExitCode.USAGE
+
+
+class InvalidName(UsageError):
+    """An image, role, key or tag name that is not one."""
+
+    code = "invalid-name"
+
+
+class NoSuchKey(UsageError):
+    """A key the keyring does not hold."""
+
+    code = "no-such-key"
+
+
+class Refused(PytrustError):
+    """The answer is no."""
+
+    code = "refused"
+    exit_code = ExitCode.NO
+
+
+class Unsigned(Refused):
+    """Nobody who is trusted vouches for the name."""
+
+    code = "unsigned"
+
+
+class DigestMismatch(Refused):
+    """The registry holds other content than was signed."""
+
+    code = "digest-mismatch"
+
+
+class BadMetadata(Refused):
+    """Trust metadata that is malformed or contradicts itself."""
+
+    code = "bad-metadata"
+
+
+class BadSignature(BadMetadata):
+    """Fewer valid signatures by distinct keys than the role asks for."""
+
+    code = "bad-signature"
+
+
+class Rollback(BadMetadata):
+    """Metadata older than what was seen before."""
+
+    code = "rollback"
+
+
+class Stale(Refused):
+    """The source serves metadata whose time is over: a freeze, or a publisher asleep."""
+
+    code = "stale"
+
+
+class UntrustedRoot(Refused):
+    """A root that no pin of this host covers."""
+
+    code = "untrusted-root"
+
+
+class BadContent(Refused):
+    """A registry served bytes that are not what their digest, size or type says."""
+
+    code = "bad-content"
+
+
+class NotFound(Refused):
+    """The registry, or the engine, has no such thing."""
+
+    code = "not-found"
+
+
+class AccessDenied(Refused):
+    """The other side does not let us."""
+
+    code = "access-denied"
+
+
+class Conflict(Refused):
+    """Somebody else published first."""
+
+    code = "conflict"
+
+
+class NeedsSignatures(Refused):
+    """A change that is kept as a proposal until more signers approve it."""
+
+    code = "needs-signatures"
+
+
+class Unknown(PytrustError):
+    """It could not be found out."""
+
+    code = "unknown"
+    exit_code = ExitCode.UNKNOWN
+
+
+class Unreachable(Unknown):
+    """Nobody answers at the address."""
+
+    code = "unreachable"
+
+
+class TooSlow(Unknown):
+    """The total deadline passed."""
+
+    code = "too-slow"
+
+
+class RateLimited(Unknown):
+    """The other side asks us to wait."""
+
+    code = "rate-limited"
+
+
+class ServerError(Unknown):
+    """The other side answered, but with its own failure."""
+
+    code = "server-error"
+
+
+class ExpiredCache(Unknown):
+    """Working offline, and what is cached is too old to say yes on."""
+
+    code = "expired-cache"
+
+
+class Unsound(PytrustError):
+    """What was found on this machine is not fit to work with."""
+
+    code = "unsound"
+
+
+class NotSetUp(Unsound):
+    """There is no pytrust home yet."""
+
+    code = "not-set-up"
+
+
+class BadPermissions(Unsound):
+    """A secret or a store that others may read or replace."""
+
+    code = "bad-permissions"
+
+
+class Damaged(Unsound):
+    """A file of ours that is not what we wrote."""
+
+    code = "damaged"
+
+
+class ClockSetBack(Unsound):
+    """The clock shows a time before one already seen, so no expiry can be judged."""
+
+    code = "clock-set-back"
+
+
+class WrongPassphrase(Unsound):
+    """The passphrase does not open the key, or none was given."""
+
+    code = "wrong-passphrase"
+
+
+class Busy(Unsound):
+    """Another pytrust process holds the lock for too long."""
+
+    code = "busy"

@@ -1,0 +1,197 @@
+"""One HTTP exchange with a party that may be hostile: bounded in size and in total time.
+
+urllib3's own time-outs bound the gap between two reads, so one byte every few seconds keeps a reader for hours.
+Here a watchdog shuts the socket when the deadline passes, whatever the peer was doing. Redirects are never followed:
+where a redirect may lead is the caller's decision.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from socket import SHUT_RDWR
+from typing import Any
+
+import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from pytrust.trust.errors import BadContent, TooSlow, Unreachable
+from pytrust.trust.limits import CHUNK_BYTES, CONNECT_TIMEOUT
+
+
+class Deadline:
+    """The moment by which a whole piece of work must be done."""
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        self._end = clock() + seconds
+
+    def remaining(self, what: str) -> float:
+        """Seconds left; raises ``TooSlow`` naming ``what`` when there are none."""
+        left = self._end - self._clock()
+        if left <= 0:
+            raise TooSlow(f"{what}: no complete answer within {self._seconds:g} s")
+        return left
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Status, headers with lower-case names, and the whole body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class HttpClient:
+    """Keeps connections alive; safe to share between threads.
+
+    Args:
+        ca_files: PEM files trusted besides the system's authorities.
+    """
+
+    def __init__(self, ca_files: tuple[Path, ...] = ()) -> None:
+        self._pools = urllib3.PoolManager(maxsize=32, retries=False)
+        self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        if ca_files:
+            self._pools.connection_pool_kw["ca_cert_data"] = "\n".join(path.read_text() for path in ca_files)
+
+    def request(  # noqa: PLR0913
+        self,
+        method: str,
+        url: str,
+        *,
+        deadline: Deadline,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Response:
+        """Send one request and read the whole answer, whatever its status; redirects are returned, not followed.
+
+        Raises:
+            Unreachable: no connection, TLS that cannot be trusted, or an answer that is not HTTP.
+            TooSlow: the deadline passed.
+            BadContent: a body beyond ``max_bytes``.
+        """
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, deadline.remaining(url)), read=deadline.remaining(url))
+        try:
+            with _watched(deadline, url), _opened(self._pools, method, url, headers, body, timeout) as answer:
+                data = _read(answer, url, max_bytes)
+                return Response(answer.status, {k.lower(): v for k, v in answer.headers.items()}, data)
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            deadline.remaining(url)
+            raise Unreachable(f"{_origin(url)}: {_reason(error)}") from error
+
+
+@dataclass(slots=True)
+class _Slot:
+    """Where a connection is noted when a request runs on it, so that the watchdog can find its socket."""
+
+    connection: HTTPConnection | None = None
+
+
+class _Current(threading.local):
+    slot: _Slot | None = None
+
+
+_current = _Current()
+
+
+def _note(connection: HTTPConnection) -> None:
+    if _current.slot is not None:
+        _current.slot.connection = connection
+
+
+class _Noted(HTTPConnection):
+    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        _note(self)
+        super().request(*args, **kwargs)
+
+
+class _SecureNoted(HTTPSConnection):
+    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        _note(self)
+        super().request(*args, **kwargs)
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Noted
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureNoted
+
+
+@contextmanager
+def _watched(deadline: Deadline, url: str) -> Iterator[None]:
+    """Shut the socket of this thread's request when the deadline passes."""
+    slot = _current.slot = _Slot()
+    timer = threading.Timer(deadline.remaining(url), _shut, (slot,))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        _current.slot = None
+
+
+def _shut(slot: _Slot) -> None:
+    if slot.connection is not None and slot.connection.sock is not None:
+        with suppress(OSError):
+            slot.connection.sock.shutdown(SHUT_RDWR)
+
+
+@contextmanager
+def _opened(  # noqa: PLR0913, PLR0917
+    pools: urllib3.PoolManager,
+    method: str,
+    url: str,
+    headers: Mapping[str, str] | None,
+    body: bytes | None,
+    timeout: urllib3.Timeout,
+) -> Iterator[urllib3.BaseHTTPResponse]:
+    answer = pools.urlopen(
+        method,
+        url,
+        headers=dict(headers or {}),
+        body=body,
+        timeout=timeout,
+        redirect=False,
+        preload_content=False,
+        decode_content=False,
+    )
+    try:
+        yield answer
+        answer.release_conn()
+    finally:
+        answer.close()
+
+
+def _read(answer: urllib3.BaseHTTPResponse, url: str, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while chunk := answer.read(min(CHUNK_BYTES, max_bytes + 1 - size)):
+        size += len(chunk)
+        if size > max_bytes:
+            raise BadContent(f"{url}: the answer is larger than {max_bytes} bytes")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def _origin(url: str) -> str:
+    parsed = urllib3.util.parse_url(url)
+    return f"{parsed.scheme}://{parsed.netloc}"
+
+
+def _reason(error: Exception) -> str:
+    text = str(error.__cause__ or error)
+    for noise in ("connection.HTTPSConnection", "connection.HTTPConnection"):
+        text = text.replace(noise, "")
+    return text.rpartition(">: ")[2][:200] or type(error).__name__
