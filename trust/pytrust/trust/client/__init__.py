@@ -1,0 +1,1 @@
+"""Finding out what is trusted: sources, the local cache, refresh and look-up."""

@@ -1,0 +1,112 @@
+"""What this host knows of a collection: one file, replaced whole.
+
+It holds the last verified set of metadata (rollback memory), when that was fetched (staleness when offline) and the
+greatest time seen (a clock that is set back is noticed). It is data of the same kind as an air-gapped bundle: nothing
+in it is believed without its signatures, and its first root must be covered by a pin each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+from pytrust.trust.canonical import encode_json, parse_json
+from pytrust.trust.errors import ClockSetBack, Damaged, PytrustError
+from pytrust.trust.files import PRIVATE_FOLDER, check_owned, read_bounded, write_atomic
+from pytrust.trust.limits import CLOCK_GRANULARITY, CLOCK_TOLERANCE
+from pytrust.trust.names import CollectionName
+
+_MAX_BYTES = 256 * 1024 * 1024  # 256 roots and 32 roles at their limits would be 300 MB: never seen, never needed
+_FORMAT = 1
+_NEVER = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """``files`` maps the names python-tuf uses in its cache folder to bytes."""
+
+    files: Mapping[str, bytes] = field(default_factory=dict)
+    refreshed: datetime = _NEVER
+    greatest_time: datetime = _NEVER
+
+    @property
+    def roots(self) -> list[bytes]:
+        """The root files, oldest first."""
+        numbered = {
+            int(name.split("/")[1].split(".")[0]): data
+            for name, data in self.files.items()
+            if name.startswith("root_h")
+        }
+        return [data for _, data in sorted(numbered.items())]
+
+
+class Cache:
+    """Bundles in a folder, one file and one lock file a collection."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def load(self, name: CollectionName) -> Bundle:
+        """What is known; empty where nothing is. Raises ``Damaged`` or ``BadPermissions``."""
+        path = self._path(name)
+        if not path.exists():
+            return Bundle()
+        check_owned(path)
+        return decode(read_bounded(path, _MAX_BYTES), str(path))
+
+    def save(self, name: CollectionName, bundle: Bundle) -> None:
+        """Replace what is known."""
+        write_atomic(self._path(name), encode(bundle))
+
+    def lock_path(self, name: CollectionName) -> Path:
+        """The file that whoever refreshes holds a lock on."""
+        self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        check_owned(self._folder)
+        return self._path(name).with_suffix(".lock")
+
+    def _path(self, name: CollectionName) -> Path:
+        return self._folder / f"{quote(name, safe='')}.json"
+
+
+def encode(bundle: Bundle) -> bytes:
+    """Bytes for the disk, or for carrying to another host."""
+    return encode_json(
+        {
+            "format": _FORMAT,
+            "refreshed": int(bundle.refreshed.timestamp()),
+            "greatest_time": int(bundle.greatest_time.timestamp()),
+            "files": {name: data.decode() for name, data in bundle.files.items()},
+        }
+    )
+
+
+def decode(data: bytes, what: str) -> Bundle:
+    """Read what ``encode`` wrote; raises ``Damaged``."""
+    try:
+        document = parse_json(data, what=what, max_bytes=_MAX_BYTES)
+        if document["format"] != _FORMAT:
+            raise ValueError(f"format {document['format']}")
+        files = {name: text.encode() for name, text in document["files"].items()}
+        times = (datetime.fromtimestamp(document[key], UTC) for key in ("refreshed", "greatest_time"))
+        return Bundle(files, *times)
+    except (PytrustError, KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
+        raise Damaged(
+            f"{what} is damaged: {error}", hint="remove it; this host then forgets which versions it has seen"
+        ) from error
+
+
+def check_clock(bundle: Bundle, now: datetime) -> None:
+    """Refuse to judge expiry by a clock that was set back; raises ``ClockSetBack``."""
+    if now + CLOCK_TOLERANCE < bundle.greatest_time:
+        raise ClockSetBack(
+            f"the clock says {now:%Y-%m-%d %H:%M} UTC, but {bundle.greatest_time:%Y-%m-%d %H:%M} UTC was seen before",
+            hint="set the clock right; if the later time was wrong, remove this collection's file in the cache folder",
+        )
+
+
+def outdated(old: Bundle, new: Bundle) -> bool:
+    """Whether ``new`` is worth a write: other files, or a clock that moved on by more than the granularity."""
+    return old.files != new.files or new.greatest_time - old.greatest_time > CLOCK_GRANULARITY

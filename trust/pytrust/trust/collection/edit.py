@@ -1,0 +1,191 @@
+"""The next version of a collection after a change. Pure: no keys, no clock, no I/O; ``now`` is given.
+
+Every function returns a new collection in which exactly the roles that changed have a version one higher and a new
+expiry. What the change needs signed is ``changed_roles(old, new)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from pytrust.trust.collection.model import (
+    RELEASES,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    TOP_LEVEL,
+    Authority,
+    Collection,
+    Delegation,
+    Root,
+    Target,
+    Targets,
+)
+from pytrust.trust.errors import Unsigned, UsageError
+from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.limits import ROOT_LIFETIME, TARGETS_LIFETIME
+from pytrust.trust.names import CollectionName, RoleName
+
+
+@dataclass(frozen=True, slots=True)
+class TopKeys:
+    """One key for each top-level role of a new collection."""
+
+    root: PublicKey
+    targets: PublicKey
+    snapshot: PublicKey
+    timestamp: PublicKey
+
+
+def create(
+    name: CollectionName,
+    keys: TopKeys,
+    signers: Mapping[RoleName, PublicKey],
+    *,
+    threshold: int,
+    now: datetime,
+) -> Collection:
+    """A new collection without tags, in which ``threshold`` of ``signers`` release."""
+    authorities = {
+        ROOT: Authority((keys.root,), 1),
+        TARGETS: Authority((keys.targets,), 1),
+        SNAPSHOT: Authority((keys.snapshot,), 1),
+        TIMESTAMP: Authority((keys.timestamp,), 1),
+    }
+    releases = Delegation(RELEASES, Authority(tuple(signers.values()), threshold))
+    people = [Delegation(signer, Authority((key,), 1)) for signer, key in signers.items()]
+    empty = Targets(1, now + TARGETS_LIFETIME)
+    root = Root(1, now + ROOT_LIFETIME, authorities)
+    return Collection(name, root, replace(empty, delegations=(releases, *people)), {RELEASES: empty})
+
+
+def sign_tags(collection: Collection, signer: RoleName, targets: Iterable[Target], *, now: datetime) -> Collection:
+    """``signer`` vouches for ``targets`` and releases them."""
+    new = {target.tag: target for target in targets}
+    released = _with_targets(collection, RELEASES, {**collection.releases, **new}, now)
+    return vouch(released, signer, new.values(), now=now)
+
+
+def vouch(collection: Collection, signer: RoleName, targets: Iterable[Target], *, now: datetime) -> Collection:
+    """``signer`` vouches for ``targets``; what is released does not change. Raises ``UsageError`` for strangers."""
+    if signer not in {item.name for item in collection.signers}:
+        known = ", ".join(item.name for item in collection.signers) or "nobody"
+        raise UsageError(
+            f"{signer} is not a signer of {collection.name} (signers: {known})",
+            hint=f"pytrust signer add {signer} {collection.name}",
+        )
+    said = collection.delegated[signer].targets if signer in collection.delegated else {}
+    new = {target.tag: Target(target.tag, target.digest, target.length) for target in targets}
+    return _with_targets(collection, signer, {**said, **new}, now)
+
+
+def revoke(
+    collection: Collection, tags: Iterable[str] | None, signers: Iterable[RoleName], *, now: datetime
+) -> Collection:
+    """Withdraw ``tags`` (None: all) from what is released, and from what ``signers`` vouch for.
+
+    Raises:
+        Unsigned: a tag that was not released.
+    """
+    gone = set(collection.releases) if tags is None else set(tags)
+    if missing := sorted(gone - set(collection.releases)):
+        raise Unsigned(f"{collection.name}:{missing[0]} is not signed, so there is nothing to revoke")
+    result = collection
+    for role in (RELEASES, *signers):
+        held = result.delegated[role].targets if role in result.delegated else {}
+        kept = {tag: target for tag, target in held.items() if tag not in gone}
+        if len(kept) != len(held):
+            result = _with_targets(result, role, kept, now)
+    return result
+
+
+def set_signer(
+    collection: Collection, name: RoleName, key: PublicKey, *, threshold: int | None, now: datetime
+) -> Collection:
+    """Add a signer, or give one another key; ``threshold`` None keeps how many must release."""
+    others = {item.name: item.authority.keys[0] for item in collection.signers if item.name != name}
+    if clash := next((other for other, held in others.items() if held == key), None):
+        raise UsageError(f"{clash} signs with that key already", hint="one person, one key: pytrust key generate")
+    return _with_signers(collection, {**others, name: key}, threshold, now)
+
+
+def remove_signer(
+    collection: Collection, name: RoleName, *, threshold: int | None, now: datetime
+) -> tuple[Collection, tuple[str, ...]]:
+    """Remove a signer, and withdraw the tags that nobody else vouches for.
+
+    Returns:
+        the new collection and the withdrawn tags.
+    """
+    if collection.targets.delegation(name) is None or name in TOP_LEVEL:
+        raise UsageError(f"{name} is not a signer of {collection.name}", hint=f"pytrust signer list {collection.name}")
+    others = {item.name: item.authority.keys[0] for item in collection.signers if item.name != name}
+    if not others:
+        raise UsageError(
+            f"{name} is the last signer of {collection.name}", hint="add another first: pytrust signer add"
+        )
+    orphans = [tag for tag, target in collection.releases.items() if collection.vouchers(target) == (name,)]
+    reduced = _silenced(_with_signers(collection, others, threshold, now), name)
+    return revoke(reduced, orphans, (), now=now), tuple(sorted(orphans))
+
+
+def rotate_top(collection: Collection, role: RoleName, key: PublicKey, *, now: datetime) -> Collection:
+    """Replace the keys of a top-level role by ``key`` alone."""
+    authorities = {**collection.root.authorities, role: Authority((key,), 1)}
+    root = Root(collection.root.version + 1, now + ROOT_LIFETIME, authorities)
+    rotated = replace(collection, root=root)
+    return renew(rotated, TARGETS, now=now) if role == TARGETS else rotated
+
+
+def renew(collection: Collection, role: RoleName, *, now: datetime) -> Collection:
+    """Say the same again under a new version and expiry: after a change of keys, or before the time is over."""
+    if role == ROOT:
+        root = replace(collection.root, version=collection.root.version + 1, expires=now + ROOT_LIFETIME)
+        return replace(collection, root=root)
+    if role == TARGETS:
+        return replace(collection, targets=_bumped(collection.targets, now))
+    return _with_role(collection, role, _bumped(collection.delegated[role], now))
+
+
+def changed_roles(old: Collection | None, new: Collection) -> tuple[RoleName, ...]:
+    """The roles of ``new`` whose version ``old`` does not have: those that need signatures."""
+    before = {} if old is None else {role: document.version for role, document in old.documents().items()}
+    return tuple(role for role, document in new.documents().items() if before.get(role) != document.version)
+
+
+def _silenced(collection: Collection, signer: RoleName) -> Collection:
+    """Forget what a removed signer said, but not the version: TUF never lets a role's version fall back."""
+    if signer not in collection.delegated:
+        return collection
+    return _with_role(collection, signer, replace(collection.delegated[signer], targets={}))
+
+
+def _with_signers(
+    collection: Collection, signers: Mapping[RoleName, PublicKey], threshold: int | None, now: datetime
+) -> Collection:
+    old = collection.authority(RELEASES)
+    wanted = threshold if threshold is not None else min(old.threshold if old else 1, len(signers))
+    if not 1 <= wanted <= len(signers):
+        raise UsageError(f"{wanted} of {len(signers)} signers cannot release", hint="add signers, or lower --threshold")
+    replaced = {RELEASES, *(item.name for item in collection.signers)}
+    kept = tuple(item for item in collection.targets.delegations if item.name not in replaced)
+    releases = Delegation(RELEASES, Authority(tuple(signers.values()), wanted))
+    people = tuple(Delegation(name, Authority((key,), 1)) for name, key in signers.items())
+    targets = replace(collection.targets, delegations=(releases, *people, *kept))
+    return replace(collection, targets=_bumped(targets, now))
+
+
+def _with_targets(collection: Collection, role: RoleName, targets: Mapping[str, Target], now: datetime) -> Collection:
+    version = collection.delegated[role].version if role in collection.delegated else 0
+    return _with_role(collection, role, Targets(version + 1, now + TARGETS_LIFETIME, targets))
+
+
+def _with_role(collection: Collection, role: RoleName, document: Targets) -> Collection:
+    return replace(collection, delegated={**collection.delegated, role: document})
+
+
+def _bumped(document: Targets, now: datetime) -> Targets:
+    return replace(document, version=document.version + 1, expires=now + TARGETS_LIFETIME)

@@ -1,0 +1,169 @@
+"""A collection as values: who may say what about one image name, and what they say.
+
+Both wire formats (TUF 1.0 and Notary v1) have this shape, so nothing here knows either. Values are checked when they
+are made; a value that exists is consistent in itself. Whether anybody signed it is ``formats``' question.
+
+    root ──> targets ──> releases     the tags that consumers accept
+                    ├──> alice        what alice vouches for, tag by tag
+                    └──> bob
+    root ──> snapshot, timestamp      which versions belong together, and that they are current
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from pytrust.trust.errors import BadMetadata, InvalidName
+from pytrust.trust.image import Platform
+from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.names import CollectionName, Digest, RoleName, parse_role
+
+ROOT: Final = RoleName("root")
+TARGETS: Final = RoleName("targets")
+SNAPSHOT: Final = RoleName("snapshot")
+TIMESTAMP: Final = RoleName("timestamp")
+RELEASES: Final = RoleName("releases")
+TOP_LEVEL: Final = (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)
+RESERVED: Final = frozenset({*TOP_LEVEL, RELEASES, "scans", "profiles", "sha256"})
+
+
+def parse_signer(text: str) -> RoleName:
+    """Read the name of a signer; raises ``InvalidName``, also for names that mean something else."""
+    name = parse_role(text)
+    if name in RESERVED:
+        raise InvalidName(f"{name!r} is a reserved name, not a signer", hint="name signers after people or machines")
+    return name
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """The keys that may sign a role, and how many distinct ones must."""
+
+    keys: tuple[PublicKey, ...]
+    threshold: int
+
+    def __post_init__(self) -> None:
+        if len({key.id for key in self.keys}) != len(self.keys):
+            raise BadMetadata("one key is listed twice in a role, so that it could sign twice")
+        if not 1 <= self.threshold <= max(1, len(self.keys)):
+            raise BadMetadata(f"a threshold of {self.threshold} does not fit {len(self.keys)} keys")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a tag points to: ``length`` is the manifest's size in bytes, ``signed_at`` RFC 3339 UTC or empty."""
+
+    tag: str
+    digest: Digest
+    length: int
+    media_type: str = ""
+    platforms: tuple[Platform, ...] = ()
+    signed_at: str = ""
+
+    def covers(self, digest: Digest) -> bool:
+        """Whether ``digest`` is this image, or one of the platforms behind its index."""
+        return digest == self.digest or any(child.digest == digest for child in self.platforms)
+
+    def same_content(self, other: Target) -> bool:
+        """Whether both say the same of the tag, whenever they said it."""
+        return (self.tag, self.digest, self.length) == (other.tag, other.digest, other.length)
+
+
+@dataclass(frozen=True, slots=True)
+class Delegation:
+    """``targets`` lets ``name`` speak: ``releases`` about every tag, a signer about what it vouches for."""
+
+    name: RoleName
+    authority: Authority
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """The root role: who may sign the four top-level roles."""
+
+    version: int
+    expires: datetime
+    authorities: Mapping[RoleName, Authority]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "authorities", MappingProxyType(dict(self.authorities)))
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The targets role, or one it delegates to; ``targets`` maps tag to target."""
+
+    version: int
+    expires: datetime
+    targets: Mapping[str, Target] = field(default_factory=dict)
+    delegations: tuple[Delegation, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "targets", MappingProxyType(dict(self.targets)))
+        names = [delegation.name for delegation in self.delegations]
+        if len(set(names)) != len(names):
+            raise BadMetadata("one role is delegated to twice")
+
+    def delegation(self, name: RoleName) -> Delegation | None:
+        """The delegation called ``name``."""
+        return next((delegation for delegation in self.delegations if delegation.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """All offline-signed roles of one image name; snapshot and timestamp are the store's business."""
+
+    name: CollectionName
+    root: Root
+    targets: Targets
+    delegated: Mapping[RoleName, Targets]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "delegated", MappingProxyType(dict(self.delegated)))
+
+    @classmethod
+    def of(cls, name: CollectionName, documents: Mapping[RoleName, Root | Targets]) -> Collection:
+        """Build from what ``documents()`` gave; raises ``BadMetadata`` where root or targets is missing."""
+        root, targets = documents.get(ROOT), documents.get(TARGETS)
+        if not isinstance(root, Root) or not isinstance(targets, Targets):
+            raise BadMetadata(f"{name} has no root or no targets role")
+        delegated = {
+            role: held for role, held in documents.items() if role not in TOP_LEVEL and isinstance(held, Targets)
+        }
+        return cls(name, root, targets, delegated)
+
+    @property
+    def signers(self) -> tuple[Delegation, ...]:
+        """The delegations to people and machines, that is all but the reserved ones."""
+        return tuple(item for item in self.targets.delegations if item.name not in RESERVED)
+
+    @property
+    def releases(self) -> Mapping[str, Target]:
+        """The tags that consumers accept."""
+        role = self.delegated.get(RELEASES)
+        return {} if role is None else role.targets
+
+    def authority(self, role: RoleName) -> Authority | None:
+        """Who may sign ``role``."""
+        if role in TOP_LEVEL:
+            return self.root.authorities.get(role)
+        delegation = self.targets.delegation(role)
+        return None if delegation is None else delegation.authority
+
+    def vouchers(self, target: Target) -> tuple[RoleName, ...]:
+        """The signers who vouch for exactly this content under this tag."""
+        return tuple(
+            item.name
+            for item in self.signers
+            if (role := self.delegated.get(item.name))
+            and (said := role.targets.get(target.tag))
+            and said.same_content(target)
+        )
+
+    def documents(self) -> dict[RoleName, Root | Targets]:
+        """Every role of the collection by name."""
+        return {ROOT: self.root, TARGETS: self.targets, **self.delegated}

@@ -1,0 +1,1 @@
+"""Wire formats: the model to bytes and back."""

@@ -1,0 +1,1 @@
+"""Public keys, key rings and signers."""

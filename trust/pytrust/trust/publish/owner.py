@@ -1,0 +1,177 @@
+"""What the owner of signed names does: sign, revoke, add and remove signers, rotate keys, approve.
+
+Each action is one edit of the model (pure, in ``collection.edit``), one look for the keys that the change needs, and
+one publish. Keys of people (``releases``, a signer's own role) are used only for the signers the caller named; root and
+targets keys are whatever the key ring holds of those that must sign, and only as many as must.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from pytrust.trust.collection import edit
+from pytrust.trust.collection.model import (
+    RELEASES,
+    ROOT,
+    SNAPSHOT,
+    TARGETS,
+    TIMESTAMP,
+    TOP_LEVEL,
+    Authority,
+    Collection,
+    Target,
+)
+from pytrust.trust.errors import NoSuchKey, NotFound
+from pytrust.trust.keys.keyring import Keyring, Passphrase
+from pytrust.trust.keys.online import OnlineKeys
+from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.keys.signers import Signer, open_signer
+from pytrust.trust.names import CollectionName, KeyId, RoleName
+from pytrust.trust.publish.load import State
+from pytrust.trust.publish.proposal import Missing, authorities
+from pytrust.trust.publish.publisher import Outcome, Publisher
+
+
+class Owner:
+    """Acts on collections with the keys of one key ring.
+
+    Args:
+        publisher: the store.
+        keyring: private keys.
+        passphrase: opens them.
+        online: whose public keys a new collection names.
+        now: the clock, UTC.
+        tell: is told what happens that was not asked for by name, in one line.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        publisher: Publisher,
+        keyring: Keyring,
+        passphrase: Passphrase,
+        online: OnlineKeys,
+        *,
+        now: Callable[[], datetime],
+        tell: Callable[[str], None],
+    ) -> None:
+        self._publisher = publisher
+        self._keyring = keyring
+        self._passphrase = passphrase
+        self._online = online
+        self._now = now
+        self._tell = tell
+        self._opened: dict[KeyId, Signer] = {}
+
+    def sign(self, name: CollectionName, targets: Sequence[Target], signers: Sequence[RoleName]) -> Outcome:
+        """Vouch for ``targets`` as each of ``signers`` and release them, in one publish."""
+        state = self._publisher.load(name)
+        new = state.collection if state else self._create(name, signers)
+        for signer in signers:
+            new = edit.sign_tags(new, signer, targets, now=self._now()) if signer == signers[0] else edit.vouch(
+                new, signer, targets, now=self._now()
+            )
+        return self._submit(state, new, signers)
+
+    def revoke(self, name: CollectionName, tags: Sequence[str] | None, signers: Sequence[RoleName]) -> Outcome:
+        """Withdraw tags (None: all)."""
+        state = self._existing(name)
+        return self._submit(state, edit.revoke(state.collection, tags, signers, now=self._now()), signers)
+
+    def add_signer(
+        self, name: CollectionName, signer: RoleName, key: PublicKey, threshold: int | None, signers: Sequence[RoleName]
+    ) -> Outcome:
+        """Let ``signer`` release too; ``signers`` sign what must be signed anew."""
+        state = self._publisher.load(name)
+        base = state.collection if state else self._create(name, signers)
+        new = edit.set_signer(base, signer, key, threshold=threshold, now=self._now())
+        return self._submit(state, new, signers)
+
+    def remove_signer(
+        self, name: CollectionName, signer: RoleName, threshold: int | None, signers: Sequence[RoleName]
+    ) -> tuple[Outcome, tuple[str, ...]]:
+        """Remove a signer; returns also the tags that were withdrawn because nobody else vouches for them."""
+        state = self._existing(name)
+        new, orphans = edit.remove_signer(state.collection, signer, threshold=threshold, now=self._now())
+        others = [other for other in signers if other != signer] or self._held_signers(new)
+        return self._submit(state, new, others), orphans
+
+    def rotate(self, name: CollectionName, role: RoleName, key: PublicKey, signers: Sequence[RoleName]) -> Outcome:
+        """Give a top-level role or a signer the key ``key`` (whose private half, if needed, is in the key ring)."""
+        state = self._existing(name)
+        if role in TOP_LEVEL:
+            new = edit.rotate_top(state.collection, role, key, now=self._now())
+        else:
+            changed = edit.set_signer(state.collection, role, key, threshold=None, now=self._now())
+            new = edit.renew(changed, role, now=self._now()) if role in changed.delegated else changed
+        return self._submit(state, new, signers, extra={key} if role == TARGETS else set())
+
+    def renew(self, name: CollectionName, roles: Sequence[RoleName], signers: Sequence[RoleName]) -> Outcome:
+        """Sign roles again under a new version and expiry."""
+        state = self._existing(name)
+        new = state.collection
+        for role in roles:
+            new = edit.renew(new, role, now=self._now())
+        return self._submit(state, new, signers)
+
+    def approve(self, name: CollectionName, signers: Sequence[RoleName]) -> Outcome:
+        """Vouch as ``signers`` for what the waiting change releases, and add their signatures to it."""
+        state, new, lacking = self._publisher.proposal(name)
+        old = state.collection if state else None
+        added = [target for tag, target in new.releases.items() if old is None or old.releases.get(tag) != target]
+        vouched = new
+        for signer in signers:
+            self._require_signer(new, signer, lacking)
+            if added and signer in {item.name for item in new.signers}:
+                vouched = edit.vouch(vouched, signer, added, now=self._now())
+        return self._publisher.approve(name, vouched, self._signers(old, vouched, signers))
+
+    def _create(self, name: CollectionName, signers: Sequence[RoleName]) -> Collection:
+        keys = {role: self._keyring.entry(role).public for role in (ROOT, TARGETS, *signers)}
+        top = edit.TopKeys(
+            keys[ROOT], keys[TARGETS], self._online.snapshot[0].public, self._online.timestamp[0].public
+        )
+        self._tell(f"{name} is new: creating it with the keys root, targets and {', '.join(signers)}")
+        return edit.create(name, top, {signer: keys[signer] for signer in signers}, threshold=1, now=self._now())
+
+    def _existing(self, name: CollectionName) -> State:
+        state = self._publisher.load(name)
+        if state is None:
+            raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
+        return state
+
+    def _submit(
+        self, state: State | None, new: Collection, signers: Sequence[RoleName], extra: frozenset[PublicKey] | set[PublicKey] = frozenset()
+    ) -> Outcome:
+        old = state.collection if state else None
+        return self._publisher.submit(state, new, self._signers(old, new, signers))
+
+    def _signers(self, old: Collection | None, new: Collection, people: Sequence[RoleName]) -> list[Signer]:
+        """Open the keys that the change from ``old`` to ``new`` needs."""
+        wanted = [self._keyring.entry(name).public for name in people]
+        for role in edit.changed_roles(old, new):
+            if role in {ROOT, TARGETS}:
+                for authority in authorities(old, new, role):
+                    wanted += self._held(authority)
+        return [self._open(key) for key in dict.fromkeys(wanted)]
+
+    def _held(self, authority: Authority) -> list[PublicKey]:
+        held = [key for key in authority.keys if self._keyring.find(key.id)]
+        return held[: authority.threshold]
+
+    def _open(self, key: PublicKey) -> Signer:
+        if key.id not in self._opened:
+            entry = self._keyring.find(key.id)
+            if entry is None:
+                raise NoSuchKey(f"the key ring does not hold the key {key.id[:12]}", hint="pytrust key import FILE")
+            self._opened[key.id] = open_signer(self._keyring, entry, self._passphrase)
+        return self._opened[key.id]
+
+    def _held_signers(self, collection: Collection) -> list[RoleName]:
+        authority = collection.authority(RELEASES)
+        names = [item.name for item in collection.signers if self._keyring.find(item.authority.keys[0].id)]
+        return names[: authority.threshold if authority else 1]
+
+    @staticmethod
+    def _require_signer(new: Collection, signer: RoleName, lacking: Sequence[Missing]) -> None:
+        raise NotImplementedError

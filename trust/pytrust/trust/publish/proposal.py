@@ -1,0 +1,87 @@
+"""A change that waits for signatures: its files so far, and the versions it was made upon. Pure.
+
+A proposal holds whole files with the signatures collected; approving adds one more to each. It is void as soon as
+anything else was published, because then it would undo that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytrust.trust.canonical import encode_json, parse_json
+from pytrust.trust.collection.model import ROOT, Authority, Collection
+from pytrust.trust.errors import Damaged, PytrustError
+from pytrust.trust.formats import tuf
+from pytrust.trust.limits import TARGETS_MAX_BYTES
+from pytrust.trust.names import CollectionName, KeyId, RoleName
+
+_MAX_BYTES = 4 * TARGETS_MAX_BYTES
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """``files`` maps role to signed file; ``base`` role to the version that was current when it was made."""
+
+    files: Mapping[RoleName, bytes]
+    base: Mapping[RoleName, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """What one role still needs: ``threshold`` of ``authority`` must sign, ``present`` have."""
+
+    role: RoleName
+    authority: Authority
+    present: frozenset[KeyId]
+
+    @property
+    def count(self) -> int:
+        """How many more signatures are needed."""
+        return self.authority.threshold - len(self.present)
+
+
+def encode(proposal: Proposal) -> bytes:
+    """Bytes for the store."""
+    files = {role: data.decode() for role, data in proposal.files.items()}
+    return encode_json({"format": _FORMAT, "base": dict(proposal.base), "files": files})
+
+
+def decode(name: CollectionName, data: bytes) -> Proposal:
+    """Read what ``encode`` wrote; raises ``Damaged``."""
+    try:
+        document = parse_json(data, what=f"the proposal for {name}", max_bytes=_MAX_BYTES)
+        if document["format"] != _FORMAT:
+            raise ValueError("unknown format")
+        files = {RoleName(role): text.encode() for role, text in document["files"].items()}
+        return Proposal(files, {RoleName(role): int(version) for role, version in document["base"].items()})
+    except (PytrustError, KeyError, ValueError, TypeError, AttributeError) as error:
+        raise Damaged(
+            f"the proposal for {name} cannot be read: {error}", hint="drop it: pytrust approve --reject"
+        ) from error
+
+
+def authorities(old: Collection | None, new: Collection, role: RoleName) -> list[Authority]:
+    """All that must agree on a file: for a root also its predecessor's keys (TUF 5.3.4)."""
+    found = [new.authority(role), old.authority(role) if old is not None and role == ROOT else None]
+    return [authority for authority in found if authority is not None]
+
+
+def missing(old: Collection | None, new: Collection, files: Mapping[RoleName, bytes]) -> tuple[Missing, ...]:
+    """What ``files`` still need before they may be published, role by role."""
+    result = []
+    for role, data in files.items():
+        for authority in authorities(old, new, role):
+            present = tuf.signed_by(new.name, role, data, authority)
+            if len(present) < authority.threshold:
+                result.append(Missing(role, authority, present))
+    return tuple(result)
+
+
+def apply(old: Collection | None, name: CollectionName, files: Mapping[RoleName, bytes]) -> Collection:
+    """The collection as it will be once ``files`` are published."""
+    documents = {} if old is None else old.documents()
+    for role, data in files.items():
+        documents[role] = tuf.read_root(name, data) if role == ROOT else tuf.read_targets(name, role, data)
+    return Collection.of(name, documents)

@@ -1,0 +1,242 @@
+"""Signing and publishing: one transaction for all roles of a change, snapshot and timestamp included.
+
+    load ─> (edit, pure) ─> submit ─┬─> published      every role has its threshold
+                                    └─> proposal       kept until `approve` brings the missing signatures
+
+Versions are compared with those the change was made upon, under the store's write lock; a publish that lost a race
+changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pytrust.trust.collection.edit import changed_roles, renew
+from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TIMESTAMP, Collection
+from pytrust.trust.errors import Conflict, NotFound, Unsound
+from pytrust.trust.formats import tuf
+from pytrust.trust.keys.online import OnlineKeys, OnlineRole
+from pytrust.trust.keys.signers import Signer
+from pytrust.trust.limits import RENEW_ONLINE_BEFORE, SNAPSHOT_LIFETIME, TIMESTAMP_LIFETIME
+from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.pins import Pin, find_pin
+from pytrust.trust.publish.load import State, load, write
+from pytrust.trust.publish.proposal import Missing, Proposal, apply, authorities, decode, encode, missing
+from pytrust.trust.store.interface import RoleFile, Store, Transaction
+
+_REFRESH_BATCH = 1000  # collections renewed when a store is opened for writing: seconds, not minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a change: published when nothing is ``missing``, else kept as a proposal."""
+
+    collection: Collection
+    missing: tuple[Missing, ...]
+
+
+class Publisher:
+    """Publishes to one store.
+
+    Args:
+        store: where metadata is kept.
+        online: the keys of snapshot and timestamp.
+        pins: what this host trusts.
+        now: the clock, UTC.
+        seen: the versions of a collection that this host has seen before.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        online: OnlineKeys,
+        pins: Sequence[Pin],
+        *,
+        now: Callable[[], datetime],
+        seen: Callable[[CollectionName], Mapping[RoleName, int]],
+    ) -> None:
+        self._store = store
+        self._online = online
+        self._pins = pins
+        self._now = now
+        self._seen = seen
+
+    def load(self, name: CollectionName) -> State | None:
+        """The verified newest state, or None for a new name; raises what ``publish.load`` does."""
+        with self._store.writing() as transaction:
+            return self._load(transaction, name)
+
+    def submit(self, old: State | None, new: Collection, signers: Iterable[Signer]) -> Outcome:
+        """Sign what changed with the signers that have a say, and publish or propose it.
+
+        Raises:
+            Conflict: somebody published since ``old`` was loaded, or another proposal waits.
+        """
+        before = old.collection if old else None
+        new = _keep_releases_valid(old, new, self._now())
+        roles = changed_roles(before, new)
+        documents = new.documents()
+        unsigned = {role: write(new.name, role, documents[role]) for role in roles}
+        files = _signed(before, new, unsigned, signers)
+        base = {role: file.version for role, file in old.files.items()} if old else {}
+        return self._settle(new.name, Proposal(files, base), replacing=False)
+
+    def proposal(self, name: CollectionName) -> tuple[State | None, Collection, tuple[Missing, ...]]:
+        """The waiting change: what is, what would be, who is missing; raises ``NotFound`` or ``Conflict``."""
+        with self._store.writing() as transaction:
+            state = self._load(transaction, name)
+            waiting = _waiting(transaction, name)
+        _check_base(name, waiting.base, state)
+        new = apply(state.collection if state else None, name, waiting.files)
+        return state, new, missing(state.collection if state else None, new, waiting.files)
+
+    def approve(self, name: CollectionName, vouched: Collection, signers: Sequence[Signer]) -> Outcome:
+        """Add signatures to the waiting change; ``vouched`` is the change with the approver's own role added."""
+        with self._store.writing() as transaction:
+            state = self._load(transaction, name)
+            waiting = _waiting(transaction, name)
+        old = state.collection if state else None
+        _check_base(name, waiting.base, state)
+        new = apply(old, name, waiting.files)
+        added = {role: write(name, role, vouched.documents()[role]) for role in changed_roles(new, vouched)}
+        files = _signed(old, vouched, {**waiting.files, **added}, signers)
+        return self._settle(name, Proposal(files, waiting.base), replacing=True)
+
+    def reject(self, name: CollectionName) -> None:
+        """Drop the waiting change; raises ``NotFound`` where none waits."""
+        with self._store.writing() as transaction:
+            if transaction.proposal(name) is None:
+                raise _nothing_waits(name)
+            transaction.set_proposal(name, None)
+
+    def refresh_due(self, report: Callable[[CollectionName], None] = lambda _: None) -> int:
+        """Renew snapshot and timestamp of collections that expire soon; returns how many."""
+        due = self._store.expiring(self._now() + RENEW_ONLINE_BEFORE, _REFRESH_BATCH)
+        for name in due:
+            report(name)
+            self.refresh(name)
+        return len(due)
+
+    def refresh(self, name: CollectionName) -> None:
+        """Renew snapshot and timestamp of one collection."""
+        with self._store.writing() as transaction:
+            if self._load(transaction, name) is None:
+                raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
+            self._make_online(transaction, name)
+
+    def _settle(self, name: CollectionName, change: Proposal, *, replacing: bool) -> Outcome:
+        with self._store.writing() as transaction:
+            state = self._load(transaction, name)
+            _check_base(name, change.base, state)
+            old = state.collection if state else None
+            new = apply(old, name, change.files)
+            lacking = missing(old, new, change.files)
+            if lacking:
+                _keep(transaction, name, change, state, replacing=replacing)
+            else:
+                self._publish(transaction, name, change.files)
+        return Outcome(new, lacking)
+
+    def _publish(self, transaction: Transaction, name: CollectionName, files: Mapping[RoleName, bytes]) -> None:
+        for role, data in files.items():
+            version, expires = tuf.read_header(name, role, data)
+            transaction.put(name, RoleFile(role, version, expires, data))
+        self._make_online(transaction, name)
+        transaction.set_proposal(name, None)
+        self._load(transaction, name)  # what a reader would refuse must not be committed
+
+    def _make_online(self, transaction: Transaction, name: CollectionName) -> None:
+        files = transaction.current(name)
+        now = self._now()
+        online = {ROOT, SNAPSHOT, TIMESTAMP}
+        listed = {role: (file.version, file.data) for role, file in files.items() if role not in online}
+        number, expires = _next(files, SNAPSHOT), now + SNAPSHOT_LIFETIME
+        unsigned = tuf.write_snapshot(name, number, expires, listed)
+        snapshot = tuf.sign(name, SNAPSHOT, unsigned, [self._online_signer(name, "snapshot", files)])
+        transaction.put(name, RoleFile(SNAPSHOT, number, expires, snapshot))
+        current, until = _next(files, TIMESTAMP), now + TIMESTAMP_LIFETIME
+        unsigned = tuf.write_timestamp(name, current, until, number, snapshot)
+        timestamp = tuf.sign(name, TIMESTAMP, unsigned, [self._online_signer(name, "timestamp", files)])
+        transaction.put(name, RoleFile(TIMESTAMP, current, until, timestamp))
+
+    def _online_signer(self, name: CollectionName, role: OnlineRole, files: Mapping[RoleName, RoleFile]) -> Signer:
+        authorities = tuf.read_root(name, files[ROOT].data).authorities
+        signer = self._online.find(role, authorities[RoleName(role)].keys)
+        if signer is None:
+            raise Unsound(
+                f"the {role} key of this store is not the one that the root of {name} names",
+                hint=f"put the old key back, or rotate it: pytrust key rotate {role} {name}",
+            )
+        return signer
+
+    def _load(self, transaction: Transaction, name: CollectionName) -> State | None:
+        seen = self._seen(name)
+        files = transaction.current(name)
+        if not files and not seen:
+            return None
+        pin = find_pin(self._pins, name)
+        return load(pin, transaction.roots(name), files, name=name, seen=seen)
+
+
+def _keep_releases_valid(old: State | None, new: Collection, now: datetime) -> Collection:
+    """Where the keys or threshold of ``releases`` change so that its file no longer holds, it is signed anew."""
+    authority = new.authority(RELEASES)
+    if old is None or authority is None or RELEASES in changed_roles(old.collection, new):
+        return new
+    if len(tuf.signed_by(new.name, RELEASES, old.files[RELEASES].data, authority)) >= authority.threshold:
+        return new
+    return renew(new, RELEASES, now=now)
+
+
+def _signed(
+    old: Collection | None, new: Collection, files: Mapping[RoleName, bytes], signers: Iterable[Signer]
+) -> dict[RoleName, bytes]:
+    pool = list(signers)
+    result = {}
+    for role, data in files.items():
+        allowed = {key for authority in authorities(old, new, role) for key in authority.keys}
+        result[role] = tuf.sign(new.name, role, data, [signer for signer in pool if signer.public in allowed])
+    return result
+
+
+def _keep(
+    transaction: Transaction, name: CollectionName, change: Proposal, state: State | None, *, replacing: bool
+) -> None:
+    held = transaction.proposal(name)
+    if held is not None and not replacing and _is_current(decode(name, held).base, state):
+        raise Conflict(
+            f"a change to {name} waits for signatures already",
+            hint=f"approve it (pytrust approve {name}) or drop it (pytrust approve --reject {name}) first",
+        )
+    transaction.set_proposal(name, encode(change))
+
+
+def _waiting(transaction: Transaction, name: CollectionName) -> Proposal:
+    held = transaction.proposal(name)
+    if held is None:
+        raise _nothing_waits(name)
+    return decode(name, held)
+
+
+def _nothing_waits(name: CollectionName) -> NotFound:
+    return NotFound(f"no change to {name} waits for signatures", hint="see what does: pytrust status")
+
+
+def _check_base(name: CollectionName, base: Mapping[RoleName, int], state: State | None) -> None:
+    if not _is_current(base, state):
+        raise Conflict(f"{name} was published meanwhile, so this change is out of date", hint="make the change again")
+
+
+def _is_current(base: Mapping[RoleName, int], state: State | None) -> bool:
+    """Online roles are renewed without changing what is said, so their versions do not count."""
+    current = {role: file.version for role, file in state.files.items()} if state else {}
+    online = {SNAPSHOT, TIMESTAMP}
+    return {role: number for role, number in base.items() if role not in online} == {
+        role: number for role, number in current.items() if role not in online
+    }
+
+
+def _next(files: Mapping[RoleName, RoleFile], role: RoleName) -> int:
+    return files[role].version + 1 if role in files else 1

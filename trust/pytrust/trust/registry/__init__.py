@@ -1,0 +1,22 @@
+"""The OCI distribution client: what does a registry serve under a name?
+
+Nothing a registry says is believed but bytes that were hashed here (OCI distribution specification 1.1). Pure rules
+lie in ``challenge``, ``tokens``, ``manifest``, ``dockerconfig``, ``places`` and ``answers``; sockets in ``session``
+and ``client``; the one child process in ``helper``.
+"""
+
+from pytrust.trust.registry.client import Registry
+from pytrust.trust.registry.credentials import Anonymous, CredentialSource, DockerCredentials, engine_auth
+from pytrust.trust.registry.dockerconfig import Login
+from pytrust.trust.registry.manifest import Descriptor, Platform
+
+__all__ = [
+    "Anonymous",
+    "CredentialSource",
+    "Descriptor",
+    "DockerCredentials",
+    "Login",
+    "Platform",
+    "Registry",
+    "engine_auth",
+]
