@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from pytrust.trust.canonical import encode_json, parse_json
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
 from pytrust.trust.errors import ClockSetBack, Damaged, PytrustError
 from pytrust.trust.files import PRIVATE_FOLDER, check_owned, read_bounded, write_atomic
 from pytrust.trust.limits import CLOCK_GRANULARITY, CLOCK_TOLERANCE
-from pytrust.trust.names import CollectionName
+from pytrust.trust.names import CollectionName, RoleName
 
 _MAX_BYTES = 256 * 1024 * 1024  # 256 roots and 32 roles at their limits would be 300 MB: never seen, never needed
 _FORMAT = 1
@@ -61,6 +62,10 @@ class Cache:
         """Replace what is known."""
         write_atomic(self._path(name), encode(bundle))
 
+    def names(self) -> list[CollectionName]:
+        """The collections that something is known of."""
+        return sorted(CollectionName(unquote(path.name.removesuffix(".json"))) for path in self._folder.glob("*.json"))
+
     def lock_path(self, name: CollectionName) -> Path:
         """The file that whoever refreshes holds a lock on."""
         self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
@@ -87,8 +92,7 @@ def decode(data: bytes, what: str) -> Bundle:
     """Read what ``encode`` wrote; raises ``Damaged``."""
     try:
         document = parse_json(data, what=what, max_bytes=_MAX_BYTES)
-        if document["format"] != _FORMAT:
-            raise ValueError(f"format {document['format']}")
+        _check_format(document["format"])
         files = {name: text.encode() for name, text in document["files"].items()}
         times = (datetime.fromtimestamp(document[key], UTC) for key in ("refreshed", "greatest_time"))
         return Bundle(files, *times)
@@ -110,3 +114,20 @@ def check_clock(bundle: Bundle, now: datetime) -> None:
 def outdated(old: Bundle, new: Bundle) -> bool:
     """Whether ``new`` is worth a write: other files, or a clock that moved on by more than the granularity."""
     return old.files != new.files or new.greatest_time - old.greatest_time > CLOCK_GRANULARITY
+
+
+def seen_versions(name: CollectionName, bundle: Bundle) -> dict[RoleName, int]:
+    """The version of every role that this host has verified: nothing older may be built upon."""
+    from pytrust.trust.formats import tuf
+
+    if not bundle.files:
+        return {}
+    seen = tuf.read_versions(name, bundle.files["snapshot.json"])
+    for role in (SNAPSHOT, TIMESTAMP):
+        seen[role] = tuf.read_header(name, role, bundle.files[f"{role}.json"])[0]
+    return seen | {ROOT: tuf.read_header(name, ROOT, bundle.roots[-1])[0]}
+
+
+def _check_format(number: object) -> None:
+    if number != _FORMAT:
+        raise ValueError(f"format {number} is not known")

@@ -87,7 +87,7 @@ class TrustClient:
     def _unchanged(
         self, name: CollectionName, known: Bundle, source: Source, when: Circumstances, deadline: Deadline
     ) -> Trusted | None:
-        """What this process verified before, while its bytes, the source's timestamp and root, and the time allow it."""
+        """What this process verified before, while its bytes, the source and the time allow it."""
         held = self._remembered.get(name)
         if held is None or held.bundle.files != known.files:
             return None

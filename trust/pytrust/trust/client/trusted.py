@@ -31,7 +31,7 @@ _CHAIN = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 class Trusted:
     """What was verified, and when.
 
-    ``versions`` and ``expiries`` are those of every role that was read; ``refreshed`` is when the source was last asked.
+    ``versions`` and ``expiries`` are those of every role that was read; ``refreshed`` is when the source was asked.
     """
 
     collection: Collection
@@ -49,8 +49,8 @@ class Trusted:
 class Verified:
     """One image that is vouched for.
 
-    ``digest`` is the one to run; ``target`` the signed entry that covers it; ``signers`` vouch for exactly this content;
-    ``authority`` is that of ``role``, which released it; ``expires`` is the earliest end of any role in the chain.
+    ``digest`` is the one to run; ``target`` the signed entry that covers it; ``signers`` vouch for exactly this
+    content; ``authority`` is that of ``role``, which released it; ``expires`` is the earliest end of any role in the chain.
     """
 
     ref: ImageRef

@@ -62,11 +62,10 @@ def create(
     return Collection(name, root, replace(empty, delegations=(releases, *people)), {RELEASES: empty})
 
 
-def sign_tags(collection: Collection, signer: RoleName, targets: Iterable[Target], *, now: datetime) -> Collection:
-    """``signer`` vouches for ``targets`` and releases them."""
+def release(collection: Collection, targets: Iterable[Target], *, now: datetime) -> Collection:
+    """Let consumers accept ``targets``."""
     new = {target.tag: target for target in targets}
-    released = _with_targets(collection, RELEASES, {**collection.releases, **new}, now)
-    return vouch(released, signer, new.values(), now=now)
+    return _with_targets(collection, RELEASES, {**collection.releases, **new}, now)
 
 
 def vouch(collection: Collection, signer: RoleName, targets: Iterable[Target], *, now: datetime) -> Collection:

@@ -109,6 +109,12 @@ def read_versions(name: CollectionName, data: bytes) -> dict[RoleName, int]:
     return {RoleName(name.removesuffix(".json")): file.version for name, file in meta.items()}
 
 
+def read_snapshot_version(name: CollectionName, data: bytes) -> int:
+    """The snapshot version that a timestamp file names; raises ``BadMetadata``."""
+    version: int = _signed(name, TIMESTAMP, data, tuf.Timestamp).snapshot_meta.version
+    return version
+
+
 def read_header(name: CollectionName, role: RoleName, data: bytes) -> tuple[int, datetime]:
     """The version and expiry of any role; raises ``BadMetadata``."""
     signed = _load(name, role, data).signed

@@ -25,7 +25,7 @@ PrivateKey = EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey
 KeyKind = Literal["ecdsa-p256", "ecdsa-p384", "ed25519"]
 
 KDF_ROUNDS: Final = 64  # bcrypt_pbkdf: half a second on a 2026 server core, per guess
-_PASSPHRASE_HINT = "give it by prompt, --passphrase-file, --passphrase-fd or PYTRUST_PASSPHRASE"
+_HINT = "give it by prompt, --passphrase-file, --passphrase-fd or PYTRUST_PASSPHRASE"
 
 
 def generate(kind: KeyKind) -> PrivateKey:
@@ -59,7 +59,7 @@ def unseal(pem: bytes, passphrase: bytes, what: str) -> PrivateKey:
         raise Damaged(f"{what} is not encrypted", hint="remove it and import the key again") from error
     except ValueError as error:
         if "password" in str(error).lower() or "checksum" in str(error).lower():
-            raise WrongPassphrase(f"wrong passphrase for {what}", hint=_PASSPHRASE_HINT) from error
+            raise WrongPassphrase(f"wrong passphrase for {what}", hint=_HINT) from error
         raise Damaged(f"{what} is not a sealed private key") from error
 
 

@@ -2,14 +2,12 @@
 
 Software keys come from the key ring; keys behind a URI (``hsm:``, ``awskms:``, ``gcpkms:``, ``azurekms:``, ``hv:``)
 are driven through securesystemslib. Its import pulls in every such SDK that is installed (0.8 s instead of 0.1 s), so
-``without_sdks`` keeps them out of every process that has no such key to open.
+``block_sdks`` keeps them out of every process that has no such key to open.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -80,16 +78,18 @@ def _open_uri(entry: KeyEntry, uri: str, passphrase: Passphrase) -> Signer:
     return Signer(entry.public, library)
 
 
-@contextmanager
-def without_sdks() -> Iterator[None]:
-    """Import securesystemslib inside this block without the HSM and KMS SDKs it looks for.
+def block_sdks() -> None:
+    """Let securesystemslib be imported without the HSM and KMS SDKs that it looks for.
 
-    The names are blocked the documented way (``None`` in ``sys.modules`` makes an import fail), and freed again.
+    ``None`` in ``sys.modules`` makes an import fail (Python reference, 5.3.1), which securesystemslib takes as "not
+    installed". To be called before it is imported.
     """
-    blocked = [name for name in _SDKS if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(blocked))  # type: ignore[arg-type]
-    try:
-        yield
-    finally:
-        for name in blocked:
+    for name in _SDKS:
+        sys.modules.setdefault(name, None)  # type: ignore[arg-type]
+
+
+def allow_sdks() -> None:
+    """Take ``block_sdks`` back, for a key ring that has a key in an HSM or KMS."""
+    for name in _SDKS:
+        if sys.modules.get(name, ...) is None:
             del sys.modules[name]

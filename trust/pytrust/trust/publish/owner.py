@@ -14,15 +14,13 @@ from pytrust.trust.collection import edit
 from pytrust.trust.collection.model import (
     RELEASES,
     ROOT,
-    SNAPSHOT,
     TARGETS,
-    TIMESTAMP,
     TOP_LEVEL,
     Authority,
     Collection,
     Target,
 )
-from pytrust.trust.errors import NoSuchKey, NotFound
+from pytrust.trust.errors import NoSuchKey, NotFound, UsageError
 from pytrust.trust.keys.keyring import Keyring, Passphrase
 from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.public import PublicKey
@@ -68,10 +66,9 @@ class Owner:
         state = self._publisher.load(name)
         new = state.collection if state else self._create(name, signers)
         for signer in signers:
-            new = edit.sign_tags(new, signer, targets, now=self._now()) if signer == signers[0] else edit.vouch(
-                new, signer, targets, now=self._now()
-            )
-        return self._submit(state, new, signers)
+            self._check_key(new, signer)
+            new = edit.vouch(new, signer, targets, now=self._now())
+        return self._submit(state, edit.release(new, targets, now=self._now()), signers)
 
     def revoke(self, name: CollectionName, tags: Sequence[str] | None, signers: Sequence[RoleName]) -> Outcome:
         """Withdraw tags (None: all)."""
@@ -104,7 +101,7 @@ class Owner:
         else:
             changed = edit.set_signer(state.collection, role, key, threshold=None, now=self._now())
             new = edit.renew(changed, role, now=self._now()) if role in changed.delegated else changed
-        return self._submit(state, new, signers, extra={key} if role == TARGETS else set())
+        return self._submit(state, new, signers)
 
     def renew(self, name: CollectionName, roles: Sequence[RoleName], signers: Sequence[RoleName]) -> Outcome:
         """Sign roles again under a new version and expiry."""
@@ -121,16 +118,14 @@ class Owner:
         added = [target for tag, target in new.releases.items() if old is None or old.releases.get(tag) != target]
         vouched = new
         for signer in signers:
-            self._require_signer(new, signer, lacking)
+            self._check_awaited(name, signer, lacking)
             if added and signer in {item.name for item in new.signers}:
                 vouched = edit.vouch(vouched, signer, added, now=self._now())
         return self._publisher.approve(name, vouched, self._signers(old, vouched, signers))
 
     def _create(self, name: CollectionName, signers: Sequence[RoleName]) -> Collection:
         keys = {role: self._keyring.entry(role).public for role in (ROOT, TARGETS, *signers)}
-        top = edit.TopKeys(
-            keys[ROOT], keys[TARGETS], self._online.snapshot[0].public, self._online.timestamp[0].public
-        )
+        top = edit.TopKeys(keys[ROOT], keys[TARGETS], self._online.snapshot[0].public, self._online.timestamp[0].public)
         self._tell(f"{name} is new: creating it with the keys root, targets and {', '.join(signers)}")
         return edit.create(name, top, {signer: keys[signer] for signer in signers}, threshold=1, now=self._now())
 
@@ -140,9 +135,7 @@ class Owner:
             raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
         return state
 
-    def _submit(
-        self, state: State | None, new: Collection, signers: Sequence[RoleName], extra: frozenset[PublicKey] | set[PublicKey] = frozenset()
-    ) -> Outcome:
+    def _submit(self, state: State | None, new: Collection, signers: Sequence[RoleName]) -> Outcome:
         old = state.collection if state else None
         return self._publisher.submit(state, new, self._signers(old, new, signers))
 
@@ -172,6 +165,21 @@ class Owner:
         names = [item.name for item in collection.signers if self._keyring.find(item.authority.keys[0].id)]
         return names[: authority.threshold if authority else 1]
 
-    @staticmethod
-    def _require_signer(new: Collection, signer: RoleName, lacking: Sequence[Missing]) -> None:
-        raise NotImplementedError
+    def _check_key(self, collection: Collection, signer: RoleName) -> None:
+        """The key ring's key must be the one that the collection knows the signer by."""
+        authority = collection.authority(signer)
+        if authority and self._keyring.entry(signer).public not in authority.keys:
+            raise UsageError(
+                f"{collection.name} knows {signer} by another key ({authority.keys[0].id[:12]})",
+                hint=f"import that key, or let the owner change it: pytrust signer add {signer} {collection.name}",
+            )
+
+    def _check_awaited(self, name: CollectionName, signer: RoleName, lacking: Sequence[Missing]) -> None:
+        key = self._keyring.entry(signer).public
+        asked = [item for item in lacking if key in item.authority.keys]
+        if not asked:
+            raise UsageError(
+                f"the change to {name} does not wait for {signer}", hint="see who is missing: pytrust status"
+            )
+        if all(key.id in item.present for item in asked):
+            raise UsageError(f"{signer} has signed the change to {name} already", hint="another signer must approve it")

@@ -52,8 +52,7 @@ def decode(name: CollectionName, data: bytes) -> Proposal:
     """Read what ``encode`` wrote; raises ``Damaged``."""
     try:
         document = parse_json(data, what=f"the proposal for {name}", max_bytes=_MAX_BYTES)
-        if document["format"] != _FORMAT:
-            raise ValueError("unknown format")
+        _check_format(document["format"])
         files = {RoleName(role): text.encode() for role, text in document["files"].items()}
         return Proposal(files, {RoleName(role): int(version) for role, version in document["base"].items()})
     except (PytrustError, KeyError, ValueError, TypeError, AttributeError) as error:
@@ -85,3 +84,8 @@ def apply(old: Collection | None, name: CollectionName, files: Mapping[RoleName,
     for role, data in files.items():
         documents[role] = tuf.read_root(name, data) if role == ROOT else tuf.read_targets(name, role, data)
     return Collection.of(name, documents)
+
+
+def _check_format(number: object) -> None:
+    if number != _FORMAT:
+        raise ValueError(f"format {number} is not known")

@@ -5,10 +5,11 @@ lie in ``challenge``, ``tokens``, ``manifest``, ``dockerconfig``, ``places`` and
 and ``client``; the one child process in ``helper``.
 """
 
+from pytrust.trust.image import Platform
 from pytrust.trust.registry.client import Registry
 from pytrust.trust.registry.credentials import Anonymous, CredentialSource, DockerCredentials, engine_auth
 from pytrust.trust.registry.dockerconfig import Login
-from pytrust.trust.registry.manifest import Descriptor, Platform
+from pytrust.trust.registry.manifest import Descriptor
 
 __all__ = [
     "Anonymous",

@@ -42,7 +42,9 @@ def _refusal(answer: Response, who: str, registry: str) -> PytrustError:
         case 401 | 403:
             return denied(f"{who} denies access, or there is no such image{detail}", registry)
         case 429:
-            return RateLimited(f"{who} asks us to wait{_wait(answer)}{detail}", hint="wait, or log in for a larger quota")
+            return RateLimited(
+                f"{who} asks us to wait{_wait(answer)}{detail}", hint="wait, or log in for a larger quota"
+            )
         case _:
             return ServerError(f"{who} answered HTTP {answer.status}{detail}", hint="try again later")
 

@@ -13,11 +13,12 @@ from pytrust.trust.limits import RESOLVE_CONCURRENCY
 from pytrust.trust.names import Digest, ImageRef
 from pytrust.trust.registry.answers import check
 from pytrust.trust.registry.credentials import CredentialSource
-from pytrust.trust.registry.manifest import ACCEPTED, Descriptor, describe
+from pytrust.trust.registry.manifest import ACCEPTED, OCI_INDEX, Descriptor, describe
 from pytrust.trust.registry.session import Session
 
 # All four, always: a registry that is not offered an index type answers with one platform's manifest instead.
 _ACCEPT: Final = ", ".join(ACCEPTED)
+_DIGEST_HEADER: Final = "docker-content-digest"
 
 
 class Registry:
@@ -80,14 +81,21 @@ class Registry:
             return list(pool.map(lambda ref: self._attempt(ref, deadline), refs))
 
     def referrers(self, ref: ImageRef, deadline: Deadline) -> list[Descriptor]:
-        """The manifests whose ``subject`` is the digest of ``ref``, each fetched, hashed and checked.
+        """The manifests whose ``subject`` is what ``ref`` names, each fetched by digest, hashed and checked.
 
-        See ``referrers.find``.
+        Raises:
+            PytrustError: as ``resolve``; ``BadContent`` also for more of them than may be.
         """
         from pytrust.trust.registry.referrers import find
 
+        subject = ref.digest or self.resolve(ref, deadline).digest
         with _naming(ref):
-            return find(self._session, self.resolve_all, ref, deadline)
+            return find(
+                lambda path: self._session.exchange("GET", ref, path, OCI_INDEX, deadline),
+                lambda refs: self.resolve_all(refs, deadline),
+                ref,
+                subject,
+            )
 
     def _attempt(self, ref: ImageRef, deadline: Deadline) -> Descriptor | PytrustError:
         try:
@@ -99,9 +107,6 @@ class Registry:
         answer = self._session.exchange(method, ref, f"manifests/{ref.digest or ref.tag}", _ACCEPT, deadline)
         check(answer, "the registry", ref.registry)
         return answer
-
-
-_DIGEST_HEADER: Final = "docker-content-digest"
 
 
 def _promised(answer: Response) -> Digest | None:

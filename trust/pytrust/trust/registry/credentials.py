@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pytrust.trust.errors import Unsound
+from pytrust.trust.files import read_bounded
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import CREDENTIALS_MAX_BYTES, HELPER_TIMEOUT
 from pytrust.trust.names import ImageRef
@@ -64,8 +65,7 @@ class DockerCredentials:
 
     def _config(self) -> DockerConfig | None:
         try:
-            with self._path.open("rb") as file:
-                return parse_config(file.read(CREDENTIALS_MAX_BYTES + 1))
+            return parse_config(read_bounded(self._path, CREDENTIALS_MAX_BYTES))
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:

@@ -110,7 +110,7 @@ def encode_engine_auth(login: Login | None, registry: str) -> str:
 def _object(data: bytes, what: str) -> dict[str, Any]:
     try:
         value = parse_json(data, what=what, max_bytes=CREDENTIALS_MAX_BYTES)
-    except BadMetadata as error:
+    except BadMetadata:
         # The reason may quote what stands there, and a secret may stand there.
         raise Unsound(f"{what} is not JSON that can be read", hint=_HINT) from None
     if not isinstance(value, dict):

@@ -11,6 +11,7 @@ from pytrust.trust.limits import CREDENTIALS_MAX_BYTES
 
 if TYPE_CHECKING:
     from subprocess import Popen
+    from threading import Event
 
 _NOT_FOUND: Final = b"credentials not found"
 
@@ -42,7 +43,7 @@ def _run(program: str, server: str, seconds: float) -> tuple[bytes, int, bool]:
 
     late = threading.Event()
     with _start(program) as child:
-        timer = threading.Timer(seconds, lambda: (late.set(), _kill(child)))
+        timer = threading.Timer(seconds, _end, (child, late))
         timer.daemon = True
         timer.start()
         try:
@@ -79,6 +80,11 @@ def _converse(child: Popen[bytes], server: str) -> bytes:
     if len(output) > CREDENTIALS_MAX_BYTES:
         _kill(child)
     return output
+
+
+def _end(child: Popen[bytes], late: Event) -> None:
+    late.set()
+    _kill(child)
 
 
 def _kill(child: Popen[bytes]) -> None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pytrust.trust.canonical import parse_json
 from pytrust.trust.errors import BadContent, BadMetadata, InvalidName
+from pytrust.trust.image import Platform
 from pytrust.trust.limits import MANIFEST_MAX_BYTES
 from pytrust.trust.names import Digest
 
@@ -23,23 +24,10 @@ DOCKER_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
 ACCEPTED: Final = (OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST)
 INDEXES: Final = frozenset({OCI_INDEX, DOCKER_LIST})
 
+_SCHEMA_VERSION = 2
 _SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+"
 _PLATFORM_WORD = re.compile(r"[\x21-\x7e]{0,128}")
 _UNKNOWN = "unknown"  # what buildkit writes for a child that is no image
-
-
-@dataclass(frozen=True, slots=True)
-class Platform:
-    """One child of an index; ``os`` and ``architecture`` are ``unknown`` where the index does not say.
-
-    ``size`` is that of the child's manifest, in bytes.
-    """
-
-    os: str
-    architecture: str
-    variant: str | None
-    digest: Digest
-    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +55,9 @@ def describe(data: bytes, content_type: str, expected: Digest | None) -> Descrip
     digest = Digest(sha256(data).hexdigest())
     if expected is not None and digest != expected:
         raise BadContent(f"the registry served {digest} where {expected} was expected")
-    media_type = content_type.partition(";")[0].strip().lower()
+    media_type = _accepted(content_type.partition(";")[0].strip().lower())
     document = _document(data)
-    _check_type(media_type, document)
+    _check_agreement(media_type, document)
     children = document["manifests"] if media_type in INDEXES else []
     return Descriptor(media_type, digest, len(data), data, tuple(_platform(child) for child in children))
 
@@ -98,17 +86,22 @@ def _document(data: bytes) -> dict[str, Any]:
     return document
 
 
-def _check_type(media_type: str, document: dict[str, Any]) -> None:
-    if media_type.startswith(_SCHEMA1) or document.get("schemaVersion") == 1:
+def _accepted(media_type: str) -> str:
+    if media_type.startswith(_SCHEMA1):
         hint = "push the image again with a docker of this decade"
         raise BadContent("the registry served a schema 1 manifest, which is not accepted", hint=hint)
     if media_type not in ACCEPTED:
         raise BadContent(f"the registry served {media_type[:100]!r}, which is not an image manifest")
+    return media_type
+
+
+def _check_agreement(media_type: str, document: dict[str, Any]) -> None:
+    version = document.get("schemaVersion")
+    if version != _SCHEMA_VERSION:
+        raise BadContent(f"the manifest is of schema version {version!r:.60}, not {_SCHEMA_VERSION}")
     said = document.get("mediaType", media_type)
     if said != media_type:
         raise BadContent(f"the registry served {said!r:.100} as {media_type!r}")
-    if document.get("schemaVersion") != 2:  # noqa: PLR2004
-        raise BadContent("the manifest is not of schema version 2")
     _check_shape(media_type, document)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
-from pytrust.trust.errors import BadContent, Unreachable, Unsound
+from pytrust.trust.errors import BadContent, ServerError, Unreachable, Unsound
 from pytrust.trust.http import Deadline, HttpClient, Response
 from pytrust.trust.limits import MANIFEST_MAX_BYTES, REDIRECTS_MAX, TOKEN_MAX_BYTES
 from pytrust.trust.names import ImageRef
@@ -34,6 +34,7 @@ _FOREVER: Final = 86_400.0
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _BAD_REQUEST = 400
 _UNAUTHORIZED = 401
+_NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,7 @@ class Session:
             except Unreachable as error:
                 failures.append(error)
                 continue
+            deadline.remaining(str(url))
             challenge = _challenge(answer) if answer.status == _UNAUTHORIZED else None
             found = _Site(registry, url, http, challenge)
             if url.scheme == "https" or answer.status != _BAD_REQUEST:  # 400: a TLS server that was spoken plainly to
@@ -140,6 +142,7 @@ class Session:
                 headers=headers,
                 body=request.body,
             )
+            deadline.remaining(str(url))  # what was cut off by the deadline can look like a whole answer
             if answer.status not in _REDIRECTS:
                 return answer, url
             if request.body is not None:
@@ -183,6 +186,8 @@ class Session:
         url = token_service(challenge.realm, site.api, self._insecure)
         request = _token_request(url, challenge.service, pull_scope(repository), login)
         answer, _ = self._send(site, request, deadline)
+        if answer.status == _NOT_FOUND:
+            raise ServerError(f"there is no token service at {url.origin}", hint="the registry is set up wrongly")
         check(answer, f"the token service {url.origin}", site.registry)
         return parse_token(answer.body)
 

@@ -1,0 +1,237 @@
+"""``pytrust verify``, ``inspect`` and ``pull``: believing what is so, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.arguments import json_option, parse_refs
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError
+from pytrust.trust.http import Deadline
+from pytrust.trust.limits import DEADLINE
+from pytrust.trust.names import ImageRef
+
+if TYPE_CHECKING:
+    from pytrust.trust.client.trust import TrustClient
+    from pytrust.trust.client.trusted import Trusted, Verified
+
+offline_option = click.option(
+    "--offline", is_flag=True, help="Believe what was verified before, within its time limits."
+)
+
+
+@click.command(
+    epilog="""\b
+examples:
+  pytrust verify registry.example.com/foo/web:v2
+  pytrust verify --json foo/web:v2 foo/api:v7
+  pytrust verify foo/web@sha256:4f5a..."""
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@offline_option
+@json_option
+@click.pass_obj
+def verify(workspace: Workspace, names: tuple[str, ...], offline: bool, as_json: bool) -> int:
+    """Is this image signed, and does the registry hold exactly that content under this tag?
+
+    With --offline, neither the trust server nor the registry is asked.
+    """
+    refs = parse_refs(names)
+    client = workspace.client(offline=offline)
+
+    def check(ref: ImageRef) -> Verified:
+        found = _verified(client, ref)
+        if not offline:
+            _check_registry(workspace, found)
+        return found
+
+    return _each(refs, check, _say_verified, _verified_json, as_json=as_json)
+
+
+@click.command(epilog="example: pytrust inspect registry.example.com/foo/web")
+@click.argument("name")
+@offline_option
+@json_option
+@click.pass_obj
+def inspect(workspace: Workspace, name: str, offline: bool, as_json: bool) -> int:
+    """What is signed under a name, by whom, and until when."""
+    ref = ImageRef.parse(name)
+    with voice.working(f"looking up {ref.collection}"):
+        trusted = workspace.client(offline=offline).open(ref.collection)
+    if as_json:
+        voice.say_json(_collection_json(trusted))
+    else:
+        _say_collection(trusted)
+    return ExitCode.YES
+
+
+@click.command(epilog="example: pytrust pull registry.example.com/foo/web:v2")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.pass_obj
+def pull(workspace: Workspace, names: tuple[str, ...]) -> int:
+    """Verify, pull exactly the signed digest onto the engine, and give it its tag there.
+
+    This is what docker with DOCKER_CONTENT_TRUST=1 did until version 28.
+    """
+    client = workspace.client()
+
+    def fetch(ref: ImageRef) -> Verified:
+        found = _verified(client, ref)
+        _pull(workspace, found)
+        return found
+
+    return _each(parse_refs(names), fetch, _say_pulled, _verified_json, as_json=False)
+
+
+def _verified(client: TrustClient, ref: ImageRef) -> Verified:
+    with voice.working(f"looking up {ref.collection}"):
+        return client.verify([ref])[0]
+
+
+def _check_registry(workspace: Workspace, found: Verified) -> None:
+    """What the registry serves under the name must be the signed bytes: digest, size and type."""
+    ref, target = found.ref, found.target
+    with voice.working(f"asking the registry for {ref}"):
+        served = workspace.registry.resolve(ref, Deadline(DEADLINE))
+    if served.digest != found.digest:
+        raise DigestMismatch(
+            f"{ref}: the registry has {served.digest}, but {found.digest} is signed",
+            hint=f"the tag was moved: pull the signed image by its digest, or have it signed again ({ref.collection})",
+        )
+    if served.digest == target.digest and served.size != target.length:
+        raise DigestMismatch(f"{ref}: the registry has {served.size} bytes, but {target.length} are signed")
+
+
+def _pull(workspace: Workspace, found: Verified) -> None:
+    from pytrust.trust.registry import engine_auth
+
+    pinned = ImageRef(found.ref.registry, found.ref.repository, None, found.digest)
+    auth = engine_auth(workspace.credentials, found.ref, Deadline(DEADLINE))
+    with voice.working(f"pulling {pinned}"):
+        workspace.engine.pull(pinned, auth, lambda _: None)
+    if found.ref.tag is not None:
+        workspace.engine.tag(str(pinned), ImageRef(found.ref.registry, found.ref.repository, found.ref.tag, None))
+
+
+def _each(
+    refs: list[ImageRef],
+    work: Callable[[ImageRef], Verified],
+    say: Callable[[Verified], None],
+    document: Callable[[Verified], dict[str, Any]],
+    *,
+    as_json: bool,
+) -> int:
+    """Work on every name, whatever becomes of the others; the gravest outcome is the exit code."""
+    result, documents = ExitCode.YES, []
+    for ref in refs:
+        try:
+            found = work(ref)
+        except PytrustError as error:
+            result = _graver(result, error.exit_code)
+            documents.append({"name": str(ref), "ok": False, "error": voice.error_json(error)})
+            if not as_json:
+                voice.fail(error)
+        else:
+            documents.append(document(found))
+            if not as_json:
+                say(found)
+    if as_json:
+        voice.say_json(documents)
+    return result
+
+
+def _graver(one: ExitCode, other: ExitCode) -> ExitCode:
+    """A no outweighs "could not find out"; a machine that is not sound outweighs both."""
+    order = (ExitCode.YES, ExitCode.USAGE, ExitCode.UNKNOWN, ExitCode.NO, ExitCode.UNSOUND)
+    return max(one, other, key=order.index)
+
+
+def _say_verified(found: Verified) -> None:
+    by = ", ".join(found.signers) or "nobody in particular"
+    rule = f"{found.role} {found.authority.threshold} of {len(found.authority.keys)}"
+    offline = f", offline since {found.refreshed:%Y-%m-%d %H:%M} UTC" if found.offline else ""
+    voice.say(f"{found.ref.at(found.digest)} signed by {by} ({rule}), expires {found.expires:%Y-%m-%d}{offline}")
+
+
+def _say_pulled(found: Verified) -> None:
+    voice.say(f"pulled {found.ref.at(found.digest)}")
+
+
+def _verified_json(found: Verified) -> dict[str, Any]:
+    return {
+        "name": str(found.ref),
+        "ok": True,
+        "digest": str(found.digest),
+        "signed": _target_json(found.target),
+        "signers": list(found.signers),
+        "role": found.role,
+        "threshold": found.authority.threshold,
+        "keys": [key.id for key in found.authority.keys],
+        "expires": found.expires.isoformat(),
+        "refreshed": found.refreshed.isoformat(),
+        "offline": found.offline,
+    }
+
+
+def _target_json(target: Any) -> dict[str, Any]:  # noqa: ANN401
+    return {
+        "tag": target.tag,
+        "digest": str(target.digest),
+        "size": target.length,
+        "mediaType": target.media_type,
+        "signed_at": target.signed_at,
+        "platforms": [
+            {"os": item.os, "architecture": item.architecture, "variant": item.variant, "digest": str(item.digest)}
+            for item in target.platforms
+        ],
+    }
+
+
+def _collection_json(trusted: Trusted) -> dict[str, Any]:
+    collection = trusted.collection
+    return {
+        "name": collection.name,
+        "tags": [
+            {**_target_json(target), "signers": list(collection.vouchers(target))}
+            for target in collection.releases.values()
+        ],
+        "signers": [
+            {"name": item.name, "keys": [key.id for key in item.authority.keys]} for item in collection.signers
+        ],
+        "roles": [
+            {
+                "role": role,
+                "version": trusted.versions[role],
+                "expires": expires.isoformat(),
+                "threshold": authority.threshold if (authority := collection.authority(role)) else None,
+                "keys": [key.id for key in authority.keys] if authority else [],
+            }
+            for role, expires in trusted.expiries.items()
+        ],
+        "refreshed": trusted.refreshed.isoformat(),
+        "offline": trusted.offline,
+    }
+
+
+def _say_collection(trusted: Trusted) -> None:
+    collection = trusted.collection
+    rows = [
+        (tag, str(target.digest), ", ".join(collection.vouchers(target)), target.signed_at)
+        for tag, target in sorted(collection.releases.items())
+    ]
+    voice.say(str(collection.name))
+    voice.table(("TAG", "DIGEST", "SIGNED BY", "SIGNED AT"), rows)
+    roles = [
+        (role, str(trusted.versions[role]), f"{expires:%Y-%m-%d}", _rule(trusted, role))
+        for role, expires in trusted.expiries.items()
+    ]
+    voice.table(("ROLE", "VERSION", "EXPIRES", "THRESHOLD"), roles)
+
+
+def _rule(trusted: Trusted, role: Any) -> str:  # noqa: ANN401
+    authority = trusted.collection.authority(role)
+    return f"{authority.threshold} of {len(authority.keys)}" if authority else ""

@@ -1,0 +1,244 @@
+"""``pytrust key``: the keys of this home."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.arguments import json_option
+from pytrust.cli.render import missing_text
+from pytrust.cli.settings import add_root_key
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP, TOP_LEVEL
+from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.files import PUBLIC, read_bounded, write_atomic
+from pytrust.trust.limits import KEY_FILE_MAX_BYTES
+from pytrust.trust.names import CollectionName, RoleName, parse_collection, parse_role
+
+if TYPE_CHECKING:
+    from pytrust.trust.keys.keyring import KeyEntry
+    from pytrust.trust.keys.private import KeyKind
+    from pytrust.trust.keys.public import PublicKey
+
+output_option = click.option("--output", "-o", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
+
+
+@click.group()
+def key() -> None:
+    """Your keys: encrypted at rest, opened only to sign."""
+
+
+@key.command(epilog="example: pytrust key generate bob carol")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--type",
+    "kind",
+    type=click.Choice(["ecdsa-p256", "ecdsa-p384", "ed25519"]),
+    default="ecdsa-p256",
+    show_default=True,
+)
+@click.pass_obj
+def generate(workspace: Workspace, names: tuple[str, ...], kind: str) -> int:
+    """Make keys. ecdsa-p256 works with every client; ed25519 is not for docker's and notary's."""
+    from pytrust.trust.keys.private import generate as make
+
+    for name in map(parse_role, names):
+        entry = workspace.keyring.add(name, make(cast("KeyKind", kind)), workspace.passphrases.new(name))
+        voice.say(f"{name} sha256:{entry.public.id}")
+    return ExitCode.YES
+
+
+@key.command("list", epilog="example: pytrust key list --json")
+@json_option
+@click.pass_obj
+def list_keys(workspace: Workspace, as_json: bool) -> int:
+    """The keys of this home. No passphrase is needed."""
+    entries = workspace.keyring.entries()
+    if as_json:
+        voice.say_json([{"name": e.name, "id": e.public.id, "type": e.public.kind, "uri": e.uri} for e in entries])
+    else:
+        voice.table(("NAME", "ID", "TYPE", "WHERE"), [_row(entry) for entry in entries])
+    return ExitCode.YES
+
+
+@key.command(
+    epilog="""\b
+examples:
+  pytrust key export alice --public > alice.pub
+  pytrust key export root -o root.pem"""
+)
+@click.argument("name")
+@click.option("--public", is_flag=True, help="Only the public key, for others to know you by.")
+@output_option
+@click.pass_obj
+def export(workspace: Workspace, name: str, public: bool, output: Path | None) -> int:
+    """Write a key as PEM: the private key as encrypted PKCS#8, under the passphrase that it has here."""
+    role = parse_role(name)
+    if public:
+        _write(workspace.keyring.entry(role).public.pem.encode(), output, private=False)
+        return ExitCode.YES
+    from pytrust.trust.keys.private import export_pem
+
+    opened = workspace.keyring.open(role, workspace.passphrases)
+    _write(export_pem(opened, workspace.passphrases(role)), output, private=True)
+    return ExitCode.YES
+
+
+@key.command(
+    "import",
+    epilog="""\b
+examples:
+  pytrust key import alice alice.pem
+  pytrust key import release --uri hsm:2?label=release --public-key release.pub""",
+)
+@click.argument("name")
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--old-passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="What FILE is encrypted under."
+)
+@click.option("--uri", metavar="URI", help="A key in an HSM or KMS: hsm: awskms: gcpkms: azurekms: hv:")
+@click.option(
+    "--public-key", type=click.Path(path_type=Path), metavar="FILE", help="With --uri: its public key in PEM."
+)
+@click.pass_obj
+def import_key(
+    workspace: Workspace,
+    name: str,
+    file: Path | None,
+    old_passphrase_file: Path | None,
+    uri: str | None,
+    public_key: Path | None,
+) -> int:
+    """Take a private key into the key ring (PEM or OpenSSH), or a reference to one in an HSM or KMS."""
+    role = parse_role(name)
+    if (file is None) == (uri is None) or (uri is None) != (public_key is None):
+        raise UsageError("give either FILE, or --uri with --public-key", hint="pytrust key import --help")
+    entry = (
+        _import_uri(workspace, role, uri, public_key)
+        if uri is not None and public_key is not None
+        else _import_file(workspace, role, cast("Path", file), old_passphrase_file)
+    )
+    voice.say(f"{entry.name} sha256:{entry.public.id}")
+    return ExitCode.YES
+
+
+@key.command(
+    epilog="""\b
+examples:
+  pytrust key rotate alice registry.example.com/foo/web
+  pytrust key rotate root --all"""
+)
+@click.argument("name", metavar="ROLE|SIGNER")
+@click.argument("images", nargs=-1, metavar="[IMAGE...]")
+@click.option("--all", "everywhere", is_flag=True, help="In every collection of the store.")
+@click.option("--signer", "signers", multiple=True, metavar="NAME", help="Who signs what must be signed anew.")
+@click.pass_obj
+def rotate(workspace: Workspace, name: str, images: tuple[str, ...], everywhere: bool, signers: tuple[str, ...]) -> int:
+    """Replace a key: of root, targets, snapshot, timestamp, or of a signer.
+
+    The old key stays in the key ring under a name of its own until you remove it: a root is changed by the old and the
+    new key together. Clients follow by themselves; no pin has to change.
+    """
+    role = parse_role(name)
+    chosen = workspace.reader.collections() if everywhere else [parse_collection(image) for image in images]
+    if not chosen:
+        raise UsageError("no image is named", hint="give IMAGE..., or --all")
+    if role in {SNAPSHOT, TIMESTAMP}:
+        return _rotate_online(workspace, role, chosen)
+    return _rotate_held(workspace, role, chosen, signers)
+
+
+@key.command(epilog="example: pytrust key remove alice-3f9ab210")
+@click.argument("name")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def remove(workspace: Workspace, name: str, yes: bool) -> int:
+    """Forget a key. What it signed stays valid until it is signed anew or expires."""
+    role = parse_role(name)
+    entry = workspace.keyring.entry(role)
+    if not yes:
+        click.confirm(f"forget the key {name} ({entry.public.id[:12]}) for good?", abort=True, err=True)
+    workspace.keyring.remove(role)
+    voice.say(f"removed {name}")
+    return ExitCode.YES
+
+
+def _rotate_online(workspace: Workspace, role: RoleName, images: Sequence[CollectionName]) -> int:
+    from pytrust.trust.keys.online import rotate_online_key
+
+    public = rotate_online_key(workspace.home.online, "snapshot" if role == SNAPSHOT else "timestamp")
+    return _rotate_each(workspace, role, public, images, [])
+
+
+def _rotate_held(workspace: Workspace, role: RoleName, images: Sequence[CollectionName], signers: Sequence[str]) -> int:
+    from pytrust.trust.keys.private import generate as make
+
+    old = workspace.keyring.entry(role).public
+    fresh = make("ecdsa-p256")
+    entry = workspace.keyring.add(_next_name(workspace, role), fresh, workspace.passphrases(role))
+    people = [] if role in TOP_LEVEL else [entry.name]
+    result = _rotate_each(workspace, role, entry.public, images, [*people, *map(parse_role, signers)])
+    if role == ROOT:
+        text = workspace.home.config.read_text()
+        write_atomic(workspace.home.config, add_root_key(text, old.id, entry.public.id).encode())
+    kept = workspace.keyring.promote(entry.name, role)
+    voice.note(f"hint: the old key is kept as {kept}; remove it when nothing needs it: pytrust key remove {kept}")
+    return result
+
+
+def _rotate_each(
+    workspace: Workspace,
+    role: RoleName,
+    public: PublicKey,
+    images: Sequence[CollectionName],
+    signers: Sequence[RoleName],
+) -> int:
+    owner = workspace.owner(voice.note)
+    result = ExitCode.YES
+    for image in images:
+        outcome = owner.rotate(image, role, public, signers)
+        if outcome.missing:
+            voice.say(f"{image}: kept as a proposal; waits for {missing_text(outcome.collection, outcome.missing)}")
+            result = ExitCode.NO
+        else:
+            voice.say(f"{image}: {role} is now signed by {public.id[:12]}")
+    return result
+
+
+def _next_name(workspace: Workspace, role: RoleName) -> RoleName:
+    taken = {entry.name for entry in workspace.keyring.entries()}
+    return next(name for number in range(1, 1000) if (name := parse_role(f"{role}-next{number}")) not in taken)
+
+
+def _import_uri(workspace: Workspace, name: RoleName, uri: str, public_key: Path) -> KeyEntry:
+    from pytrust.trust.keys.public import read_public_pem
+
+    public = read_public_pem(read_bounded(public_key, KEY_FILE_MAX_BYTES), str(public_key))
+    return workspace.keyring.add_uri(name, public, uri)
+
+
+def _import_file(workspace: Workspace, name: RoleName, file: Path, old: Path | None) -> KeyEntry:
+    from pytrust.cli.passphrase import read_passphrase_file
+    from pytrust.trust.keys.private import import_pem
+
+    passphrase = read_passphrase_file(old) if old else None
+    opened = import_pem(read_bounded(file, KEY_FILE_MAX_BYTES), passphrase, str(file))
+    return workspace.keyring.add(name, opened, workspace.passphrases.new(name))
+
+
+def _write(data: bytes, output: Path | None, *, private: bool) -> None:
+    if output is None:
+        click.get_binary_stream("stdout").write(data)
+        return
+    try:
+        write_atomic(output, data, mode=0o600 if private else PUBLIC, replace=False)
+    except FileExistsError:
+        raise UsageError(f"{output} exists already", hint="choose another name") from None
+
+
+def _row(entry: KeyEntry) -> tuple[str, str, str, str]:
+    return (entry.name, entry.public.id, entry.public.kind, entry.uri or "key ring, encrypted")

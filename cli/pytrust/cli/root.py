@@ -1,0 +1,127 @@
+"""The command table, and the one place where errors become exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.version import __version__
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.errors import ExitCode, PytrustError
+from pytrust.trust.keys.signers import block_sdks
+
+_COMMANDS = {
+    "init": ("setup", "make a home: keys, an empty store, and a pin for your own root key"),
+    "join": ("setup", "trust what another host publishes, by its root key"),
+    "sign": ("signing", "sign image tags as they are in the registry"),
+    "revoke": ("signing", "withdraw tags, so that they are refused from now on"),
+    "approve": ("signing", "show a change that waits for signatures, and add yours"),
+    "verify": ("checking", "is this image signed, and does the registry hold that content?"),
+    "inspect": ("checking", "what is signed under a name, by whom, until when"),
+    "pull": ("checking", "verify, pull exactly the signed digest, and tag it"),
+    "status": ("status", "every collection and role: version, expiry, signatures present and missing"),
+    "signer": ("signer", "who may release tags of an image, and how many must agree"),
+    "key": ("key", "your keys: generate, list, export, import, rotate, remove"),
+    "repo": ("repo", "the metadata itself: export, serve, refresh"),
+    "completion": ("setup", "print the completion script of your shell"),
+}
+_INTERRUPTED = 130  # as a shell says of SIGINT
+_EPILOG = """\b
+a first tag:
+  pytrust init
+  pytrust sign registry.example.com/foo/web:v2
+  pytrust verify registry.example.com/foo/web:v2
+\b
+exit codes:
+  0 yes   1 no (unsigned, forged, other content)   2 usage
+  3 could not find out (unreachable, expired cache)
+  4 refused to work with what it found (permissions, damage)
+\b
+files and environment:
+  PYTRUST_HOME (default: /var/lib/pytrust for root, else ~/.local/share/pytrust)
+  PYTRUST_PASSPHRASE, or docker's two DOCKER_CONTENT_TRUST_..._PASSPHRASE
+  DOCKER_HOST, DOCKER_CONFIG, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY as docker reads them"""
+
+
+class LazyGroup(click.Group):
+    """Commands that are imported when they are called; help comes from the table."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        """In the order of the table, which is the order of use."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Import the module of one command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"pytrust.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        """The table itself, so that help imports nothing."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="pytrust %(version)s")
+@click.option("--home", type=click.Path(path_type=Path), metavar="DIR", help="Use this home instead of PYTRUST_HOME.")
+@click.option(
+    "--passphrase-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Read the passphrase from the first line of FILE (mode 0600).",
+)
+@click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from file descriptor N.")
+@click.pass_context
+def cli(context: click.Context, home: Path | None, passphrase_file: Path | None, passphrase_fd: int | None) -> None:
+    """Sign docker image tags, and run only what is signed.
+
+    A signature binds a tag to a digest, so that neither a moved tag nor an old one, put back, passes for it.
+    """
+    context.obj = Workspace(home, passphrase_file, passphrase_fd)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line; every outcome is an exit code, and no traceback leaves here."""
+    block_sdks()
+    try:
+        result = cli.main(list(arguments), prog_name="pytrust", standalone_mode=False)
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
+        return _fail(error)
+    return result if isinstance(result, int) else ExitCode.YES
+
+
+def _fail(error: BaseException) -> int:
+    match error:
+        case PytrustError():
+            voice.fail(error)
+            return error.exit_code
+        case click.exceptions.NoArgsIsHelpError():
+            voice.note(error.format_message())
+            return ExitCode.USAGE
+        case click.ClickException():
+            context = getattr(error, "ctx", None)
+            voice.fail_usage(error.format_message(), context.command_path if context else "pytrust")
+            return ExitCode.USAGE
+        case KeyboardInterrupt() | click.Abort():
+            voice.note("error: interrupted")
+            return _INTERRUPTED
+        case BrokenPipeError():
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.UNSOUND
+        case OSError():
+            voice.note(f"error: {error.filename or 'the system'}: {error.strerror or error}")
+            return ExitCode.UNSOUND
+        case _:
+            voice.note(f"error: internal: {type(error).__name__}: {str(error)[:300]}")
+            voice.note("hint: this is a bug of pytrust: please report it with the command that you ran")
+            return ExitCode.UNSOUND

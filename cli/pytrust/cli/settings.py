@@ -1,0 +1,111 @@
+"""``config.toml``: read strictly; every scalar key can be set by an environment variable too.
+
+[trust]
+url = "sqlite:///store/store.db"     PYTRUST_TRUST_URL      relative to the home; or https://host
+signer = "alice"                     PYTRUST_TRUST_SIGNER   who signs when --signer is not given
+[registries]
+insecure = ["registry.lan:5000"]     plain http or unknown certificates are accepted from these
+[[pins]]
+match = "**"                         image names: * one component, ** any rest
+root_keys = ["<key id>", ...]        who must have signed the first root
+threshold = 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytrust.trust.errors import UsageError
+from pytrust.trust.names import RoleName, parse_key_id, parse_role
+from pytrust.trust.pins import Pin
+
+DEFAULT_URL = "sqlite:///store/store.db"
+_KEYS = {"trust": {"url", "signer"}, "registries": {"insecure"}}
+_PIN_KEYS = {"match", "root_keys", "threshold"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What ``config.toml`` and the environment say."""
+
+    url: str
+    signer: RoleName | None
+    insecure: frozenset[str]
+    pins: tuple[Pin, ...]
+
+
+def parse_settings(text: str, environment: Mapping[str, str], what: str) -> Settings:
+    """Read the settings; ``what`` names the file in errors.
+
+    Raises:
+        UsageError: not TOML, an unknown key, or a value of the wrong kind.
+    """
+    import tomllib
+
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{what}: {error}") from error
+    _check_keys(document, what)
+    trust = document.get("trust", {})
+    signer = environment.get("PYTRUST_TRUST_SIGNER") or _string(trust, "signer", "", what)
+    return Settings(
+        url=environment.get("PYTRUST_TRUST_URL") or _string(trust, "url", DEFAULT_URL, what),
+        signer=parse_role(signer) if signer else None,
+        insecure=frozenset(_strings(document.get("registries", {}), "insecure", what)),
+        pins=tuple(_pin(item, what) for item in document.get("pins", ())),
+    )
+
+
+def render_settings(url: str, signer: RoleName | None, root_keys: list[str]) -> str:
+    """The text of a new ``config.toml``."""
+    keys = ", ".join(f'"{key}"' for key in root_keys)
+    signing = f'signer = "{signer}"\n' if signer else ""
+    return (
+        f'[trust]\nurl = "{url}"\n{signing}\n'
+        f"# whose word counts: the first root of a collection must be signed by these keys\n"
+        f'[[pins]]\nmatch = "**"\nroot_keys = [{keys}]\nthreshold = 1\n'
+    )
+
+
+def add_root_key(text: str, old: str, new: str) -> str:
+    """Pin ``new`` wherever ``old`` is pinned, leaving everything else as its owner wrote it."""
+    return text.replace(f'"{old}"', f'"{new}", "{old}"')
+
+
+def _check_keys(document: Mapping[str, Any], what: str) -> None:
+    for section, allowed in _KEYS.items():
+        value = document.get(section, {})
+        if not isinstance(value, dict):
+            raise UsageError(f"{what}: {section} is not a table")
+        if unknown := sorted(set(value) - allowed):
+            raise UsageError(f"{what}: unknown key {section}.{unknown[0]}", hint=f"known: {', '.join(sorted(allowed))}")
+    if not isinstance(document.get("pins", []), list):
+        raise UsageError(f"{what}: pins is not a list", hint="write [[pins]]")
+    if unknown := sorted(set(document) - {*_KEYS, "pins"}):
+        raise UsageError(f"{what}: unknown section {unknown[0]}", hint="known: trust, registries, [[pins]]")
+
+
+def _pin(item: object, what: str) -> Pin:
+    if not isinstance(item, dict) or set(item) - _PIN_KEYS or not isinstance(item.get("match"), str):
+        raise UsageError(f"{what}: a pin has match, root_keys and threshold, and nothing else")
+    threshold = item.get("threshold", 1)
+    if type(threshold) is not int:
+        raise UsageError(f"{what}: the threshold of a pin is a number")
+    return Pin(item["match"], frozenset(map(parse_key_id, _strings(item, "root_keys", what))), threshold)
+
+
+def _string(section: Mapping[str, Any], key: str, default: str, what: str) -> str:
+    value = section.get(key, default)
+    if not isinstance(value, str):
+        raise UsageError(f"{what}: {key} is not text")
+    return value
+
+
+def _strings(section: Mapping[str, Any], key: str, what: str) -> list[str]:
+    value = section.get(key, [])
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
+        raise UsageError(f"{what}: {key} is not a list of texts")
+    return value

@@ -1,0 +1,121 @@
+"""``pytrust init``, ``join`` and ``completion``: getting started."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import re
+import shutil
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.settings import DEFAULT_URL, render_settings
+from pytrust.cli.workspace import Home, Workspace
+from pytrust.trust.collection.model import parse_signer
+from pytrust.trust.errors import UsageError
+from pytrust.trust.files import PRIVATE_FOLDER, sync_folder, write_atomic
+from pytrust.trust.names import RoleName, parse_key_id
+
+
+@click.command(epilog="example: pytrust init --signer alice")
+@click.option("--signer", metavar="NAME", help="What to call your signing key (default: your login name).")
+@click.pass_obj
+def init(workspace: Workspace, signer: str | None) -> None:
+    """Make a home: a root key, an owner's key, a signing key, an empty store, and a pin for the root key.
+
+    The keys are encrypted under passphrases that you choose. Keep a copy of the home: who loses the root key cannot
+    replace any other.
+    """
+    name = parse_signer(signer or _login_name())
+    with _new_home(workspace.home) as draft:
+        root = _make_keys(draft, workspace, name)
+        _make_store(draft)
+        write_atomic(draft.config, render_settings(DEFAULT_URL, name, [root]).encode())
+    voice.say(f"created {workspace.home.path}")
+    voice.say(f"root key sha256:{root}")
+    voice.say(f"signer   {name}")
+    voice.note("hint: sign a tag with: pytrust sign [HOST/]NAME:TAG")
+
+
+@click.command(epilog="example: pytrust join https://trust.example.com --root sha256:3f9a...")
+@click.argument("url")
+@click.option(
+    "--root", "roots", multiple=True, required=True, metavar="KEY", help="A root key id to trust (repeatable)."
+)
+@click.pass_obj
+def join(workspace: Workspace, url: str, roots: tuple[str, ...]) -> None:
+    """Trust what is published at URL, as far as the given root keys vouch for it.
+
+    Get the key id from the publisher by a way you trust: `pytrust key list` shows it there.
+    """
+    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
+        raise UsageError(f"{url} is not an https url", hint="trust data is signed, but freshness deserves TLS")
+    keys = [parse_key_id(root) for root in roots]
+    with _new_home(workspace.home) as draft:
+        draft.keys.mkdir(PRIVATE_FOLDER)
+        write_atomic(draft.config, render_settings(url, None, list(keys)).encode())
+    voice.say(f"created {workspace.home.path}: trusting {url} by {len(keys)} root key{'s' * (len(keys) > 1)}")
+
+
+@click.command(epilog="""example: pytrust completion bash > /etc/bash_completion.d/pytrust""")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the completion script of your shell."""
+    from click.shell_completion import get_completion_class
+
+    from pytrust.cli.root import cli
+
+    kind = get_completion_class(shell)
+    if kind is None:
+        raise UsageError(f"there is no completion for {shell}")
+    voice.say(kind(cli, {}, "pytrust", "_PYTRUST_COMPLETE").source())
+
+
+class _new_home:  # noqa: N801
+    """A home in the making: it takes its name when the block ends well, whole, and leaves nothing otherwise."""
+
+    def __init__(self, home: Home) -> None:
+        self._path = home.path
+        self._draft = Home(home.path.with_name(f".{home.path.name}.{os.getpid()}.new"))
+
+    def __enter__(self) -> Home:
+        if self._path.exists() and any(self._path.iterdir()):
+            raise UsageError(f"{self._path} exists already", hint="use it as it is, or choose another with --home DIR")
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._draft.path.mkdir(PRIVATE_FOLDER)
+        return self._draft
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind is not None:
+            shutil.rmtree(self._draft.path)
+            return
+        self._draft.path.replace(self._path)
+        sync_folder(self._path.parent)
+
+
+def _make_keys(home: Home, workspace: Workspace, signer: RoleName) -> str:
+    from pytrust.trust.keys.keyring import Keyring
+    from pytrust.trust.keys.private import generate
+
+    home.keys.mkdir(PRIVATE_FOLDER)
+    keyring = Keyring(home.keys)
+    entries = {}
+    for name in (RoleName("root"), RoleName("targets"), signer):
+        entries[name] = keyring.add(name, generate("ecdsa-p256"), workspace.passphrases.new(name))
+    return entries[RoleName("root")].public.id
+
+
+def _make_store(home: Home) -> None:
+    from pytrust.trust.keys.online import create_online_keys
+    from pytrust.trust.store.sql import SqlStore
+
+    home.online.mkdir(PRIVATE_FOLDER, parents=True)
+    home.online.parent.chmod(PRIVATE_FOLDER)
+    create_online_keys(home.online)
+    SqlStore(home.online.parent / "store.db").close()
+
+
+def _login_name() -> str:
+    name = re.sub(r"[^a-z0-9_-]", "-", getpass.getuser().lower()).strip("-_")
+    return "owner" if name in {"", "root"} else name

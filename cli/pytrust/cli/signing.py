@@ -1,0 +1,182 @@
+"""``pytrust sign``, ``revoke`` and ``approve``: saying what is so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.arguments import parse_refs, signer_option
+from pytrust.cli.render import change_lines, missing_text
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.collection.model import RELEASES, Target
+from pytrust.trust.errors import ExitCode, PytrustError, UsageError
+from pytrust.trust.http import Deadline
+from pytrust.trust.limits import DEADLINE
+from pytrust.trust.names import CollectionName, ImageRef, RoleName, parse_collection
+
+if TYPE_CHECKING:
+    from pytrust.trust.publish.publisher import Outcome
+    from pytrust.trust.registry import Descriptor
+
+
+@click.command(
+    epilog="""\b
+examples:
+  pytrust sign registry.example.com/foo/web:v2
+  pytrust sign --signer alice --local registry.example.com/foo/web:v2
+  pytrust sign --from-file tags.txt"""
+)
+@click.argument("names", nargs=-1, metavar="NAME...")
+@signer_option
+@click.option(
+    "--from-file", type=click.Path(path_type=Path), metavar="FILE", help="Also sign the names in FILE, one a line."
+)
+@click.option("--local", is_flag=True, help="Push the image from the engine first.")
+@click.pass_obj
+def sign(
+    workspace: Workspace, names: tuple[str, ...], signers: tuple[str, ...], from_file: Path | None, local: bool
+) -> int:
+    """Sign image tags as they are in the registry now.
+
+    All tags of one image are one publish. The first tag of a new image creates its collection. Where more signers must
+    agree, the change is kept as a proposal: see `pytrust approve`.
+    """
+    refs = parse_refs(names, from_file)
+    who = workspace.signers(signers)
+    _require_tags(refs)
+    if local:
+        _push(workspace, refs)
+    found = _resolve(workspace, refs)
+    owner = workspace.owner(voice.note)
+    result = ExitCode.YES
+    for name, targets in _by_collection(workspace, found):
+        with voice.working(f"signing {len(targets)} tags of {name}"):
+            outcome = owner.sign(name, targets, who)
+        result = max(result, _report_signed(name, outcome, targets, who))
+    return result
+
+
+@click.command(epilog="example: pytrust revoke registry.example.com/foo/web:v2")
+@click.argument("names", nargs=-1, required=True, metavar="NAME[:TAG]...")
+@signer_option
+@click.pass_obj
+def revoke(workspace: Workspace, names: tuple[str, ...], signers: tuple[str, ...]) -> int:
+    """Withdraw tags, so that they are refused from now on; a NAME without a tag withdraws all of its tags."""
+    who = workspace.signers(signers)
+    owner = workspace.owner(voice.note)
+    result = ExitCode.YES
+    for name in dict.fromkeys(names):
+        ref = ImageRef.parse(name)
+        whole = ref.tag == "latest" and not name.endswith(":latest")
+        if ref.digest is not None:
+            raise UsageError(f"{name} names a digest", hint="revoke the tag that points to it")
+        outcome = owner.revoke(ref.collection, None if whole else [ref.tag or ""], who)
+        shown = f"all tags of {ref.collection}" if whole else str(ref)
+        if outcome.missing:
+            _say_waiting(ref.collection, outcome)
+            result = ExitCode.NO
+        else:
+            voice.say(f"revoked {shown}")
+    return result
+
+
+@click.command(
+    epilog="""\b
+examples:
+  pytrust approve registry.example.com/foo/web --signer bob
+  pytrust approve registry.example.com/foo/web --reject"""
+)
+@click.argument("name")
+@click.option(
+    "--signer", "signers", multiple=True, metavar="KEY", help="Sign with this key (repeatable; default: trust.signer)."
+)
+@click.option("--reject", is_flag=True, help="Drop the change instead.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def approve(workspace: Workspace, name: str, signers: tuple[str, ...], reject: bool, yes: bool) -> int:
+    """Show a change that waits for signatures, add yours, and publish it once enough have signed."""
+    collection = parse_collection(name)
+    if reject:
+        workspace.publisher.reject(collection)
+        voice.say(f"dropped the change to {collection}")
+        return ExitCode.YES
+    who = [RoleName(signer) for signer in signers] or workspace.signers(())
+    owner = workspace.owner(voice.note)
+    state, new, lacking = workspace.publisher.proposal(collection)
+    voice.say(f"the change to {collection}:")
+    for line in change_lines(state.collection if state else None, new):
+        voice.say(f"  {line}")
+    voice.say(f"  waits for {missing_text(new, lacking)}")
+    if not yes:
+        click.confirm(f"sign it as {', '.join(who)}?", abort=True, err=True)
+    outcome = owner.approve(collection, who)
+    if outcome.missing:
+        voice.say(f"signed by {', '.join(who)}; waits for {missing_text(outcome.collection, outcome.missing)}")
+        return ExitCode.NO
+    voice.say(f"published {collection}")
+    return ExitCode.YES
+
+
+def _require_tags(refs: Iterable[ImageRef]) -> None:
+    for ref in refs:
+        if ref.tag is None:
+            raise UsageError(f"{ref} has no tag", hint="sign NAME:TAG, or NAME:TAG@sha256:... to insist on a digest")
+
+
+def _resolve(workspace: Workspace, refs: list[ImageRef]) -> list[tuple[ImageRef, Descriptor]]:
+    """Ask the registry for all at once; the first failure ends the command, since one publish takes all or none."""
+    deadline = Deadline(max(DEADLINE, len(refs) * 0.5))
+    with voice.working(f"asking the registry for {len(refs)} tags"):
+        answers = workspace.registry.resolve_all(refs, deadline)
+    pairs = []
+    for ref, answer in zip(refs, answers, strict=True):
+        if isinstance(answer, PytrustError):
+            raise answer
+        pairs.append((ref, answer))
+    return pairs
+
+
+def _by_collection(
+    workspace: Workspace, found: list[tuple[ImageRef, Descriptor]]
+) -> Iterable[tuple[CollectionName, list[Target]]]:
+    now = f"{workspace.now():%Y-%m-%dT%H:%M:%SZ}"
+    ordered = sorted(found, key=lambda pair: pair[0].collection)
+    for name, group in groupby(ordered, key=lambda pair: pair[0].collection):
+        yield (
+            name,
+            [
+                Target(ref.tag or "", item.digest, item.size, item.media_type, item.platforms, now)
+                for ref, item in group
+            ],
+        )
+
+
+def _push(workspace: Workspace, refs: list[ImageRef]) -> None:
+    from pytrust.trust.registry import engine_auth
+
+    for ref in refs:
+        auth = engine_auth(workspace.credentials, ref, Deadline(DEADLINE))
+        with voice.working(f"pushing {ref}"):
+            workspace.engine.push(ref, auth, lambda _: None)
+
+
+def _report_signed(name: CollectionName, outcome: Outcome, targets: list[Target], who: Sequence[RoleName]) -> ExitCode:
+    if outcome.missing:
+        _say_waiting(name, outcome)
+        return ExitCode.NO
+    authority = outcome.collection.authority(RELEASES)
+    rule = f"releases {authority.threshold} of {len(authority.keys)}" if authority else "releases"
+    expires = f"{outcome.collection.delegated[RELEASES].expires:%Y-%m-%d}"
+    for target in targets:
+        voice.say(f"{name}:{target.tag}@{target.digest} signed by {', '.join(who)} ({rule}), expires {expires}")
+    return ExitCode.YES
+
+
+def _say_waiting(name: CollectionName, outcome: Outcome) -> None:
+    voice.say(f"{name}: kept as a proposal; waits for {missing_text(outcome.collection, outcome.missing)}")
+    voice.note(f"hint: the missing signers run: pytrust approve {name}")

@@ -1,0 +1,164 @@
+"""``pytrust status``: what will stop working when, and who has to do something about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.arguments import json_option
+from pytrust.cli.render import days_left, key_names, missing_text
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP
+from pytrust.trust.errors import ExitCode, NotFound, PytrustError
+from pytrust.trust.limits import WARN_BEFORE
+from pytrust.trust.names import CollectionName, RoleName, parse_collection
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """One role of one collection; ``present`` and ``absent`` are names of keys, None where files are not at hand."""
+
+    collection: CollectionName
+    role: RoleName
+    version: int
+    expires: datetime
+    threshold: int
+    present: tuple[str, ...] | None
+    absent: tuple[str, ...] | None
+    note: str = ""
+
+
+@click.command(
+    epilog="""\b
+examples:
+  pytrust status
+  pytrust status --json registry.example.com/foo/web"""
+)
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@json_option
+@click.pass_obj
+def status(workspace: Workspace, names: tuple[str, ...], as_json: bool) -> int:
+    """Every collection and role: version, days to expiry, signatures present and missing.
+
+    Exit code 1 when a role has expired or a change waits for signatures.
+    """
+    embedded = workspace.store_path is not None
+    known = workspace.reader.collections() if embedded else workspace.cache.names()
+    chosen = [parse_collection(name) for name in names] or known
+    rows, failures, waiting = [], [], []
+    with voice.working(f"looking at {len(chosen)} collections"):
+        for name in chosen:
+            try:
+                rows += list(_stored(workspace, name) if embedded else _looked_up(workspace, name))
+            except PytrustError as error:
+                failures.append((name, error))
+        if embedded:
+            waiting = [(name, _waiting(workspace, name)) for name in workspace.store.proposals()]
+    if as_json:
+        voice.say_json(_document(rows, failures, waiting, workspace.now()))
+    else:
+        _say(rows, failures, waiting, workspace.now())
+    if failures:
+        return failures[0][1].exit_code
+    return ExitCode.NO if waiting or any(row.expires <= workspace.now() for row in rows) else ExitCode.YES
+
+
+def _stored(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
+    """Rows from the store's own files, whose signatures can be counted."""
+    from pytrust.trust.formats import tuf
+
+    state = workspace.quiet_publisher.load(name)
+    if state is None:
+        raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
+    names = key_names(state.collection)
+    for role, file in sorted(state.files.items()):
+        if (authority := state.collection.authority(role)) is None:
+            continue
+        signed = tuf.signed_by(name, role, file.data, authority)
+        present = tuple(names.get(key.id, key.id[:8]) for key in authority.keys if key.id in signed)
+        absent = tuple(names.get(key.id, key.id[:8]) for key in authority.keys if key.id not in signed)
+        stale = "must sign again: its key was replaced" if len(signed) < authority.threshold else ""
+        yield _Row(name, role, file.version, file.expires, authority.threshold, present, absent, stale)
+
+
+def _looked_up(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
+    trusted = workspace.client().open(name)
+    for role, expires in sorted(trusted.expiries.items()):
+        authority = trusted.collection.authority(role)
+        yield _Row(name, role, trusted.versions[role], expires, authority.threshold if authority else 0, None, None)
+
+
+def _waiting(workspace: Workspace, name: CollectionName) -> str:
+    try:
+        _, new, lacking = workspace.quiet_publisher.proposal(name)
+    except PytrustError as error:
+        return str(error)
+    return f"waits for {missing_text(new, lacking)}"
+
+
+def _warning(row: _Row, now: datetime) -> str:
+    if row.expires <= now:
+        return "expired"
+    offline = row.role not in {SNAPSHOT, TIMESTAMP}
+    return "sign again soon" if offline and row.expires - now < WARN_BEFORE else row.note
+
+
+def _say(
+    rows: list[_Row],
+    failures: list[tuple[CollectionName, PytrustError]],
+    waiting: list[tuple[CollectionName, str]],
+    now: datetime,
+) -> None:
+    if not rows and not failures and not waiting:
+        voice.say("no collections yet")
+        voice.note("hint: sign a tag with: pytrust sign [HOST/]NAME:TAG")
+        return
+    cells = [
+        (
+            row.collection,
+            row.role,
+            str(row.version),
+            days_left(row.expires, now),
+            f"{len(row.present)} of {row.threshold}" if row.present is not None else str(row.threshold),
+            ", ".join(row.present or ()),
+            ", ".join(row.absent or ()),
+            _warning(row, now),
+        )
+        for row in rows
+    ]
+    voice.table(("COLLECTION", "ROLE", "VERSION", "EXPIRES IN", "SIGNED", "BY", "NOT BY", ""), cells)
+    for name, text in waiting:
+        voice.say(f"{name}: a change {text}")
+    for _, error in failures:
+        voice.fail(error)
+
+
+def _document(
+    rows: list[_Row],
+    failures: list[tuple[CollectionName, PytrustError]],
+    waiting: list[tuple[CollectionName, str]],
+    now: datetime,
+) -> dict[str, Any]:
+    return {
+        "roles": [
+            {
+                "collection": row.collection,
+                "role": row.role,
+                "version": row.version,
+                "expires": row.expires.isoformat(),
+                "days_left": int((row.expires - now).total_seconds() // 86_400),
+                "threshold": row.threshold,
+                "signed_by": row.present,
+                "not_signed_by": row.absent,
+                "warning": _warning(row, now),
+            }
+            for row in rows
+        ],
+        "proposals": [{"collection": name, "state": text} for name, text in waiting],
+        "errors": [{"collection": name, **voice.error_json(error)} for name, error in failures],
+    }

@@ -1,0 +1,242 @@
+"""Everything a command works with, opened when first used.
+
+This is the edge where the environment, the clock and the files of ``PYTRUST_HOME`` enter; below it, values are passed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytrust.cli.passphrase import Passphrases
+from pytrust.cli.settings import Settings, parse_settings
+from pytrust.trust.errors import NotSetUp, UsageError
+from pytrust.trust.files import check_owned, read_bounded
+from pytrust.trust.names import CollectionName, RoleName
+
+if TYPE_CHECKING:
+    from pytrust.policy.engine.client import Engine
+    from pytrust.trust.client.cache import Cache
+    from pytrust.trust.client.source import Source
+    from pytrust.trust.client.trust import TrustClient
+    from pytrust.trust.keys.keyring import Keyring
+    from pytrust.trust.keys.online import OnlineKeys
+    from pytrust.trust.publish.owner import Owner
+    from pytrust.trust.publish.publisher import Publisher
+    from pytrust.trust.registry import DockerCredentials, Registry
+    from pytrust.trust.store.sql import SqlStore
+    from pytrust.trust.store.sqlite import SqliteReader
+
+_SECRET_VARIABLES = (
+    "PYTRUST_PASSPHRASE",
+    "DOCKER_CONTENT_TRUST_ROOT_PASSPHRASE",
+    "DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE",
+)
+_CONFIG_MAX_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """The folder of one user's or one host's trust: ``PYTRUST_HOME``."""
+
+    path: Path
+
+    @property
+    def config(self) -> Path:
+        """Settings and pins."""
+        return self.path / "config.toml"
+
+    @property
+    def keys(self) -> Path:
+        """The key ring."""
+        return self.path / "keys"
+
+    @property
+    def online(self) -> Path:
+        """The store's online keys."""
+        return self.path / "store" / "online"
+
+    @property
+    def cache(self) -> Path:
+        """What was verified."""
+        return self.path / "cache"
+
+
+class Workspace:
+    """One invocation of the command."""
+
+    def __init__(self, home: Path | None, passphrase_file: Path | None, passphrase_fd: int | None) -> None:
+        self.home = Home(home or default_home())
+        secrets = {name: value for name in _SECRET_VARIABLES if (value := os.environ.pop(name, None))}
+        self.passphrases = Passphrases(passphrase_file, passphrase_fd, secrets)
+
+    @staticmethod
+    def now() -> datetime:
+        """The clock."""
+        return datetime.now(UTC)
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The settings; raises ``NotSetUp`` where there is no home."""
+        if not self.home.config.exists():
+            raise NotSetUp(f"{self.home.path} is not a pytrust home", hint="create one with: pytrust init")
+        check_owned(self.home.path)
+        check_owned(self.home.config)
+        text = read_bounded(self.home.config, _CONFIG_MAX_BYTES).decode("utf-8", "replace")
+        return parse_settings(text, os.environ, str(self.home.config))
+
+    @cached_property
+    def keyring(self) -> Keyring:
+        """The key ring."""
+        from pytrust.trust.keys.keyring import Keyring
+
+        return Keyring(self.home.keys)
+
+    @cached_property
+    def cache(self) -> Cache:
+        """What this host has verified."""
+        from pytrust.trust.client.cache import Cache
+
+        return Cache(self.home.cache)
+
+    @property
+    def store_path(self) -> Path | None:
+        """The SQLite file of an embedded store, or None where trust data comes from a server."""
+        url = self.settings.url
+        if url.startswith(("http://", "https://")):
+            return None
+        if not url.startswith("sqlite:///"):
+            raise UsageError(f"{self.home.config}: trust.url {url!r} is neither sqlite:/// nor https://")
+        return self.home.path / url.removeprefix("sqlite:///")
+
+    def client(self, *, offline: bool = False) -> TrustClient:
+        """Look-ups."""
+        from pytrust.trust.client.trust import TrustClient
+
+        source = None if offline else self._source()
+        return TrustClient(source, self.cache, self.settings.pins, now=self.now)
+
+    @cached_property
+    def reader(self) -> SqliteReader:
+        """The embedded store, read-only."""
+        from pytrust.trust.store.sqlite import SqliteReader
+
+        return SqliteReader(self._embedded())
+
+    @cached_property
+    def store(self) -> SqlStore:
+        """The embedded store, for writing."""
+        from pytrust.trust.store.sql import SqlStore
+
+        return SqlStore(self._embedded())
+
+    @cached_property
+    def online(self) -> OnlineKeys:
+        """The store's online keys."""
+        from pytrust.trust.keys.online import load_online_keys
+
+        return load_online_keys(self.home.online)
+
+    @cached_property
+    def publisher(self) -> Publisher:
+        """Publishing to the embedded store; whatever expires soon is renewed first."""
+        self.quiet_publisher.refresh_due()
+        return self.quiet_publisher
+
+    @cached_property
+    def quiet_publisher(self) -> Publisher:
+        """The same, leaving timestamps alone: for commands that only look."""
+        from pytrust.trust.publish.publisher import Publisher
+
+        return Publisher(self.store, self.online, self.settings.pins, now=self.now, seen=self._seen)
+
+    def owner(self, tell: Callable[[str], None]) -> Owner:
+        """Signing with the keys of this home."""
+        from pytrust.trust.keys.signers import allow_sdks
+
+        if any(entry.uri for entry in self.keyring.entries()):
+            allow_sdks()
+        from pytrust.trust.publish.owner import Owner
+
+        return Owner(self.publisher, self.keyring, self.passphrases, self.online, now=self.now, tell=tell)
+
+    @cached_property
+    def credentials(self) -> DockerCredentials:
+        """Registry logins, as docker keeps them."""
+        from pytrust.trust.registry import DockerCredentials
+
+        return DockerCredentials(docker_config())
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Registries."""
+        from pytrust.trust.registry import Registry
+
+        return Registry(self.credentials, insecure=self.settings.insecure)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The Docker Engine that the docker command would talk to."""
+        from pytrust.policy.engine.address import resolve
+        from pytrust.policy.engine.client import Engine
+
+        return Engine(
+            resolve(
+                docker_config(),
+                host=os.environ.get("DOCKER_HOST"),
+                cert_path=os.environ.get("DOCKER_CERT_PATH"),
+                tls_verify=os.environ.get("DOCKER_TLS_VERIFY"),
+            )
+        )
+
+    def signers(self, names: tuple[str, ...]) -> list[RoleName]:
+        """The signers named, or the default one."""
+        from pytrust.trust.collection.model import parse_signer
+
+        if names:
+            return [parse_signer(name) for name in dict.fromkeys(names)]
+        if self.settings.signer is None:
+            raise UsageError("who signs?", hint=f"give --signer NAME, or set trust.signer in {self.home.config}")
+        return [self.settings.signer]
+
+    def _embedded(self) -> Path:
+        path = self.store_path
+        if path is None:
+            raise UsageError(
+                f"trust data comes from {self.settings.url}, where this command cannot write",
+                hint="run it on the host that holds the store",
+            )
+        return path
+
+    def _source(self) -> Source:
+        from pytrust.trust.client.source import HttpSource, StoreSource
+
+        if self.store_path is not None:
+            return StoreSource(self.reader)
+        from pytrust.trust.http import HttpClient
+
+        return HttpSource(self.settings.url, HttpClient())
+
+    def _seen(self, name: CollectionName) -> dict[RoleName, int]:
+        from pytrust.trust.client.cache import seen_versions
+
+        return seen_versions(name, self.cache.load(name))
+
+
+def default_home() -> Path:
+    """``PYTRUST_HOME``, else ``/var/lib/pytrust`` for root, else ``$XDG_DATA_HOME/pytrust``."""
+    if given := os.environ.get("PYTRUST_HOME"):
+        return Path(given)
+    if os.geteuid() == 0:
+        return Path("/var/lib/pytrust")
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "pytrust"
+
+
+def docker_config() -> Path:
+    """``DOCKER_CONFIG``, else ``~/.docker``."""
+    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")

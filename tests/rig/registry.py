@@ -1,0 +1,108 @@
+"""The real Docker registry, with its files in a folder."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import bcrypt
+from tests.rig.ports import answers, free_port
+from tests.rig.processes import RigError, Running, find, running
+
+_MANIFESTS: Final = (
+    "application/vnd.docker.distribution.manifest.v2+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json",
+    "application/vnd.oci.image.index.v1+json",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """A running registry at ``host``, such as ``127.0.0.1:40123``; images are named ``{host}/foo/web``."""
+
+    host: str
+    folder: Path
+    daemon: Running
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}"
+
+    def digest(self, repository: str, tag: str, login: tuple[str, str] | None = None) -> str:
+        """The digest the registry gives for a tag; raises ``RigError`` if it has none."""
+        status, headers = self._ask("HEAD", f"/v2/{repository}/manifests/{tag}", login)
+        if status != 200:
+            raise RigError(f"registry: {repository}:{tag}: status {status}")
+        return headers["Docker-Content-Digest"]
+
+    def delete(self, repository: str, digest: str, login: tuple[str, str] | None = None) -> None:
+        """Delete one manifest and every tag on it."""
+        status, _ = self._ask("DELETE", f"/v2/{repository}/manifests/{digest}", login)
+        if status != 202:
+            raise RigError(f"registry: deleting {repository}@{digest}: status {status}")
+
+    def _ask(self, method: str, path: str, login: tuple[str, str] | None) -> tuple[int, http.client.HTTPMessage]:
+        connection = http.client.HTTPConnection(self.host, timeout=10)
+        headers = {"Accept": ", ".join(_MANIFESTS)}
+        if login:
+            headers["Authorization"] = "Basic " + base64.b64encode(":".join(login).encode()).decode()
+        try:
+            connection.request(method, path, headers=headers)
+            answer = connection.getresponse()
+            return answer.status, answer.headers
+        finally:
+            connection.close()
+
+
+def missing() -> str:
+    """Why no registry can run here, as a sentence; empty if one can."""
+    if find("docker-registry") is None:
+        return "a real registry needs docker-registry: scripts/install-packages"
+    return ""
+
+
+@contextmanager
+def private_registry(folder: Path, users: Mapping[str, str] | None = None) -> Iterator[Registry]:
+    """Run a registry with its files in ``folder``.
+
+    Args:
+        users: name -> password; with them it asks for a login, without it lets anybody in.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    port = free_port()
+    config = folder / "config.yml"
+    config.write_text(json.dumps(_config(folder, port, users)))  # JSON is YAML
+    command = ["docker-registry", "serve", str(config)]
+    with running(command, log=folder / "registry.log", ready=lambda: answers(port)) as daemon:
+        yield Registry(f"127.0.0.1:{port}", folder, daemon)
+
+
+def _config(folder: Path, port: int, users: Mapping[str, str] | None) -> dict[str, object]:
+    storage = {"filesystem": {"rootdirectory": str(folder / "data")}, "delete": {"enabled": True}}
+    config: dict[str, object] = {
+        "version": 0.1,
+        "log": {"level": "warn"},
+        "storage": storage,
+        "http": {"addr": f"127.0.0.1:{port}", "secret": "for tests only"},
+    }
+    if users:
+        config["auth"] = {"htpasswd": {"realm": "rig", "path": str(_htpasswd(folder, users))}}
+    return config
+
+
+def _htpasswd(folder: Path, users: Mapping[str, str]) -> Path:
+    path = folder / "htpasswd"
+    path.write_text("".join(f"{name}:{_hash(password)}\n" for name, password in users.items()))
+    return path
+
+
+def _hash(password: str) -> str:
+    """The cheapest cost there is: the registry checks it on every request."""
+    return bcrypt.hashpw(password.encode(), bcrypt.gensalt(4)).decode()
