@@ -65,6 +65,7 @@ class Fault(Enum):
     ENDLESS_BODY = auto()
     ENDLESS_HEADERS = auto()
     SLOW_DRIP = auto()  # one byte of the body every 50 ms, for ever
+    SLOW_DRIP_UNSIZED = auto()  # the same without Content-Length: only the end of the connection ends the body
     SLOW_HEADERS = auto()  # one byte of the head every 50 ms, for ever
     HANG = auto()  # no answer
     CLOSE = auto()  # no answer, and the connection ends
@@ -474,6 +475,10 @@ def _head(reply: Reply, length: int) -> bytes:
     return "\r\n".join([*lines, f"Content-Length: {length}", "\r\n"]).encode()
 
 
+def _unsized(reply: Reply) -> bytes:
+    return _head(reply, 0).replace(b"Content-Length: 0", b"Connection: close")
+
+
 def _drip(connection: socket, first: bytes) -> None:
     connection.sendall(first)
     while True:
@@ -494,9 +499,8 @@ def _hang(connection: socket, reply: Reply) -> None:
 _WRITERS: dict[Fault | None, Callable[[socket, Reply], None]] = {
     Fault.SLOW_DRIP: lambda connection, reply: _drip(connection, _head(reply, 1_000_000)),
     Fault.SLOW_HEADERS: lambda connection, _: _drip(connection, b"HTTP/1.1 200 OK\r\nX-Slow: "),
-    Fault.ENDLESS_BODY: lambda connection, reply: _endless(
-        connection, _head(reply, 0).replace(b"Content-Length: 0", b"Connection: close"), b" " * 65536
-    ),
+    Fault.SLOW_DRIP_UNSIZED: lambda connection, reply: _drip(connection, _unsized(reply)),
+    Fault.ENDLESS_BODY: lambda connection, reply: _endless(connection, _unsized(reply), b" " * 65536),
     Fault.ENDLESS_HEADERS: lambda connection, _: _endless(
         connection, b"HTTP/1.1 200 OK\r\n", b"X-Long: " + b"x" * 8000 + b"\r\n"
     ),

@@ -47,7 +47,7 @@ class Once(Generic[K, V]):
             flight, mine = self._board(key)
             if mine:
                 return self._fly(key, flight, make)
-            if not flight.landed.wait(deadline.remaining(str(key))):
+            if not flight.landed.wait(deadline.remaining("the registry")):
                 continue
             if flight.value:
                 return flight.value[0]

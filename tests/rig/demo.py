@@ -1,0 +1,218 @@
+"""``make demo``: the main job on real parts, one line for each thing shown.
+
+A private Docker engine and registry are started on loopback, used through the ``pytrust`` and ``docker`` commands as an
+operator would, and ended whatever happens. An engine that runs on this machine already is left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from tests.rig import dockerd, images
+from tests.rig.dockerd import PrivateEngine, private_engine
+from tests.rig.images import Docker
+from tests.rig.processes import RigError, ending_on_sigterm, environment
+from tests.rig.registry import Registry, missing, private_registry
+
+_PASSPHRASE: Final = "a passphrase for the demo"
+_TIMEOUT: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one ``pytrust`` command did."""
+
+    code: int
+    output: str
+    complaint: str
+
+
+@dataclass(slots=True)
+class Stage:
+    """The parts, and the ``pytrust`` command working on them with a home of its own."""
+
+    folder: Path
+    engine: PrivateEngine
+    registry: Registry
+    docker: Docker
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def image(self) -> str:
+        """The image that the demo is about, without tag."""
+        return f"{self.registry.host}/foo/web"
+
+    @property
+    def home(self) -> Path:
+        """``PYTRUST_HOME``."""
+        return self.folder / "home"
+
+    def pytrust(self, *words: str) -> Result:
+        """Run the installed command."""
+        settings = {
+            "PYTRUST_HOME": str(self.home),
+            "PYTRUST_PASSPHRASE": _PASSPHRASE,
+            "DOCKER_HOST": self.engine.host,
+            "DOCKER_CONFIG": str(self.docker.config),
+            "HOME": str(self.folder),
+        }
+        command = [str(Path(sys.executable).with_name("pytrust")), *words]
+        done = subprocess.run(
+            command,
+            env=environment(settings),
+            capture_output=True,
+            check=False,
+            timeout=_TIMEOUT,
+            stdin=subprocess.DEVNULL,
+        )
+        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+    def must(self, *words: str) -> str:
+        """Run a command that has to answer yes; gives its output."""
+        result = self.pytrust(*words)
+        _expect(result.code == 0, f"pytrust {' '.join(words)}: exit {result.code}: {result.complaint}{result.output}")
+        return result.output
+
+    def refused(self, code: str, *words: str) -> dict[str, Any]:
+        """Run a ``--json`` command that has to say no for the reason ``code``; gives the error."""
+        result = self.pytrust(*words, "--json")
+        answer = json.loads(result.output)[0]
+        error: dict[str, Any] = answer.get("error", {})
+        _expect(result.code == 1 and error.get("code") == code, f"pytrust {' '.join(words)}: {result}")
+        return error
+
+
+Check = Callable[[Stage], None]
+
+
+def verifies(stage: Stage) -> None:
+    """The signed tag verifies: digest and signer are named."""
+    stage.must("init", "--signer", "alice")
+    stage.must("sign", f"{stage.image}:v2")
+    answer = stage.must("verify", f"{stage.image}:v2")
+    _expect(stage.digests["v2"] in answer and "signed by alice" in answer, answer)
+
+
+def unsigned(stage: Stage) -> None:
+    """A tag that nobody signed is refused."""
+    error = stage.refused("unsigned", "verify", f"{stage.image}:v1")
+    _expect(f"{stage.image}:v1" in error["message"] and bool(error["hint"]), str(error))
+
+
+def moved(stage: Stage) -> None:
+    """A tag that was moved in the registry is refused, and both digests are named."""
+    stage.docker.make_image(f"{stage.image}:v2", content="something else")
+    other = stage.docker.push(f"{stage.image}:v2")
+    error = stage.refused("digest-mismatch", "verify", f"{stage.image}:v2")
+    _expect(other in error["message"] and stage.digests["v2"] in error["message"], str(error))
+    stage.docker.run("image", "rm", f"{stage.image}:v2")
+
+
+def pulls(stage: Stage) -> None:
+    """``pytrust pull`` brings exactly the signed digest, under its tag, though the registry's tag was moved."""
+    stage.must("pull", f"{stage.image}:v2")
+    held = json.loads(stage.docker.run("image", "inspect", f"{stage.image}:v2"))[0]
+    _expect(f"{stage.image}@{stage.digests['v2']}" in held["RepoDigests"], str(held["RepoDigests"]))
+    stage.docker.push(f"{stage.image}:v2")
+    stage.must("verify", f"{stage.image}:v2")
+
+
+def rolled_back(stage: Stage) -> None:
+    """Old metadata, put back in place of newer, is refused."""
+    store = stage.home / "store"
+    shutil.copytree(store, stage.folder / "old-store")
+    stage.must("sign", f"{stage.image}:v1")
+    stage.must("verify", f"{stage.image}:v1")
+    store.rename(stage.folder / "new-store")
+    shutil.copytree(stage.folder / "old-store", store)
+    stage.refused("rollback", "verify", f"{stage.image}:v2")
+    shutil.rmtree(store)
+    (stage.folder / "new-store").rename(store)
+    stage.must("verify", f"{stage.image}:v1", f"{stage.image}:v2")
+
+
+def revoked(stage: Stage) -> None:
+    """A revoked tag is refused."""
+    stage.must("revoke", f"{stage.image}:v2")
+    stage.refused("unsigned", "verify", f"{stage.image}:v2")
+
+
+def threshold(stage: Stage) -> None:
+    """Where two of three signers must agree, one is refused and two are accepted."""
+    stage.must("key", "generate", "bob", "carol")
+    stage.must("signer", "add", "bob", stage.image)
+    proposed = stage.pytrust("signer", "add", "carol", stage.image, "--threshold", "2", "--by", "alice", "--by", "bob")
+    _expect(proposed.code == 0, f"{proposed}")
+    result = stage.pytrust("sign", "--signer", "alice", f"{stage.image}:v2")
+    _expect(result.code == 1 and "bob, carol" in result.output, f"{result}")
+    stage.refused("unsigned", "verify", f"{stage.image}:v2")
+    stage.must("approve", stage.image, "--signer", "carol", "--yes")
+    answer = stage.must("verify", f"{stage.image}:v2")
+    _expect("signed by alice, carol (releases 2 of 3)" in answer, answer)
+
+
+CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+    ("the signed tag verifies: digest and signer are named", verifies),
+    ("an unsigned tag is refused", unsigned),
+    ("a tag that was moved in the registry is refused, both digests named", moved),
+    ("pytrust pull brings exactly the signed digest under its tag", pulls),
+    ("old metadata, put back, is refused", rolled_back),
+    ("a revoked tag is refused", revoked),
+    ("two of three signers are accepted, one is refused", threshold),
+)
+
+
+def main() -> int:
+    """Show everything; exit 0 only if all of it held."""
+    if reason := dockerd.missing() or missing() or images.missing():
+        sys.stderr.write(f"error: the demo cannot run here: {reason}\n")
+        return 1
+    started = time.monotonic()
+    with ending_on_sigterm(), _stage() as stage:
+        shown = sum(_show(text, check, stage) for text, check in CHECKS)
+    sys.stdout.write(f"took {time.monotonic() - started:.0f} s\n")
+    sys.stdout.write(f"demo: {shown} of {len(CHECKS)} checks passed\n")
+    return 0 if shown == len(CHECKS) else 1
+
+
+@contextmanager
+def _stage() -> Iterator[Stage]:
+    with tempfile.TemporaryDirectory(prefix="pytrust-demo-") as name:
+        folder = Path(name)
+        with private_engine(folder / "engine") as engine, private_registry(folder / "registry") as registry:
+            docker = Docker(engine.host, folder / "docker")
+            stage = Stage(folder, engine, registry, docker)
+            for tag in ("v1", "v2"):
+                docker.make_image(f"{stage.image}:{tag}", content=tag)
+                stage.digests[tag] = docker.push(f"{stage.image}:{tag}")
+            yield stage
+
+
+def _show(text: str, check: Check, stage: Stage) -> bool:
+    try:
+        check(stage)
+    except (RigError, AssertionError, subprocess.TimeoutExpired, ValueError, LookupError) as error:
+        sys.stdout.write(f"failed {text}: {error}\n")
+        return False
+    sys.stdout.write(f"ok {text}\n")
+    sys.stdout.flush()
+    return True
+
+
+def _expect(held: bool, otherwise: str) -> None:  # noqa: FBT001
+    if not held:
+        raise AssertionError(otherwise)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
