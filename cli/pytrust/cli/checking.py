@@ -18,6 +18,7 @@ from pytrust.trust.names import ImageRef
 if TYPE_CHECKING:
     from pytrust.trust.client.trust import TrustClient
     from pytrust.trust.client.trusted import Trusted, Verified
+    from pytrust.trust.registry import Descriptor
 
 offline_option = click.option(
     "--offline", is_flag=True, help="Believe what was verified before, within its time limits."
@@ -41,12 +42,14 @@ def verify(workspace: Workspace, names: tuple[str, ...], offline: bool, as_json:
     With --offline, neither the trust server nor the registry is asked.
     """
     refs = parse_refs(names)
+    served = {} if offline else workspace.ask_registry(refs)
     client = workspace.client(offline=offline)
 
     def check(ref: ImageRef) -> Verified:
         found = _verified(client, ref)
         if not offline:
-            _check_registry(workspace, found)
+            with voice.working(f"asking the registry for {ref}"):
+                _check_content(found, served[ref]())
         return found
 
     return _each(refs, check, _say_verified, _verified_json, as_json=as_json)
@@ -92,15 +95,13 @@ def _verified(client: TrustClient, ref: ImageRef) -> Verified:
         return client.verify([ref])[0]
 
 
-def _check_registry(workspace: Workspace, found: Verified) -> None:
-    """What the registry serves under the name must be the signed bytes: digest, size and type."""
+def _check_content(found: Verified, served: Descriptor) -> None:
+    """What the registry serves under the name must be the signed bytes."""
     ref, target = found.ref, found.target
-    with voice.working(f"asking the registry for {ref}"):
-        served = workspace.registry.resolve(ref, Deadline(DEADLINE))
     if served.digest != found.digest:
         raise DigestMismatch(
             f"{ref}: the registry has {served.digest}, but {found.digest} is signed",
-            hint=f"the tag was moved: pull the signed image by its digest, or have it signed again ({ref.collection})",
+            hint="the tag was moved: run the signed image by its digest (pytrust pull), or have the new one signed",
         )
     if served.digest == target.digest and served.size != target.length:
         raise DigestMismatch(f"{ref}: the registry has {served.size} bytes, but {target.length} are signed")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import click
@@ -53,6 +54,7 @@ def serve_static(workspace: Workspace, listen: str) -> int:
         raise UsageError(f"{listen!r} is not HOST:PORT", hint="for example 127.0.0.1:8080")
     server = StaticServer((host.strip("[]"), int(port)), workspace.reader)
     voice.note(f"serving on http://{listen}/tuf/")
+    gc.enable()
     with server:
         server.serve_forever()
     return ExitCode.YES

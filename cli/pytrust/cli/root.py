@@ -101,27 +101,26 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _fail(error: BaseException) -> int:
+    code: int = ExitCode.UNSOUND
     match error:
         case PytrustError():
             voice.fail(error)
-            return error.exit_code
+            code = error.exit_code
         case click.exceptions.NoArgsIsHelpError():
             voice.note(error.format_message())
-            return ExitCode.USAGE
+            code = ExitCode.USAGE
         case click.ClickException():
             context = getattr(error, "ctx", None)
             voice.fail_usage(error.format_message(), context.command_path if context else "pytrust")
-            return ExitCode.USAGE
+            code = ExitCode.USAGE
         case KeyboardInterrupt() | click.Abort():
             voice.note("error: interrupted")
-            return _INTERRUPTED
+            code = _INTERRUPTED
         case BrokenPipeError():
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return ExitCode.UNSOUND
         case OSError():
             voice.note(f"error: {error.filename or 'the system'}: {error.strerror or error}")
-            return ExitCode.UNSOUND
         case _:
             voice.note(f"error: internal: {type(error).__name__}: {str(error)[:300]}")
             voice.note("hint: this is a bug of pytrust: please report it with the command that you ran")
-            return ExitCode.UNSOUND
+    return code

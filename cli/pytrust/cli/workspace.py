@@ -6,18 +6,21 @@ This is the edge where the environment, the clock and the files of ``PYTRUST_HOM
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from pytrust.cli.passphrase import Passphrases
 from pytrust.cli.settings import Settings, parse_settings
-from pytrust.trust.errors import NotSetUp, UsageError
+from pytrust.trust.errors import NotSetUp, PytrustError, UsageError
 from pytrust.trust.files import check_owned, read_bounded
-from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.http import Deadline
+from pytrust.trust.limits import DEADLINE
+from pytrust.trust.names import CollectionName, ImageRef, RoleName
 
 if TYPE_CHECKING:
     from pytrust.policy.engine.client import Engine
@@ -28,7 +31,7 @@ if TYPE_CHECKING:
     from pytrust.trust.keys.online import OnlineKeys
     from pytrust.trust.publish.owner import Owner
     from pytrust.trust.publish.publisher import Publisher
-    from pytrust.trust.registry import DockerCredentials, Registry
+    from pytrust.trust.registry import Descriptor, DockerCredentials, Registry
     from pytrust.trust.store.sql import SqlStore
     from pytrust.trust.store.sqlite import SqliteReader
 
@@ -178,6 +181,26 @@ class Workspace:
         from pytrust.trust.registry import Registry
 
         return Registry(self.credentials, insecure=self.settings.insecure)
+
+    def ask_registry(self, refs: Sequence[ImageRef]) -> dict[ImageRef, Callable[[], Descriptor]]:
+        """Ask for all of ``refs`` in the background, so that the registry answers while trust is looked up.
+
+        Returns:
+            for each name a function that waits for its answer, and returns or raises it.
+        """
+        answers: list[Descriptor | PytrustError] = []
+        registry, deadline = self.registry, Deadline(DEADLINE)
+        thread = Thread(target=lambda: answers.extend(registry.resolve_all(refs, deadline)), daemon=True)
+        thread.start()
+
+        def answer(index: int) -> Descriptor:
+            thread.join()
+            found = answers[index]
+            if isinstance(found, PytrustError):
+                raise found
+            return found
+
+        return {ref: partial(answer, index) for index, ref in enumerate(refs)}
 
     @cached_property
     def engine(self) -> Engine:

@@ -238,6 +238,17 @@ def test_a_port_that_is_none(tmp_path: Path) -> None:
 # -- logins and tokens ----------------------------------------------------------------------------------------------
 
 
+def test_errors_stay_on_one_line_and_move_no_cursor(fake: FakeRegistry, tmp_path: Path) -> None:
+    class Odd:
+        def login(self, registry: str, deadline: Deadline) -> Login | None:
+            raise errors.Unsound("one\ntwo\x1b[2J", hint="three")
+
+    fake.auth = BASIC
+    with pytest.raises(errors.Unsound) as caught:
+        Registry(Odd(), certs_dir=tmp_path).resolve(ref(fake), soon())
+    assert (str(caught.value), caught.value.hint) == (f"{ref(fake)}: one?two?[2J", "three")
+
+
 @pytest.mark.parametrize("ping", [True, False])
 @pytest.mark.parametrize("scheme", ["Basic", "Bearer"])
 def test_a_login(fake: FakeRegistry, tmp_path: Path, scheme: Any, ping: bool) -> None:
@@ -523,6 +534,16 @@ def test_the_fallback_tag_may_be_the_subject_itself(fake: FakeRegistry, tmp_path
     fake.native_referrers = False
     digest = fake.put("foo/web", "v1", MANIFEST)
     fake.put("foo/web", digest.replace(":", "-"), MANIFEST)
+    assert client(tmp_path).referrers(ref(fake), soon()) == []
+
+
+def test_the_fallback_tag_must_be_an_oci_index(fake: FakeRegistry, tmp_path: Path) -> None:
+    """A multi-platform image under that tag is the subject itself, not a list of what refers to it."""
+    fake.native_referrers = False
+    digest = fake.put("foo/web", "v1", MANIFEST)
+    signature = fake.put("foo/web", None, oci_manifest("s", subject=digest))
+    fallback = oci_index([(signature, 1)], media_type=DOCKER_LIST)
+    fake.put("foo/web", digest.replace(":", "-"), fallback, DOCKER_LIST)
     assert client(tmp_path).referrers(ref(fake), soon()) == []
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote
 
 from tuf.api.exceptions import DownloadHTTPError
@@ -21,7 +21,9 @@ from pytrust.trust.formats import tuf
 from pytrust.trust.http import Deadline, HttpClient
 from pytrust.trust.limits import ROOT_ROTATIONS_MAX
 from pytrust.trust.names import CollectionName, RoleName
-from pytrust.trust.store.interface import Reader
+
+if TYPE_CHECKING:
+    from pytrust.trust.store.interface import Reader
 
 _FILE = re.compile(r"(?:([1-9][0-9]{0,17})\.)?([^/]{1,200})\.json")
 _NOT_FOUND = 404

@@ -50,7 +50,7 @@ class Verified:
     """One image that is vouched for.
 
     ``digest`` is the one to run; ``target`` the signed entry that covers it; ``signers`` vouch for exactly this
-    content; ``authority`` is that of ``role``, which released it; ``expires`` is the earliest end of any role in the chain.
+    content; ``authority`` is that of ``role``, which released it; ``expires`` the earliest end of a role in the chain.
     """
 
     ref: ImageRef

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from securesystemslib.signer import Key, SSlibKey
 from tuf.api import exceptions
@@ -39,7 +39,6 @@ from pytrust.trust.collection.model import (
 from pytrust.trust.errors import BadMetadata, InvalidName
 from pytrust.trust.image import Platform
 from pytrust.trust.keys.public import PublicKey
-from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import ROOT_MAX_BYTES, SNAPSHOT_MAX_BYTES, TARGETS_MAX_BYTES, TIMESTAMP_MAX_BYTES
 from pytrust.trust.names import CollectionName, Digest, KeyId, RoleName
 
@@ -55,6 +54,9 @@ _CLASSES: Final[Mapping[str, type[tuf.Signed]]] = {
     SNAPSHOT: tuf.Snapshot,
     TIMESTAMP: tuf.Timestamp,
 }
+if TYPE_CHECKING:
+    from pytrust.trust.keys.signers import Signer
+
 S = TypeVar("S", bound=tuf.Signed)
 
 
