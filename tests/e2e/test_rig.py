@@ -16,9 +16,10 @@ from tests.rig.needs import need
 from tests.rig.processes import RigError, running
 
 from pytrust.policy.engine.address import parse_host
-from pytrust.policy.engine.client import Engine, registry_auth
+from pytrust.policy.engine.client import Engine
 from pytrust.trust import errors
 from pytrust.trust.names import Digest, ImageRef
+from pytrust.trust.registry.dockerconfig import Login, encode_engine_auth
 
 ROOT = Path(__file__).parents[2]
 
@@ -112,7 +113,7 @@ def test_a_login_is_asked_for_and_taken(client: Engine, image: PushedImage, tmp_
         client.tag(f"{image.name}:v2", ref)
         with pytest.raises(errors.AccessDenied):
             client.push(ref, None, silent)
-        auth = registry_auth(registry.host, "alice", "secret")
+        auth = encode_engine_auth(Login(username="alice", password="secret"), registry.host)
         pushed = client.push(ref, auth, silent)
         assert pushed is not None
         assert registry.digest("foo/web", "v1", ("alice", "secret")) == str(pushed)

@@ -232,7 +232,7 @@ def _import_file(workspace: Workspace, name: RoleName, file: Path, old: Path | N
 
 def _write(data: bytes, output: Path | None, *, private: bool) -> None:
     if output is None:
-        click.get_binary_stream("stdout").write(data)
+        voice.write(data)
         return
     try:
         write_atomic(output, data, mode=0o600 if private else PUBLIC, replace=False)

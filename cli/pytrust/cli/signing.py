@@ -14,10 +14,10 @@ from pytrust.cli.arguments import parse_refs, signer_option
 from pytrust.cli.render import change_lines, missing_text
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import RELEASES, Target
-from pytrust.trust.errors import ExitCode, PytrustError, UsageError
+from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError, UsageError
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
-from pytrust.trust.names import CollectionName, ImageRef, RoleName, parse_collection
+from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName, parse_collection
 
 if TYPE_CHECKING:
     from pytrust.trust.publish.publisher import Outcome
@@ -49,9 +49,9 @@ def sign(
     refs = parse_refs(names, from_file)
     who = workspace.signers(signers)
     _require_tags(refs)
-    if local:
-        _push(workspace, refs)
+    pushed = _push(workspace, refs) if local else {}
     found = _resolve(workspace, refs)
+    _require_pushed(found, pushed)
     owner = workspace.owner(voice.note)
     result = ExitCode.YES
     for name, targets in _by_collection(workspace, found):
@@ -156,13 +156,26 @@ def _by_collection(
         )
 
 
-def _push(workspace: Workspace, refs: list[ImageRef]) -> None:
+def _push(workspace: Workspace, refs: list[ImageRef]) -> dict[ImageRef, Digest | None]:
+    """Let the engine push; gives the digests that it says it pushed."""
     from pytrust.trust.registry import engine_auth
 
+    pushed = {}
     for ref in refs:
         auth = engine_auth(workspace.credentials, ref, Deadline(DEADLINE))
         with voice.working(f"pushing {ref}"):
-            workspace.engine.push(ref, auth, lambda _: None)
+            pushed[ref] = workspace.engine.push(ref, auth, lambda _: None)
+    return pushed
+
+
+def _require_pushed(found: list[tuple[ImageRef, Descriptor]], pushed: dict[ImageRef, Digest | None]) -> None:
+    """What is signed with --local is what this engine pushed, not what somebody pushed a moment later."""
+    for ref, item in found:
+        if (sent := pushed.get(ref)) is not None and sent != item.digest:
+            raise DigestMismatch(
+                f"{ref}: the engine pushed {sent}, but the registry has {item.digest}",
+                hint="somebody else pushed this tag meanwhile: compare, then run the command again",
+            )
 
 
 def _report_signed(name: CollectionName, outcome: Outcome, targets: list[Target], who: Sequence[RoleName]) -> ExitCode:

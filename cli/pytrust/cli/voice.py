@@ -35,6 +35,11 @@ def note(text: str) -> None:
     sys.stderr.flush()
 
 
+def write(data: bytes) -> None:
+    """Bytes as they are, for a file or a pipe."""
+    sys.stdout.buffer.write(data)
+
+
 def say_json(document: object) -> None:
     """The whole answer, for machines."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")

@@ -105,7 +105,7 @@ class Engine:
 
         Args:
             ref: with a digest; a tag in it does not count, and none is set.
-            auth: see ``registry_auth``; ``None`` pulls as anybody.
+            auth: the value of ``X-Registry-Auth`` (``pytrust.trust.registry.engine_auth``); ``None`` pulls as anybody.
             on_progress: called for each line.
 
         Raises:
@@ -224,12 +224,6 @@ class Engine:
 
     def _nonsense(self) -> BadContent:
         return BadContent(f"{self.address} does not answer like a Docker engine", hint="try: docker info")
-
-
-def registry_auth(registry: str, username: str, password: str) -> str:
-    """The value for ``auth``: base64url of the JSON that the Engine API documents as AuthConfig."""
-    login = {"username": username, "password": password, "serveraddress": registry}
-    return base64.urlsafe_b64encode(json.dumps(login).encode()).decode()
 
 
 def _connection(address: EngineAddress, idle: float) -> http.client.HTTPConnection:

@@ -21,9 +21,10 @@ from tests.fakes.engine import FakeEngine, Scripted, answer, serve, serve_tcp, s
 
 from pytrust.policy.engine import client
 from pytrust.policy.engine.address import EngineAddress, TlsFiles
-from pytrust.policy.engine.client import Engine, ImageInfo, registry_auth
+from pytrust.policy.engine.client import Engine, ImageInfo
 from pytrust.trust import errors
 from pytrust.trust.names import ImageRef
+from pytrust.trust.registry.dockerconfig import Login, encode_engine_auth
 
 ID = "sha256:" + "1" * 64
 DIGEST = "sha256:" + "a" * 64
@@ -99,7 +100,7 @@ def test_a_digest_of_another_kind_is_no_digest(engine: Engine, fake: FakeEngine,
 
 
 def test_logins_reach_the_engine_as_it_documents_them(engine: Engine, fake: FakeEngine) -> None:
-    engine.pull(REF, registry_auth("registry.example.com", "alice", "pä??>>ss"), silent)
+    engine.pull(REF, encode_engine_auth(Login(username="alice", password="pä??>>ss"), "registry.example.com"), silent)
     sent = json.loads(base64.urlsafe_b64decode(fake.asked[0].headers["x-registry-auth"]))
     assert sent == {"username": "alice", "password": "pä??>>ss", "serveraddress": "registry.example.com"}
 

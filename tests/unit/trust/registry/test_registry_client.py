@@ -208,7 +208,6 @@ def test_slow_peers_end_with_the_deadline(fake: FakeRegistry, tmp_path: Path, fa
     assert time.monotonic() - start < 1
 
 
-@pytest.mark.xfail(strict=False, reason="http.py: the watchdog loses the socket of an answer that closes")
 def test_a_slow_peer_that_does_not_tell_the_length(fake: FakeRegistry, tmp_path: Path) -> None:
     fake.fail(Fault.SLOW_DRIP_UNSIZED)
     threading.Timer(1.5, fake.__exit__).start()
