@@ -209,7 +209,7 @@ def _show(text: str, check: Check, stage: Stage) -> bool:
     return True
 
 
-def _expect(held: bool, otherwise: str) -> None:  # noqa: FBT001
+def _expect(held: bool, otherwise: str) -> None:
     if not held:
         raise AssertionError(otherwise)
 

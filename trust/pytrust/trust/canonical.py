@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from typing import Any, Never
 
 from pytrust.trust.errors import BadMetadata
 from pytrust.trust.limits import METADATA_MAX_DEPTH
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # an open string ends with the text: linear
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _INTEGER_MAX_DIGITS = 18  # fits 64 bits, and so every other parser
 
@@ -35,16 +37,19 @@ def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METAD
     if _depth(data) > max_depth:
         raise BadMetadata(f"{what} is nested deeper than {max_depth} levels")
     try:
-        return json.loads(
+        value = json.loads(
             data.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_float=_refuse_number,
             parse_int=_integer,
             parse_constant=_refuse_number,
         )
+        if _SURROGATE.search(data):
+            encode_json(value)  # half a pair is no character, and nothing could sign or print it
     except (ValueError, RecursionError) as error:
         reason = str(error).partition("\n")[0]
         raise BadMetadata(f"{what} is not strict JSON: {reason[:200]}") from error
+    return value
 
 
 def encode_json(value: object) -> bytes:
@@ -66,8 +71,7 @@ def _depth(data: bytes) -> int:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice, _ = Counter(name for name, _ in pairs).most_common(1)[0]
         raise ValueError(f"the key {twice[:60]!r} stands twice")
     return result
 

@@ -127,13 +127,16 @@ def _split_tag(name: str) -> tuple[str, str | None]:
 
 
 def _split_registry(name: str) -> tuple[str, str]:
-    """Docker's rule: the first part is a host if it has a dot or colon, is ``localhost``, or is not lower case."""
+    """Docker's rule: the first part is a host if it has a dot or colon, is ``localhost``, or is not lower case.
+
+    A host by its case alone is refused: in lower case, ``Foo/web`` is a repository on Docker Hub.
+    """
     first, slash, rest = name.partition("/")
-    is_host = bool(slash) and ("." in first or ":" in first or first == "localhost" or first != first.lower())
-    registry, repository = (first, rest) if is_host else (DEFAULT_REGISTRY, name)
-    if not _HOST.fullmatch(registry):
+    registry = first.lower()
+    is_host = "." in first or ":" in first or registry == "localhost"
+    if slash and (not _HOST.fullmatch(first) if is_host else registry != first):
         raise InvalidName(f"{name[:300]!r} has an invalid registry host", hint=_HINT)
-    registry = registry.lower()
+    registry, repository = (registry, rest) if slash and is_host else (DEFAULT_REGISTRY, name)
     if registry in {"index.docker.io", "registry-1.docker.io"}:
         registry = DEFAULT_REGISTRY
     if registry == DEFAULT_REGISTRY and "/" not in repository:

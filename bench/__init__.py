@@ -1,0 +1,1 @@
+"""Benchmarks beside real peers; ``python -m bench [NAME...]`` prints one JSON object a line."""

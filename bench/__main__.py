@@ -1,0 +1,19 @@
+"""``python -m bench [NAME...]``: all benchmarks, or those whose names start with one of the words."""
+
+from __future__ import annotations
+
+import sys
+
+from bench.trust import BENCHES
+
+
+def main(words: list[str]) -> int:
+    """Run the chosen benchmarks."""
+    chosen = [run for name, run in BENCHES.items() if not words or any(name.startswith(word) for word in words)]
+    for run in chosen:
+        run()
+    return 0 if chosen else 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
