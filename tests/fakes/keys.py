@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from pytrust.trust.client.cache import Cache
 from pytrust.trust.client.source import Source, StoreSource
@@ -27,15 +28,20 @@ from pytrust.trust.store.memory import MemoryStore
 
 NAME = CollectionName("docker.io/foo/web")
 OTHER = CollectionName("docker.io/foo/other")
-NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOW = datetime.now(UTC).replace(microsecond=0)
+"""The time at which tests begin: the real one, since python-tuf's client reads a clock of its own."""
 PASSPHRASE = b"correct horse"
 ALICE, BOB, CAROL = RoleName("alice"), RoleName("bob"), RoleName("carol")
 
 
 @cache
-def private(name: str, kind: KeyKind = "ed25519") -> PrivateKey:
-    """One key a name, the same all session long."""
+def _made(name: str, kind: KeyKind) -> PrivateKey:
     return generate(kind)
+
+
+def private(name: str, kind: KeyKind = "ed25519") -> PrivateKey:
+    """One key a name and kind, the same all session long."""
+    return _made(name, kind)
 
 
 def public(name: str, kind: KeyKind = "ed25519") -> PublicKey:
@@ -53,13 +59,21 @@ def passphrase(_: RoleName) -> bytes:
     return PASSPHRASE
 
 
+@cache
+def _key_file(name: str) -> bytes:
+    """What a key ring keeps of a key; sealing takes 10 ms even with one round."""
+    with TemporaryDirectory() as folder:
+        Keyring(Path(folder), rounds=1).add(RoleName(name), private(name), PASSPHRASE)
+        return (Path(folder) / f"{name}.key").read_bytes()
+
+
 def keyring(folder: Path, *names: str) -> Keyring:
     """A key ring with the named keys, sealed cheaply."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    ring = Keyring(folder, rounds=1)
     for name in names:
-        ring.add(RoleName(name), private(name), PASSPHRASE)
-    return ring
+        (folder / f"{name}.key").touch(0o600)
+        (folder / f"{name}.key").write_bytes(_key_file(name))
+    return Keyring(folder, rounds=1)
 
 
 def online() -> OnlineKeys:
@@ -108,6 +122,7 @@ class House:
         self.online = keys or online()
         self.ring = keyring(folder / "keys", "root", "targets", "alice", "bob", "carol")
         self.publisher = self.new_publisher()
+        self._owner: tuple[tuple[Publisher, Keyring, OnlineKeys], Owner] | None = None
 
     def later(self, **span: float) -> None:
         """Move the clock."""
@@ -121,10 +136,12 @@ class House:
         return Publisher(self.store, self.online, self.pins, now=lambda: self.now, seen=self._seen)
 
     def owner(self) -> Owner:
-        """Acts with all keys of this house."""
-        return Owner(
-            self.publisher, self.ring, passphrase, self.online, now=lambda: self.now, tell=self.told.append
-        )
+        """Acts with all keys of this house; the same one, with its opened keys, while nothing is replaced."""
+        parts = (self.publisher, self.ring, self.online)
+        if self._owner is None or self._owner[0] != parts:
+            made = Owner(*parts[:2], passphrase, self.online, now=lambda: self.now, tell=self.told.append)
+            self._owner = (parts, made)
+        return self._owner[1]
 
     def client(self, cache: str = "cache", source: Source | None = None, *, pins: Sequence[Pin] = ()) -> TrustClient:
         """Looks up in this house's store, or elsewhere."""

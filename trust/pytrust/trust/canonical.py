@@ -17,6 +17,7 @@ from pytrust.trust.limits import METADATA_MAX_DEPTH
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # an open string ends with the text: linear
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _INTEGER_MAX_DIGITS = 18  # fits 64 bits, and so every other parser
 
 
@@ -34,7 +35,7 @@ def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METAD
     """
     if len(data) > max_bytes:
         raise BadMetadata(f"{what} is larger than {max_bytes} bytes")
-    if _depth(data) > max_depth:
+    if _too_deep(data, max_depth):
         raise BadMetadata(f"{what} is nested deeper than {max_depth} levels")
     try:
         value = json.loads(
@@ -57,15 +58,14 @@ def encode_json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _depth(data: bytes) -> int:
-    deepest = level = 0
-    for byte in _STRINGS.sub(b"", data).translate(None, _NOT_BRACKETS):
-        if byte in b"[{":
-            level += 1
-            deepest = max(deepest, level)
-        else:
-            level -= 1
-    return deepest
+def _too_deep(data: bytes, max_depth: int) -> bool:
+    """Peel the brackets from the inside, one level a pass."""
+    brackets = _STRINGS.sub(b"", data).translate(_ONE_KIND, _NOT_BRACKETS)
+    for _ in range(max_depth):
+        brackets = brackets.replace(b"[]", b"")
+        if not brackets:
+            return False
+    return bool(brackets)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -58,9 +58,10 @@ def sync_folder(path: Path) -> None:
 def read_bounded(path: Path, max_bytes: int) -> bytes:
     """Read a regular file; raises ``Damaged`` beyond ``max_bytes`` or where it is no regular file."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)  # a folder cannot even be wrapped
+        raise Damaged(f"{path} is not a regular file")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-            raise Damaged(f"{path} is not a regular file")
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise Damaged(f"{path} is larger than {max_bytes} bytes")

@@ -110,9 +110,11 @@ class _Slot:
     """Where a request notes the socket that it runs on, so that the watchdog can find it.
 
     The connection forgets its socket as soon as the answer is the last one, while the answer is still being read.
+    ``late`` is for a deadline that passes before there is a socket: while names are resolved, or TLS is agreed upon.
     """
 
     socket: socket | None = None
+    late: bool = False
 
 
 class _Current(threading.local):
@@ -123,8 +125,10 @@ _current = _Current()
 
 
 def _note(connection: HTTPConnection) -> None:
-    if _current.slot is not None:
-        _current.slot.socket = connection.sock
+    if (slot := _current.slot) is not None:
+        slot.socket = connection.sock
+        if slot.late:
+            _shut(slot)
 
 
 class _Noted(HTTPConnection):
@@ -170,6 +174,7 @@ def _watched(deadline: Deadline, url: str) -> Iterator[None]:
 
 
 def _shut(slot: _Slot) -> None:
+    slot.late = True
     if slot.socket is not None:
         with suppress(OSError):
             slot.socket.shutdown(SHUT_RDWR)

@@ -28,8 +28,9 @@ from tests.fakes.registry import (
 from pytrust.trust import errors
 from pytrust.trust.http import Deadline
 from pytrust.trust.names import Digest, ImageRef
-from pytrust.trust.registry import Anonymous, Descriptor, Login, Platform, Registry
+from pytrust.trust.registry import Anonymous, Descriptor, Platform, Registry
 from pytrust.trust.registry import session as session_module
+from pytrust.trust.registry.dockerconfig import Login
 
 MANIFEST = oci_manifest("v1")
 LOGIN = Login("alice", "s3cret-password")

@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from pytrust.trust import errors
 from pytrust.trust.http import Deadline
 from pytrust.trust.names import ImageRef
-from pytrust.trust.registry import Anonymous, DockerCredentials, Login, engine_auth
+from pytrust.trust.registry import Anonymous, DockerCredentials, engine_auth
 from pytrust.trust.registry.dockerconfig import (
     HUB_KEY,
+    Login,
     encode_engine_auth,
     parse_config,
     parse_helper_reply,

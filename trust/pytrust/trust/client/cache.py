@@ -7,6 +7,7 @@ in it is believed without its signatures, and its first root must be covered by 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ from pytrust.trust.names import CollectionName, RoleName
 
 _MAX_BYTES = 256 * 1024 * 1024  # 256 roots and 32 roles at their limits would be 300 MB: never seen, never needed
 _FORMAT = 1
+_FILE = re.compile(r"root_history/[1-9][0-9]{0,17}\.root\.json|[\w.~%-]{1,200}\.json", re.ASCII)
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
@@ -39,7 +41,7 @@ class Bundle:
         numbered = {
             int(name.split("/")[1].split(".")[0]): data
             for name, data in self.files.items()
-            if name.startswith("root_h")
+            if name.startswith("root_history/")
         }
         return [data for _, data in sorted(numbered.items())]
 
@@ -94,6 +96,7 @@ def decode(data: bytes, what: str) -> Bundle:
         document = parse_json(data, what=what, max_bytes=_MAX_BYTES)
         _check_format(document["format"])
         files = {name: text.encode() for name, text in document["files"].items()}
+        _check_names(files)
         times = (datetime.fromtimestamp(document[key], UTC) for key in ("refreshed", "greatest_time"))
         return Bundle(files, *times)
     except (PytrustError, KeyError, ValueError, TypeError, AttributeError, OverflowError, OSError) as error:
@@ -126,6 +129,14 @@ def seen_versions(name: CollectionName, bundle: Bundle) -> dict[RoleName, int]:
     for role in (SNAPSHOT, TIMESTAMP):
         seen[role] = tuf.read_header(name, role, bundle.files[f"{role}.json"])[0]
     return seen | {ROOT: tuf.read_header(name, ROOT, bundle.roots[-1])[0]}
+
+
+def _check_names(files: Mapping[str, bytes]) -> None:
+    """They become paths of a scratch folder: none may lead out of it, and a set without its chain is none."""
+    if strange := [name for name in files if not _FILE.fullmatch(name)]:
+        raise ValueError(f"{strange[0][:100]!r} is no metadata file")
+    if files and not ({"timestamp.json", "snapshot.json", "targets.json"} <= files.keys() and Bundle(files).roots):
+        raise ValueError("a top-level role is missing")
 
 
 def _check_format(number: object) -> None:

@@ -12,11 +12,11 @@ from datetime import datetime
 
 from pytrust.trust.collection.model import (
     RELEASES,
+    RESERVED,
     ROOT,
     SNAPSHOT,
     TARGETS,
     TIMESTAMP,
-    TOP_LEVEL,
     Authority,
     Collection,
     Delegation,
@@ -105,6 +105,8 @@ def set_signer(
     collection: Collection, name: RoleName, key: PublicKey, *, threshold: int | None, now: datetime
 ) -> Collection:
     """Add a signer, or give one another key; ``threshold`` None keeps how many must release."""
+    if name in RESERVED:
+        raise UsageError(f"{name} is a reserved name, not a signer", hint="name signers after people or machines")
     others = {item.name: item.authority.keys[0] for item in collection.signers if item.name != name}
     if clash := next((other for other, held in others.items() if held == key), None):
         raise UsageError(f"{clash} signs with that key already", hint="one person, one key: pytrust key generate")
@@ -119,7 +121,7 @@ def remove_signer(
     Returns:
         the new collection and the withdrawn tags.
     """
-    if collection.targets.delegation(name) is None or name in TOP_LEVEL:
+    if name not in {item.name for item in collection.signers}:
         raise UsageError(f"{name} is not a signer of {collection.name}", hint=f"pytrust signer list {collection.name}")
     others = {item.name: item.authority.keys[0] for item in collection.signers if item.name != name}
     if not others:

@@ -38,9 +38,9 @@ from pytrust.trust.collection.model import (
 )
 from pytrust.trust.errors import BadMetadata, InvalidName
 from pytrust.trust.image import Platform
-from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.keys.public import UNSUPPORTED, PublicKey
 from pytrust.trust.limits import ROOT_MAX_BYTES, SNAPSHOT_MAX_BYTES, TARGETS_MAX_BYTES, TIMESTAMP_MAX_BYTES
-from pytrust.trust.names import CollectionName, Digest, KeyId, RoleName
+from pytrust.trust.names import CollectionName, Digest, KeyId, RoleName, parse_role
 
 MAX_BYTES: Final[Mapping[str, int]] = {
     ROOT: ROOT_MAX_BYTES,
@@ -252,12 +252,21 @@ def _read_delegations(targets: tuf.Targets) -> tuple[Delegation, ...]:
     if delegations is None or delegations.roles is None:
         raise BadMetadata("targets.json delegates to hash bins, which collections do not have")
     for name, role in delegations.roles.items():
+        _check_role_name(name)
         if not role.terminating or role.paths != [target_path(RoleName(name), "*")]:
             raise BadMetadata(f"the delegation to {name} has other paths than a collection's")
     return tuple(
         Delegation(RoleName(name), _read_authority(role, delegations.keys, name))
         for name, role in delegations.roles.items()
     )
+
+
+def _check_role_name(name: str) -> None:
+    """A role's name becomes a file's: it must not lead anywhere."""
+    try:
+        parse_role(name)
+    except InvalidName as error:
+        raise BadMetadata(f"targets.json delegates to a role that cannot be: {error}") from error
 
 
 def _read_authority(role: tuf.Role, keys: Mapping[str, Key], name: str) -> Authority:
@@ -271,16 +280,20 @@ def _read_authority(role: tuf.Role, keys: Mapping[str, Key], name: str) -> Autho
 
 
 def _public_key(key: Key) -> PublicKey:
+    from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
     text = key.keyval.get("public", "")
     try:
-        if key.keytype == "ed25519":
-            return PublicKey.of(Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)))
-        return PublicKey.of(load_pem_public_key(text.encode()))
-    except (ValueError, TypeError, AttributeError) as error:
+        ed25519 = key.keytype == "ed25519"
+        read = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) if ed25519 else load_pem_public_key(text.encode())
+        public = PublicKey.of(read)
+    except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise BadMetadata(f"a key of type {key.keytype!r} cannot be read") from error
+    if public.kind == UNSUPPORTED:
+        raise BadMetadata(f"a key of type {key.keytype!r} is of a kind that cannot sign here")
+    return public
 
 
 def _library_key(key: PublicKey) -> SSlibKey:

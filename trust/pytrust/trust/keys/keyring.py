@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -88,11 +87,16 @@ class Keyring:
     def promote(self, new: RoleName, name: RoleName) -> RoleName:
         """Let the key ``new`` take the name ``name``; what had it is kept under a name that ends in its id.
 
-        At no moment is there no key called ``name``. Returns what the old key is called now.
+        At no moment is there no key called ``name``. Returns what the old key is called now; raises ``NoSuchKey``, or
+        ``UsageError`` where that name belongs to a third key.
         """
         kept = parse_role(f"{name}-{self.entry(name).public.id[:8]}")
-        with suppress(FileExistsError):
+        self.entry(new)
+        try:
             os.link(self._path(name), self._path(kept))
+        except FileExistsError:
+            if self.entry(kept).public != self.entry(name).public:
+                raise _taken(kept) from None
         self._path(new).replace(self._path(name))
         sync_folder(self._folder)
         return kept
@@ -108,10 +112,7 @@ class Keyring:
         try:
             write_atomic(self._path(name), public.pem.encode() + private, mode=PRIVATE, replace=False)
         except FileExistsError:
-            raise UsageError(
-                f"there is a key named {name} already",
-                hint=f"choose another name, or: pytrust key remove {name}",
-            ) from None
+            raise _taken(name) from None
         return KeyEntry(name, public, uri)
 
     def _read(self, name: RoleName) -> tuple[PublicKey, bytes]:
@@ -131,3 +132,9 @@ class Keyring:
 
     def _path(self, name: RoleName) -> Path:
         return self._folder / f"{name}{_SUFFIX}"
+
+
+def _taken(name: RoleName) -> UsageError:
+    return UsageError(
+        f"there is a key named {name} already", hint=f"choose another name, or: pytrust key remove {name}"
+    )

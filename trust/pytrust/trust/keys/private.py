@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ec import (
     SECP256R1,
@@ -20,6 +21,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from pytrust.trust.errors import Damaged, UsageError, WrongPassphrase
+from pytrust.trust.keys.public import UNSUPPORTED, PublicKey
 
 PrivateKey = EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey
 KeyKind = Literal["ecdsa-p256", "ecdsa-p384", "ed25519"]
@@ -55,9 +57,11 @@ def unseal(pem: bytes, passphrase: bytes, what: str) -> PrivateKey:
     """
     try:
         return _supported(serialization.load_ssh_private_key(pem, passphrase), what)
-    except TypeError as error:  # the library's way to say "this key is not encrypted"
+    except TypeError as error:  # the library's way to say "this key is not encrypted", or "the passphrase is empty"
+        if not passphrase:
+            raise WrongPassphrase(f"no passphrase for {what}", hint=_HINT) from error
         raise Damaged(f"{what} is not encrypted", hint="remove it and import the key again") from error
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         if "password" in str(error).lower() or "checksum" in str(error).lower():
             raise WrongPassphrase(f"wrong passphrase for {what}", hint=_HINT) from error
         raise Damaged(f"{what} is not a sealed private key") from error
@@ -85,7 +89,7 @@ def import_pem(data: bytes, passphrase: bytes | None, what: str) -> PrivateKey:
                 f"{what} is encrypted", hint="give its passphrase with --old-passphrase-file"
             ) from error
         return import_pem(data, None, what)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         if passphrase is not None and (b"ENCRYPTED" in data or b"OPENSSH" in data):
             raise WrongPassphrase(
                 f"wrong passphrase for {what}", hint="give its passphrase with --old-passphrase-file"
@@ -94,6 +98,7 @@ def import_pem(data: bytes, passphrase: bytes | None, what: str) -> PrivateKey:
 
 
 def _supported(key: object, what: str) -> PrivateKey:
-    if isinstance(key, EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey):
+    kinds = EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey
+    if isinstance(key, kinds) and PublicKey.of(key.public_key()).kind != UNSUPPORTED:
         return key
     raise UsageError(f"{what} is of a kind that cannot sign here", hint="use ecdsa-p256, ed25519 or rsa")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -21,6 +22,8 @@ from pytrust.trust.errors import UsageError
 from pytrust.trust.names import KeyId
 
 _RSA_MIN_BITS = 2048
+UNSUPPORTED: Final = "unsupported"
+"""The ``kind`` of a key that nothing here verifies: other curves, DSA, short RSA."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class PublicKey:
 
     @property
     def kind(self) -> str:
-        """``ecdsa-p256``, ``ecdsa-p384``, ``ed25519`` or ``rsa-<bits>``."""
+        """``ecdsa-p256``, ``ecdsa-p384``, ``ed25519`` or ``rsa-<bits>``; else ``UNSUPPORTED``."""
         return _kind(self.load())
 
     def load(self) -> PublicKeyTypes:
@@ -65,7 +68,7 @@ def read_public_pem(data: bytes, what: str) -> PublicKey:
         if b"PRIVATE KEY" in data:
             raise UsageError(f"{what} holds a private key, not a public one", hint=hint) from error
         raise UsageError(f"{what} is not a PEM public key", hint=hint) from error
-    if _kind(key) == "unsupported":
+    if _kind(key) == UNSUPPORTED:
         raise UsageError(f"{what} is of a kind that cannot sign here", hint="use ecdsa-p256, ed25519 or rsa")
     return PublicKey.of(key)
 
@@ -75,7 +78,7 @@ def _kind(key: PublicKeyTypes) -> str:
         return "ed25519"
     if isinstance(key, EllipticCurvePublicKey):
         curves = {SECP256R1.name: "ecdsa-p256", SECP384R1.name: "ecdsa-p384"}
-        return curves.get(key.curve.name, "unsupported")
+        return curves.get(key.curve.name, UNSUPPORTED)
     if isinstance(key, RSAPublicKey) and key.key_size >= _RSA_MIN_BITS:
         return f"rsa-{key.key_size}"
-    return "unsupported"
+    return UNSUPPORTED

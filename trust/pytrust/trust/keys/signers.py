@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from pytrust.trust.keys.keyring import KeyEntry, Keyring, Passphrase
     from pytrust.trust.keys.private import PrivateKey
 
-URI_SCHEMES: Final = ("hsm", "awskms", "gcpkms", "azurekms", "hv")
+URI_SCHEMES: Final = {"hsm": "hsm", "awskms": "aws", "gcpkms": "gcp", "azurekms": "azure", "hv": "vault"}
+"""What a key's URI may start with, and the extra of pytrust that it needs."""
 _SDKS: Final = (
     "boto3",
     "botocore",
     "google.cloud",
+    "azure.core",
     "azure.identity",
     "hvac",
     "pkcs11",
@@ -73,7 +75,7 @@ def _open_uri(entry: KeyEntry, uri: str, passphrase: Passphrase) -> Signer:
     except Exception as error:  # SDKs raise families of their own; one sentence must leave here
         raise UsageError(
             f"the key {entry.name} at {scheme}: cannot be used: {str(error)[:200]}",
-            hint=f"is the extra installed? pip install 'pytrust[{'hsm' if scheme == 'hsm' else scheme[:-3]}]'",
+            hint=f"is the extra installed? pip install 'pytrust[{URI_SCHEMES[scheme]}]'",
         ) from error
     return Signer(entry.public, library)
 

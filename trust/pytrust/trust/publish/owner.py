@@ -98,6 +98,8 @@ class Owner:
         state = self._existing(name)
         if role in TOP_LEVEL:
             new = edit.rotate_top(state.collection, role, key, now=self._now())
+        elif role not in {item.name for item in state.collection.signers}:
+            raise UsageError(f"{role} is not a signer of {name}", hint=f"pytrust signer list {name}")
         else:
             changed = edit.set_signer(state.collection, role, key, threshold=None, now=self._now())
             new = edit.renew(changed, role, now=self._now()) if role in changed.delegated else changed
@@ -111,9 +113,16 @@ class Owner:
             new = edit.renew(new, role, now=self._now())
         return self._submit(state, new, signers)
 
-    def approve(self, name: CollectionName, signers: Sequence[RoleName]) -> Outcome:
-        """Vouch as ``signers`` for what the waiting change releases, and add their signatures to it."""
+    def approve(
+        self, name: CollectionName, signers: Sequence[RoleName], shown: Collection | None = None
+    ) -> Outcome:
+        """Vouch as ``signers`` for what the waiting change releases, and add their signatures to it.
+
+        Raises:
+            Conflict: the change is not the one that was ``shown`` to them (None: whatever waits).
+        """
         state, new, lacking = self._publisher.proposal(name)
+        new = shown or new
         old = state.collection if state else None
         added = [target for tag, target in new.releases.items() if old is None or old.releases.get(tag) != target]
         vouched = new
@@ -121,7 +130,7 @@ class Owner:
             self._check_awaited(name, signer, lacking)
             if added and signer in {item.name for item in new.signers}:
                 vouched = edit.vouch(vouched, signer, added, now=self._now())
-        return self._publisher.approve(name, vouched, self._signers(old, vouched, signers))
+        return self._publisher.approve(name, new, vouched, self._signers(old, vouched, signers))
 
     def _create(self, name: CollectionName, signers: Sequence[RoleName]) -> Collection:
         keys = {role: self._keyring.entry(role).public for role in (ROOT, TARGETS, *signers)}

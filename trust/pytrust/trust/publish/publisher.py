@@ -81,7 +81,7 @@ class Publisher:
         unsigned = {role: write(new.name, role, documents[role]) for role in roles}
         files = _signed(before, new, unsigned, signers)
         base = {role: file.version for role, file in old.files.items()} if old else {}
-        return self._settle(new.name, Proposal(files, base), replacing=False)
+        return self._settle(new.name, Proposal(files, base), replacing=None)
 
     def proposal(self, name: CollectionName) -> tuple[State | None, Collection, tuple[Missing, ...]]:
         """The waiting change: what is, what would be, who is missing; raises ``NotFound`` or ``Conflict``."""
@@ -92,17 +92,31 @@ class Publisher:
         new = apply(state.collection if state else None, name, waiting.files)
         return state, new, missing(state.collection if state else None, new, waiting.files)
 
-    def approve(self, name: CollectionName, vouched: Collection, signers: Sequence[Signer]) -> Outcome:
-        """Add signatures to the waiting change; ``vouched`` is the change with the approver's own role added."""
+    def approve(
+        self, name: CollectionName, shown: Collection, vouched: Collection, signers: Sequence[Signer]
+    ) -> Outcome:
+        """Add signatures to the waiting change.
+
+        Args:
+            name: the collection.
+            shown: the change as ``proposal`` gave it; nothing else is signed.
+            vouched: the same with the approvers' own roles added.
+            signers: the approvers' keys.
+
+        Raises:
+            Conflict, NotFound: another change waits meanwhile, the same with more signatures, or none.
+        """
         with self._store.writing() as transaction:
             state = self._load(transaction, name)
             waiting = _waiting(transaction, name)
         old = state.collection if state else None
         _check_base(name, waiting.base, state)
         new = apply(old, name, waiting.files)
+        if new != shown:
+            raise _changed(name)
         added = {role: write(name, role, vouched.documents()[role]) for role in changed_roles(new, vouched)}
         files = _signed(old, vouched, {**waiting.files, **added}, signers)
-        return self._settle(name, Proposal(files, waiting.base), replacing=True)
+        return self._settle(name, Proposal(files, waiting.base), replacing=waiting)
 
     def reject(self, name: CollectionName) -> None:
         """Drop the waiting change; raises ``NotFound`` where none waits."""
@@ -126,15 +140,17 @@ class Publisher:
                 raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
             self._make_online(transaction, name)
 
-    def _settle(self, name: CollectionName, change: Proposal, *, replacing: bool) -> Outcome:
+    def _settle(self, name: CollectionName, change: Proposal, *, replacing: Proposal | None) -> Outcome:
         with self._store.writing() as transaction:
+            if replacing is not None and _waiting(transaction, name) != replacing:
+                raise _changed(name)
             state = self._load(transaction, name)
             _check_base(name, change.base, state)
             old = state.collection if state else None
             new = apply(old, name, change.files)
             lacking = missing(old, new, change.files)
             if lacking:
-                _keep(transaction, name, change, state, replacing=replacing)
+                _keep(transaction, name, change, state, replacing=replacing is not None)
             else:
                 self._publish(transaction, name, change.files)
         return Outcome(new, lacking)
@@ -218,6 +234,12 @@ def _waiting(transaction: Transaction, name: CollectionName) -> Proposal:
     if held is None:
         raise _nothing_waits(name)
     return decode(name, held)
+
+
+def _changed(name: CollectionName) -> Conflict:
+    return Conflict(
+        f"the change to {name} is no longer the one that was shown", hint=f"look at it again: pytrust approve {name}"
+    )
 
 
 def _nothing_waits(name: CollectionName) -> NotFound:

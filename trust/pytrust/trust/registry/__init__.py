@@ -8,7 +8,6 @@ and ``client``; the one child process in ``helper``.
 from pytrust.trust.image import Platform
 from pytrust.trust.registry.client import Registry
 from pytrust.trust.registry.credentials import Anonymous, CredentialSource, DockerCredentials, engine_auth
-from pytrust.trust.registry.dockerconfig import Login
 from pytrust.trust.registry.manifest import Descriptor
 
 __all__ = [
@@ -16,7 +15,6 @@ __all__ = [
     "CredentialSource",
     "Descriptor",
     "DockerCredentials",
-    "Login",
     "Platform",
     "Registry",
     "engine_auth",

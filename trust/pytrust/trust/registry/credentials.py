@@ -1,24 +1,18 @@
-"""Where logins come from."""
+"""Where logins come from. Reading docker's files is left until a registry asks for a login."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from pytrust.trust.errors import Unsound
 from pytrust.trust.files import read_bounded
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import CREDENTIALS_MAX_BYTES, HELPER_TIMEOUT
 from pytrust.trust.names import ImageRef
-from pytrust.trust.registry.dockerconfig import (
-    DockerConfig,
-    Login,
-    encode_engine_auth,
-    parse_config,
-    parse_helper_reply,
-    server_key,
-)
-from pytrust.trust.registry.helper import ask_helper
+
+if TYPE_CHECKING:
+    from pytrust.trust.registry.dockerconfig import DockerConfig, Login
 
 
 class CredentialSource(Protocol):
@@ -59,11 +53,16 @@ class DockerCredentials:
         helper = config.helper(registry)
         if helper is None:
             return config.login(registry)
+        from pytrust.trust.registry.dockerconfig import parse_helper_reply, server_key
+        from pytrust.trust.registry.helper import ask_helper
+
         seconds = min(HELPER_TIMEOUT, deadline.remaining(f"docker-credential-{helper}"))
         reply = ask_helper(helper, server_key(registry), seconds)
         return None if reply is None else parse_helper_reply(reply)
 
     def _config(self) -> DockerConfig | None:
+        from pytrust.trust.registry.dockerconfig import parse_config
+
         try:
             return parse_config(read_bounded(self._path, CREDENTIALS_MAX_BYTES))
         except (FileNotFoundError, NotADirectoryError):
@@ -74,4 +73,6 @@ class DockerCredentials:
 
 def engine_auth(credentials: CredentialSource, ref: ImageRef, deadline: Deadline) -> str:
     """The ``X-Registry-Auth`` value with which the engine may pull or push ``ref``; raises as ``login`` does."""
+    from pytrust.trust.registry.dockerconfig import encode_engine_auth
+
     return encode_engine_auth(credentials.login(ref.registry, deadline), ref.registry)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urljoin
 
@@ -58,6 +57,8 @@ def is_loopback(host: str) -> bool:
     """Whether ``host``, without port, is this machine by its very name."""
     if host == "localhost":
         return True
+    from ipaddress import ip_address
+
     try:
         return ip_address(host.removeprefix("[").removesuffix("]")).is_loopback
     except ValueError:

@@ -13,19 +13,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytrust.trust.errors import BadContent, ServerError, Unreachable, Unsound
 from pytrust.trust.http import Deadline, HttpClient, Response
 from pytrust.trust.limits import MANIFEST_MAX_BYTES, REDIRECTS_MAX, TOKEN_MAX_BYTES
 from pytrust.trust.names import ImageRef
 from pytrust.trust.registry.answers import check, denied
-from pytrust.trust.registry.challenge import Challenge, choose, parse_challenges
-from pytrust.trust.registry.credentials import CredentialSource
-from pytrust.trust.registry.dockerconfig import Login
 from pytrust.trust.registry.once import Once
 from pytrust.trust.registry.places import Url, api_urls, redirect, token_service
-from pytrust.trust.registry.tokens import Token, parse_token, pull_scope, refresh_form, token_query
+
+if TYPE_CHECKING:
+    from pytrust.trust.registry.challenge import Challenge
+    from pytrust.trust.registry.credentials import CredentialSource
+    from pytrust.trust.registry.dockerconfig import Login
+    from pytrust.trust.registry.tokens import Token
 
 SITE_LIFE: Final = 300.0  # seconds until a host's scheme, challenge and CA files are looked at again
 LOGIN_LIFE: Final = 60.0  # seconds a login is kept, so that a helper runs once for many repositories
@@ -183,6 +185,8 @@ class Session:
     def _token(
         self, site: _Site, challenge: Challenge, login: Login | None, repository: str, deadline: Deadline
     ) -> Token:
+        from pytrust.trust.registry.tokens import parse_token, pull_scope
+
         url = token_service(challenge.realm, site.api, self._insecure)
         request = _token_request(url, challenge.service, pull_scope(repository), login)
         answer, _ = self._send(site, request, deadline)
@@ -193,6 +197,8 @@ class Session:
 
 
 def _token_request(url: Url, service: str, scope: str, login: Login | None) -> _Request:
+    from pytrust.trust.registry.tokens import refresh_form, token_query
+
     if login is not None and login.identity_token:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return _Request("POST", url, headers, TOKEN_MAX_BYTES, refresh_form(service, scope, login.identity_token))
@@ -209,6 +215,8 @@ def _authorized(request: _Request, grant: _Grant) -> _Request:
 
 
 def _challenge(answer: Response) -> Challenge | None:
+    from pytrust.trust.registry.challenge import choose, parse_challenges
+
     return choose(parse_challenges(answer.headers.get("www-authenticate", "")))
 
 

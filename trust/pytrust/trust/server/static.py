@@ -63,6 +63,9 @@ class StaticServer(ThreadingHTTPServer):
         finally:
             self._places.release()
 
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401
+        """Say nothing: a peer that hangs up is no fault of ours."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -76,8 +79,11 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(body=False)
 
     def _answer(self, *, body: bool) -> None:
-        found = look_up(self.server.reader, self.path.partition("?")[0])
-        status, (data, immutable) = ("200 OK", found) if found else ("404 Not Found", (b"", False))
+        try:
+            found = look_up(self.server.reader, self.path.partition("?")[0])
+            status, (data, immutable) = ("200 OK", found) if found else ("404 Not Found", (b"", False))
+        except PytrustError:
+            status, data, immutable = "503 Service Unavailable", b"", False
         head = (
             f"HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {len(data)}\r\n"
             f"Cache-Control: {_FOREVER if immutable else _NEVER}\r\nX-Content-Type-Options: nosniff\r\n\r\n"

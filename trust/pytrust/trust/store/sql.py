@@ -52,6 +52,7 @@ _proposals = sa.Table(
     sa.Column("document", sa.LargeBinary, nullable=False),
 )
 TUF = "tuf"
+_READING = "pytrust_reading"  # marks connections that take no write lock
 
 
 class SqlStore:
@@ -63,12 +64,13 @@ class SqlStore:
         check_owned(path, forbidden=0o077)
         self._path = path
         self._engine = _open(path)
+        self._reading = self._engine.execution_options(**{_READING: True})
         with self._guarded():
             _tables.create_all(self._engine)
 
     def read(self, name: CollectionName, role: RoleName, version: int | None = None) -> bytes | None:
         """See ``Reader``."""
-        with self._guarded(), self._engine.connect() as connection:
+        with self._guarded(), self._reading.connect() as connection:
             return _read(connection, name, role, version)
 
     def collections(self) -> list[CollectionName]:
@@ -97,7 +99,7 @@ class SqlStore:
         self._engine.dispose()
 
     def _names(self, query: sa.Select[Any]) -> list[CollectionName]:
-        with self._guarded(), self._engine.connect() as connection:
+        with self._guarded(), self._reading.connect() as connection:
             return [CollectionName(name) for (name,) in connection.execute(query)]
 
     @contextmanager
@@ -162,7 +164,7 @@ class _SqlTransaction:
 
 
 def _open(path: Path) -> sa.Engine:
-    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": LOCK_TIMEOUT})
+    engine = sa.create_engine(sa.URL.create("sqlite", database=str(path)), connect_args={"timeout": LOCK_TIMEOUT})
 
     @sa.event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: object) -> None:  # noqa: ANN401
@@ -172,7 +174,8 @@ def _open(path: Path) -> sa.Engine:
 
     @sa.event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        reading = connection.get_execution_options().get(_READING, False)
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
     return engine
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytrust.trust.errors import Damaged
+from pytrust.trust.errors import Busy, Damaged
 from pytrust.trust.files import check_owned
 from pytrust.trust.limits import LOCK_TIMEOUT
 from pytrust.trust.names import CollectionName, RoleName
@@ -51,5 +51,9 @@ class SqliteReader:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
+        except sqlite3.OperationalError as error:
+            if "locked" in str(error):
+                raise Busy(f"{self._path} is locked by another process", hint="wait for it, or end it") from error
+            raise Damaged(f"{self._path}: {error}", hint="restore it from a backup") from error
         except sqlite3.Error as error:
             raise Damaged(f"{self._path}: {error}", hint="restore it from a backup") from error
