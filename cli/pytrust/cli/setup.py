@@ -69,7 +69,7 @@ def completion(shell: str) -> None:
     kind = get_completion_class(shell)
     if kind is None:
         raise UsageError(f"there is no completion for {shell}")
-    voice.say(kind(cli, {}, "pytrust", "_PYTRUST_COMPLETE").source())
+    voice.write(kind(cli, {}, "pytrust", "_PYTRUST_COMPLETE").source().encode())
 
 
 class _new_home:  # noqa: N801

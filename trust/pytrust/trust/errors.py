@@ -34,10 +34,12 @@ class PytrustError(Exception):
 
     code = "error"
     exit_code = ExitCode.UNSOUND
+    advice = ""
+    """What can be said where the place that raised knew no better."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
-        self.hint = hint
+        self.hint = hint or self.advice
 
 
 class UsageError(PytrustError):
@@ -45,6 +47,7 @@ class UsageError(PytrustError):
 
     code = "usage"
     exit_code = ExitCode.USAGE
+    advice = "pytrust COMMAND --help"
 
 
 class InvalidName(UsageError):
@@ -70,6 +73,7 @@ class Unsigned(Refused):
     """Nobody who is trusted vouches for the name."""
 
     code = "unsigned"
+    advice = "see what is signed: pytrust inspect NAME"
 
 
 class DigestMismatch(Refused):
@@ -82,6 +86,7 @@ class BadMetadata(Refused):
     """Trust metadata that is malformed or contradicts itself."""
 
     code = "bad-metadata"
+    advice = "do not use it: ask its publisher what happened"
 
 
 class BadSignature(BadMetadata):
@@ -106,30 +111,35 @@ class UntrustedRoot(Refused):
     """A root that no pin of this host covers."""
 
     code = "untrusted-root"
+    advice = "compare the root key with its owner's: pytrust key list"
 
 
 class BadContent(Refused):
     """A registry served bytes that are not what their digest, size or type says."""
 
     code = "bad-content"
+    advice = "do not use it: ask who runs the registry"
 
 
 class NotFound(Refused):
     """The registry, or the engine, has no such thing."""
 
     code = "not-found"
+    advice = "check the name"
 
 
 class AccessDenied(Refused):
     """The other side does not let us."""
 
     code = "access-denied"
+    advice = "log in, or ask for access"
 
 
 class Conflict(Refused):
     """Somebody else published first."""
 
     code = "conflict"
+    advice = "run the command again"
 
 
 class NeedsSignatures(Refused):
@@ -149,12 +159,14 @@ class Unreachable(Unknown):
     """Nobody answers at the address."""
 
     code = "unreachable"
+    advice = "check the address, the network and TLS"
 
 
 class TooSlow(Unknown):
     """The total deadline passed."""
 
     code = "too-slow"
+    advice = "try again, or look at the server"
 
 
 class RateLimited(Unknown):
@@ -167,6 +179,7 @@ class ServerError(Unknown):
     """The other side answered, but with its own failure."""
 
     code = "server-error"
+    advice = "try again later"
 
 
 class ExpiredCache(Unknown):
@@ -197,6 +210,7 @@ class Damaged(Unsound):
     """A file of ours that is not what we wrote."""
 
     code = "damaged"
+    advice = "restore it from a backup"
 
 
 class ClockSetBack(Unsound):

@@ -91,7 +91,10 @@ def revoke(
     """
     gone = set(collection.releases) if tags is None else set(tags)
     if missing := sorted(gone - set(collection.releases)):
-        raise Unsigned(f"{collection.name}:{missing[0]} is not signed, so there is nothing to revoke")
+        raise Unsigned(
+            f"{collection.name}:{missing[0]} is not signed, so there is nothing to revoke",
+            hint=f"see what is: pytrust inspect {collection.name}",
+        )
     result = collection
     for role in (RELEASES, *signers):
         held = result.delegated[role].targets if role in result.delegated else {}

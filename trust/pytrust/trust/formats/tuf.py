@@ -287,7 +287,9 @@ def _public_key(key: Key) -> PublicKey:
     text = key.keyval.get("public", "")
     try:
         ed25519 = key.keytype == "ed25519"
-        read = Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) if ed25519 else load_pem_public_key(text.encode())
+        read = (
+            Ed25519PublicKey.from_public_bytes(bytes.fromhex(text)) if ed25519 else load_pem_public_key(text.encode())
+        )
         public = PublicKey.of(read)
     except (ValueError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise BadMetadata(f"a key of type {key.keytype!r} cannot be read") from error

@@ -94,7 +94,10 @@ def import_pem(data: bytes, passphrase: bytes | None, what: str) -> PrivateKey:
             raise WrongPassphrase(
                 f"wrong passphrase for {what}", hint="give its passphrase with --old-passphrase-file"
             ) from error
-        raise UsageError(f"{what} is not a private key in PEM or OpenSSH form") from error
+        raise UsageError(
+            f"{what} is not a private key in PEM or OpenSSH form",
+            hint="give a file that holds one: pytrust key import NAME FILE",
+        ) from error
 
 
 def _supported(key: object, what: str) -> PrivateKey:

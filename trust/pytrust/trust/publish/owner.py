@@ -113,9 +113,7 @@ class Owner:
             new = edit.renew(new, role, now=self._now())
         return self._submit(state, new, signers)
 
-    def approve(
-        self, name: CollectionName, signers: Sequence[RoleName], shown: Collection | None = None
-    ) -> Outcome:
+    def approve(self, name: CollectionName, signers: Sequence[RoleName], shown: Collection | None = None) -> Outcome:
         """Vouch as ``signers`` for what the waiting change releases, and add their signatures to it.
 
         Raises:

@@ -118,7 +118,9 @@ class Session:
             if url.scheme == "https" or answer.status != _BAD_REQUEST:  # 400: a TLS server that was spoken plainly to
                 return found
         if found is None:
-            raise Unreachable("; ".join(str(error) for error in failures))
+            raise Unreachable(
+                "; ".join(str(error) for error in failures), hint=f"is {registry} the right host, and is it running?"
+            )
         return found
 
     def _client(self, registry: str) -> HttpClient:
