@@ -43,6 +43,7 @@ from tests.fakes.repository import (
 )
 
 from pytrust.trust.http import Deadline
+from pytrust.trust.names import KeyId
 from pytrust.trust.pins import Pin
 
 Attack = Callable[[FakeCollection], object]
@@ -59,7 +60,7 @@ def _next(web: FakeCollection, role: str) -> dict[str, Any]:
     return {**web.signed(role), "version": web.versions[role] + 1}
 
 
-# -- row 2 --------------------------------------------------------------------------------------------------------------
+# -- row 2 ------------------------------------------------------------------------------------------------------------
 
 TAMPERING: dict[str, Callable[[FakeCollection, str], object]] = {
     "unsigned": lambda web, role: web.forge(role, _touched, by=[]),
@@ -114,7 +115,7 @@ def test_2_known_host_keeps_what_it_knows(known: Scene) -> None:
     known.believe(offline=True)
 
 
-# -- rows 4 and 5 -------------------------------------------------------------------------------------------------------
+# -- rows 4 and 5 -----------------------------------------------------------------------------------------------------
 
 
 def _put_back(web: FakeCollection, old: dict[str, bytes], role: str) -> None:
@@ -184,7 +185,7 @@ def test_6_owner_downgrades(known: Scene) -> None:
     assert known.believe()["digest"] == first
 
 
-# -- row 10 -------------------------------------------------------------------------------------------------------------
+# -- row 10 -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("version", [2**31, 10**17])
@@ -211,7 +212,7 @@ def test_10_version_beyond_all_integers(known: Scene) -> None:
     known.believe()
 
 
-# -- row 14 -------------------------------------------------------------------------------------------------------------
+# -- row 14 -----------------------------------------------------------------------------------------------------------
 
 
 def _mix_targets(web: FakeCollection) -> None:
@@ -273,7 +274,7 @@ def test_14_mix_and_match(known: Scene, mix: Attack) -> None:
     known.believe()
 
 
-# -- row 15, other collections ------------------------------------------------------------------------------------------
+# -- row 15, other collections ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -320,7 +321,7 @@ def test_15_one_file_of_another_collection(siblings: tuple[Scene, FakeCollection
     scene.believe()
 
 
-# -- row 16 -------------------------------------------------------------------------------------------------------------
+# -- row 16 -----------------------------------------------------------------------------------------------------------
 
 
 def _delegate(web: FakeCollection, **changes: object) -> None:
@@ -342,7 +343,8 @@ def _second_parent(web: FakeCollection) -> None:
     mallory = new_key()
     role = {"name": "releases", "keyids": [label(mallory)], "threshold": 1, "terminating": True, "paths": ["*"]}
     web.forge(
-        "alice", lambda signed: signed.update(delegations={"keys": {label(mallory): key_entry(mallory)}, "roles": [role]})
+        "alice",
+        lambda signed: signed.update(delegations={"keys": {label(mallory): key_entry(mallory)}, "roles": [role]}),
     )
     target = dict(next(iter(web.signed("releases")["targets"].values())))
     web.forge("releases", lambda signed: signed["targets"].update(v9=target), by=[mallory])
@@ -399,7 +401,7 @@ def _quoted(name: str) -> str:
     return quote(name, safe="")
 
 
-# -- rows 21 and 22 -----------------------------------------------------------------------------------------------------
+# -- rows 21 and 22 ---------------------------------------------------------------------------------------------------
 
 
 def test_21_stolen_timestamp_key(known: Scene) -> None:
@@ -456,7 +458,7 @@ def test_22_stolen_online_keys_hide(known: Scene, tmp_path: Path) -> None:
     known.refuse({"unsigned", "rollback", "digest-mismatch"})
 
 
-# -- row 23 -------------------------------------------------------------------------------------------------------------
+# -- row 23 -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -587,7 +589,7 @@ def test_23_odd_thresholds(known: Scene, threshold: object) -> None:
     known.believe()
 
 
-# -- rows 24 to 26 ------------------------------------------------------------------------------------------------------
+# -- rows 24 to 26 ----------------------------------------------------------------------------------------------------
 
 
 def test_24_revoked_targets_key(known: Scene) -> None:
@@ -720,7 +722,7 @@ def test_25_pinned_key_listed_but_silent(scene: Scene) -> None:
 def test_25_pin_wants_two_keys(scene: Scene, tmp_path: Path) -> None:
     """A pin with a threshold of two is not satisfied by one."""
     key = scene.web.keys["root"][0].public.id
-    strict = Pin("**", frozenset({key, "0" * 64}), 2)
+    strict = Pin("**", frozenset({key, KeyId("0" * 64)}), 2)
     write_home(tmp_path / "strict", scene.server.url, [strict])
     answer = scene.verify(home=tmp_path / "strict")
     assert (answer.code, answer.error["code"]) == (1, "untrusted-root")
@@ -741,7 +743,7 @@ def test_26_rotated_200_times(known: Scene) -> None:
     known.believe()
 
 
-# -- row 27 -------------------------------------------------------------------------------------------------------------
+# -- row 27 -----------------------------------------------------------------------------------------------------------
 
 
 def test_27_expired_sibling(three: Scene) -> None:
@@ -759,7 +761,7 @@ def test_27_forged_sibling(three: Scene) -> None:
     assert three.believe()["signers"] == ["alice", "bob"]
 
 
-# -- strict reading (sections 1.7 and 7) --------------------------------------------------------------------------------
+# -- strict reading (sections 1.7 and 7) ------------------------------------------------------------------------------
 
 ODD_ROOTS: dict[str, Callable[[bytes], bytes]] = {
     "duplicate-key": lambda data: data.replace(b'"signed":{', b'"signed":{"version":1,', 1),

@@ -150,7 +150,9 @@ def test_20_redirect_keeps_the_decision_here(known: Scene) -> None:
     known.believe()
 
 
-@pytest.mark.parametrize("realm", ["http://192.0.2.1/token", "file:///etc/passwd", "https://u:p@192.0.2.1/", "javascript:"])
+@pytest.mark.parametrize(
+    "realm", ["http://192.0.2.1/token", "file:///etc/passwd", "https://u:p@192.0.2.1/", "javascript:"]
+)
 def test_20_token_service_elsewhere(known: Scene, realm: str) -> None:
     """The registry names a token service that must not be asked; nothing is sent there."""
     known.registry.auth = Auth("Bearer", anonymous=True, realm=realm)
@@ -203,7 +205,11 @@ def test_many_names_each_get_an_answer(known: Scene) -> None:
     answer = known.verify(*names)
     assert answer.code == 1
     verdicts = {document["name"]: document["ok"] for document in answer.documents}
-    assert verdicts == {known.image: True, f"{known.web.name}:v1": False, f"{known.registry.host}/foo/nothing:v1": False}
+    assert verdicts == {
+        known.image: True,
+        f"{known.web.name}:v1": False,
+        f"{known.registry.host}/foo/nothing:v1": False,
+    }
 
 
 def test_terminal_is_left_alone(known: Scene) -> None:

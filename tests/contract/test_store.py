@@ -149,12 +149,17 @@ def test_odd_names_name_nothing(kind: Kind, odd: str) -> None:
 
 def test_a_failed_transaction_leaves_nothing(kind: Kind) -> None:
     put(kind.store, file(TIMESTAMP, 1), file(ROOT, 1))
-    with pytest.raises(RuntimeError), kind.store.writing() as transaction:
-        transaction.put(NAME, file(TIMESTAMP, 2))
-        transaction.put(NAME, file(ROOT, 2))
-        transaction.set_proposal(NAME, b"half")
-        transaction.put(OTHER, file(TIMESTAMP, 1))
-        raise RuntimeError
+
+    def half() -> None:
+        with kind.store.writing() as transaction:
+            transaction.put(NAME, file(TIMESTAMP, 2))
+            transaction.put(NAME, file(ROOT, 2))
+            transaction.set_proposal(NAME, b"half")
+            transaction.put(OTHER, file(TIMESTAMP, 1))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
     assert kind.reader.read(NAME, TIMESTAMP) == b"timestamp 1"
     assert kind.reader.read(NAME, ROOT, 2) is None
     assert kind.reader.collections() == [NAME]
@@ -295,11 +300,15 @@ def _try(store: Store, name: object, role: object, version: object, data: object
     try:
         with store.writing() as transaction:
             transaction.put(CollectionName(str(name)), file(RoleName(str(role)), version, data))
-            if fails:
-                raise RuntimeError
+            _fail_if(bool(fails))
     except (Conflict, RuntimeError) as error:
         return type(error).__name__
     return "done"
+
+
+def _fail_if(wanted: bool) -> None:
+    if wanted:
+        raise RuntimeError
 
 
 # -- the SQLite file ------------------------------------------------------------------------------------------------
@@ -378,7 +387,7 @@ def test_any_folder_name_will_do(tmp_path: Path, name: str) -> None:
     assert [found.name for found in tmp_path.iterdir()] == [name]
 
 
-DAMAGE = {
+DAMAGE: dict[str, Callable[[bytes], bytes]] = {
     "junk": lambda data: b"junk" * 1000,
     "a broken header": lambda data: b"\xff" * 100 + data[100:],
     "broken pages": lambda data: data[:4096] + b"\xff" * (len(data) - 4096),
@@ -403,9 +412,14 @@ def test_damage_is_called_so(tmp_path: Path, damage: str) -> None:
         put(store, file(TIMESTAMP, number, b"x" * 1000))
     store.close()
     path.write_bytes(DAMAGE[damage](path.read_bytes()))
-    with pytest.raises(Damaged), SqlStoreReading(path) as reader:
-        assert reader.read(NAME, TIMESTAMP)
-        assert reader.collections()
+
+    def look() -> None:
+        with SqlStoreReading(path) as reader:
+            assert reader.read(NAME, TIMESTAMP)
+            assert reader.collections()
+
+    with pytest.raises(Damaged):
+        look()
 
 
 @pytest.mark.parametrize("damage", ["junk", "a broken header", "broken pages", "half of it"])

@@ -69,7 +69,9 @@ def key_entry(signer: Signer) -> dict[str, Any]:
 
 def signature(signed: Mapping[str, Any], signer: Signer, key_id: str | None = None) -> dict[str, str]:
     """One entry of ``signatures``, under another key id if one is given."""
-    made = signer.library.sign(encode_canonical(dict(signed)).encode())
+    payload = encode_canonical(dict(signed))
+    assert payload is not None
+    made = signer.library.sign(payload.encode())
     return {"keyid": key_id or made.keyid, "sig": made.signature}
 
 

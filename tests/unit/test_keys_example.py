@@ -11,6 +11,7 @@ import pytest
 
 from pytrust.cli.root import run
 from pytrust.cli.settings import Settings, parse_settings
+from pytrust.trust.anchor import require_anchor
 from pytrust.trust.collection import edit
 from pytrust.trust.collection.model import ROOT
 from pytrust.trust.errors import UntrustedRoot
@@ -20,7 +21,7 @@ from pytrust.trust.keys.online import OnlineKeys, load_online_keys
 from pytrust.trust.keys.public import read_public_pem
 from pytrust.trust.keys.signers import signer_of
 from pytrust.trust.names import CollectionName, RoleName
-from pytrust.trust.pins import find_pin, require_anchor
+from pytrust.trust.pins import find_pin
 
 CHECKOUT = Path(__file__).parents[2]
 EXAMPLE = CHECKOUT / "keys-example"

@@ -13,7 +13,7 @@ from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
-from pytrust.trust.names import ImageRef
+from pytrust.trust.names import ImageRef, parse_collection
 
 if TYPE_CHECKING:
     from pytrust.trust.client.trust import TrustClient
@@ -62,9 +62,9 @@ def verify(workspace: Workspace, names: tuple[str, ...], offline: bool, as_json:
 @click.pass_obj
 def inspect(workspace: Workspace, name: str, offline: bool, as_json: bool) -> int:
     """What is signed under a name, by whom, and until when."""
-    ref = ImageRef.parse(name)
-    with voice.working(f"looking up {ref.collection}"):
-        trusted = workspace.client(offline=offline).open(ref.collection)
+    collection = parse_collection(name)
+    with voice.working(f"looking up {collection}"):
+        trusted = workspace.client(offline=offline).open(collection)
     if as_json:
         voice.say_json(_collection_json(trusted))
     else:

@@ -14,7 +14,7 @@ from pytrust.cli.render import missing_text
 from pytrust.cli.settings import add_root_key
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP, TOP_LEVEL
-from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.errors import ExitCode, Refused, UsageError
 from pytrust.trust.files import PUBLIC, read_bounded, write_atomic
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
 from pytrust.trust.names import CollectionName, RoleName, parse_collection, parse_role
@@ -141,10 +141,11 @@ def rotate(workspace: Workspace, name: str, images: tuple[str, ...], everywhere:
     """Replace a key: of root, targets, snapshot, timestamp, or of a signer.
 
     The old key stays in the key ring under a name of its own until you remove it: a root is changed by the old and the
-    new key together. Clients follow by themselves; no pin has to change.
+    new key together. Clients of existing images follow by themselves; for images signed first after a change of the
+    root key, other hosts must pin the new key too.
     """
     role = parse_role(name)
-    chosen = workspace.reader.collections() if everywhere else [parse_collection(image) for image in images]
+    chosen = _having(workspace, role) if everywhere else [parse_collection(image) for image in images]
     if not chosen:
         raise UsageError("no image is named", hint="give IMAGE..., or --all")
     if role in {SNAPSHOT, TIMESTAMP}:
@@ -160,11 +161,17 @@ def remove(workspace: Workspace, name: str, yes: bool) -> int:
     """Forget a key. What it signed stays valid until it is signed anew or expires."""
     role = parse_role(name)
     entry = workspace.keyring.entry(role)
-    if not yes:
-        click.confirm(f"forget the key {name} ({entry.public.id[:12]}) for good?", abort=True, err=True)
+    if not yes and not voice.confirm(f"forget the key {name} ({entry.public.id[:12]}) for good?"):
+        raise Refused(f"{name} was kept", hint="answer y, or give --yes")
     workspace.keyring.remove(role)
     voice.say(f"removed {name}")
     return ExitCode.YES
+
+
+def _having(workspace: Workspace, role: RoleName) -> list[CollectionName]:
+    """The collections of the store that have the role."""
+    names = workspace.reader.collections()
+    return names if role in TOP_LEVEL else [name for name in names if workspace.reader.read(name, role) is not None]
 
 
 def _rotate_online(workspace: Workspace, role: RoleName, images: Sequence[CollectionName]) -> int:
@@ -180,13 +187,14 @@ def _rotate_held(workspace: Workspace, role: RoleName, images: Sequence[Collecti
     old = workspace.keyring.entry(role).public
     fresh = make("ecdsa-p256")
     entry = workspace.keyring.add(_next_name(workspace, role), fresh, workspace.passphrases(role))
-    people = [] if role in TOP_LEVEL else [entry.name]
-    result = _rotate_each(workspace, role, entry.public, images, [*people, *map(parse_role, signers)])
-    if role == ROOT:
+    if role == ROOT:  # before anything is published that only the new key vouches for
         text = workspace.home.config.read_text()
         write_atomic(workspace.home.config, add_root_key(text, old.id, entry.public.id).encode())
+    result = _rotate_each(workspace, role, entry.public, images, [parse_role(signer) for signer in signers])
     kept = workspace.keyring.promote(entry.name, role)
     voice.note(f"hint: the old key is kept as {kept}; remove it when nothing needs it: pytrust key remove {kept}")
+    if role == ROOT:
+        voice.note(f"hint: if it was stolen, take {old.id[:12]}... out of {workspace.home.config} too")
     return result
 
 

@@ -1,7 +1,7 @@
 """Where passphrases come from: a file, a descriptor, the environment, or a prompt. Never an argument.
 
-``root`` and everything else are asked for separately, as docker does; ``PYTRUST_PASSPHRASE``, a file or a descriptor
-answer for both.
+New keys are sealed under one passphrase for ``root`` and one for everything else, as docker does; existing ones are
+asked for one by one, since people share key rings. ``PYTRUST_PASSPHRASE``, a file or a descriptor answer for all.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from pytrust.cli import voice
 from pytrust.trust.errors import UsageError, WrongPassphrase
 from pytrust.trust.files import read_private
 from pytrust.trust.limits import PASSPHRASE_MIN_CHARS
@@ -33,6 +34,7 @@ class Passphrases:
         self._descriptor = descriptor
         self._environment = environment
         self._known: dict[str, bytes] = {}
+        self._asked: dict[RoleName, bytes] = {}
 
     def __call__(self, name: RoleName) -> bytes:
         """The passphrase of an existing key; raises ``WrongPassphrase`` where there is none to be had."""
@@ -49,9 +51,17 @@ class Passphrases:
 
     def _get(self, name: RoleName, *, new: bool) -> bytes:
         group = "root" if name == "root" or name.startswith("root-") else "repository"
-        if group not in self._known:
-            self._known[group] = self._given(group) or _prompt(group, new=new)
-        return self._known[group]
+        if group in self._known:
+            return self._known[group]
+        if given := self._given(group):
+            self._known[group] = given
+            return given
+        if new:
+            self._known[group] = _prompt("the root key" if group == "root" else "the signing keys", new=True)
+            return self._known[group]
+        if name not in self._asked:
+            self._asked[name] = _prompt(f"the key {name}", new=False)
+        return self._asked[name]
 
     def _given(self, group: str) -> bytes | None:
         if self._file is not None:
@@ -66,8 +76,9 @@ class Passphrases:
         try:
             with os.fdopen(os.dup(descriptor), "rb") as stream:
                 data = stream.read(_MAX_BYTES)
-        except OSError as error:
-            raise UsageError(f"file descriptor {descriptor} cannot be read: {error.strerror}") from error
+        except (OSError, OverflowError) as error:
+            reason = getattr(error, "strerror", None) or "no such descriptor"
+            raise UsageError(f"file descriptor {descriptor} cannot be read: {reason}") from error
         passphrase = _one_line(data, f"file descriptor {descriptor}")
         self._known = dict.fromkeys(("root", "repository"), passphrase)
         return passphrase
@@ -85,13 +96,10 @@ def _one_line(data: bytes, what: str) -> bytes:
     return line
 
 
-def _prompt(group: str, *, new: bool) -> bytes:
-    what = "root key" if group == "root" else "signing keys"
+def _prompt(what: str, *, new: bool) -> bytes:
     if not sys.stdin.isatty():
-        raise WrongPassphrase(f"the passphrase of the {what} is needed", hint=_HINT)
-    import getpass
-
-    first = getpass.getpass(f"{'new ' if new else ''}passphrase for the {what}: ")
-    if new and getpass.getpass("again: ") != first:
+        raise WrongPassphrase(f"the passphrase of {what} is needed", hint=_HINT)
+    first = voice.ask_secret(f"{'new ' if new else ''}passphrase for {what}")
+    if new and voice.ask_secret("again") != first:
         raise UsageError("the two passphrases differ")
     return first.encode()

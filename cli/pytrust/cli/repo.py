@@ -8,9 +8,12 @@ from pathlib import Path
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.arguments import signer_option
+from pytrust.cli.render import missing_text
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
-from pytrust.trust.names import CollectionName, parse_collection
+from pytrust.trust.limits import WARN_BEFORE
+from pytrust.trust.names import CollectionName, RoleName, parse_collection, parse_role
 
 
 @click.group()
@@ -35,10 +38,10 @@ def export(workspace: Workspace, folder: Path, names: tuple[str, ...]) -> int:
     from pytrust.trust.publish.export import export_files
 
     chosen = [parse_collection(name) for name in names] or workspace.reader.collections()
-    with voice.working(f"exporting {len(chosen)} collections"):
+    with voice.working(f"exporting {voice.plural(len(chosen), 'collection')}"):
         for name in chosen:
             export_files(workspace.reader, name, folder)
-    voice.say(f"exported {len(chosen)} collection{'s' * (len(chosen) != 1)} to {folder / 'tuf'}")
+    voice.say(f"exported {voice.plural(len(chosen), 'collection')} to {folder / 'tuf'}")
     return ExitCode.YES
 
 
@@ -66,13 +69,54 @@ def serve_static(workspace: Workspace, listen: str) -> int:
 def refresh(workspace: Workspace, names: tuple[str, ...]) -> int:
     """Renew snapshots and timestamps that expire soon, or (with NAMEs) at once.
 
-    Every command that writes does this too; a store that nobody writes to needs it at least weekly.
+    Every command that writes does this too; a store that nobody writes to needs it daily, since timestamps live for two
+    weeks and are renewed in their second one. No passphrase is needed.
     """
-    chosen: list[CollectionName] = [parse_collection(name) for name in names]
     publisher = workspace.quiet_publisher
+    chosen = [parse_collection(name) for name in names]
     with voice.working("renewing timestamps"):
         for name in chosen:
             publisher.refresh(name)
-        renewed = len(chosen) if chosen else publisher.refresh_due()
-    voice.say(f"renewed {renewed} collection{'s' * (renewed != 1)}")
-    return ExitCode.YES
+        outcomes = publisher.refresh_due() if not chosen else [(name, None) for name in chosen]
+    failures = [error for _, error in outcomes if error is not None]
+    voice.say(f"renewed {voice.plural(len(outcomes) - len(failures), 'collection')}")
+    for error in failures:
+        voice.fail(error)
+    return failures[0].exit_code if failures else ExitCode.YES
+
+
+@repo.command(
+    epilog="""\b
+examples:
+  pytrust repo renew registry.example.com/foo/web
+  pytrust repo renew registry.example.com/foo/web --role root"""
+)
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option(
+    "--role", "roles", multiple=True, metavar="ROLE", help="Which (default: those that expire within half a year)."
+)
+@signer_option
+@click.pass_obj
+def renew(workspace: Workspace, names: tuple[str, ...], roles: tuple[str, ...], signers: tuple[str, ...]) -> int:
+    """Sign roles again, unchanged, before their time is over: root, targets, releases, or a signer's."""
+    owner, result = workspace.owner(voice.note), ExitCode.YES
+    who = workspace.signers(signers)
+    for name in map(parse_collection, names):
+        chosen = [parse_role(role) for role in roles] or _due(workspace, name)
+        if not chosen:
+            voice.say(f"{name}: nothing expires soon")
+            continue
+        outcome = owner.renew(name, chosen, who)
+        if outcome.missing:
+            voice.say(f"{name}: kept as a proposal; waits for {missing_text(outcome.collection, outcome.missing)}")
+            result = ExitCode.NO
+        else:
+            voice.say(f"{name}: signed {', '.join(chosen)} again")
+    return result
+
+
+def _due(workspace: Workspace, name: CollectionName) -> list[RoleName]:
+    state = workspace.quiet_publisher.load(name)
+    documents = state.collection.documents().items() if state else ()
+    limit = workspace.now() + WARN_BEFORE
+    return [role for role, document in documents if document.expires < limit]

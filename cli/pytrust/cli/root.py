@@ -28,7 +28,7 @@ _COMMANDS = {
     "status": ("status", "every collection and role: version, expiry, signatures present and missing"),
     "signer": ("signer", "who may release tags of an image, and how many must agree"),
     "key": ("key", "your keys: generate, list, export, import, rotate, remove"),
-    "repo": ("repo", "the metadata itself: export, serve, refresh"),
+    "repo": ("repo", "the metadata itself: export, serve, refresh, renew"),
     "completion": ("setup", "print the completion script of your shell"),
 }
 _INTERRUPTED = 130  # as a shell says of SIGINT
@@ -107,7 +107,7 @@ def _fail(error: BaseException) -> int:
             voice.fail(error)
             code = error.exit_code
         case click.exceptions.NoArgsIsHelpError():
-            voice.note(error.format_message())
+            voice.write(f"{error.format_message()}\n".encode())
             code = ExitCode.USAGE
         case click.ClickException():
             context = getattr(error, "ctx", None)

@@ -4,7 +4,7 @@
 url = "sqlite:///store/store.db"     PYTRUST_TRUST_URL      relative to the home; or https://host
 signer = "alice"                     PYTRUST_TRUST_SIGNER   who signs when --signer is not given
 [registries]
-insecure = ["registry.lan:5000"]     plain http or unknown certificates are accepted from these
+insecure = ["registry.lan:5000"]     plain http is accepted from these, without any login
 [[pins]]
 match = "**"                         image names: * one component, ** any rest
 root_keys = ["<key id>", ...]        who must have signed the first root
@@ -13,7 +13,7 @@ threshold = 1
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,14 +59,14 @@ def parse_settings(text: str, environment: Mapping[str, str], what: str) -> Sett
     )
 
 
-def render_settings(url: str, signer: RoleName | None, root_keys: list[str]) -> str:
+def render_settings(url: str, signer: RoleName | None, root_keys: Sequence[str], threshold: int) -> str:
     """The text of a new ``config.toml``."""
     keys = ", ".join(f'"{key}"' for key in root_keys)
     signing = f'signer = "{signer}"\n' if signer else ""
     return (
         f'[trust]\nurl = "{url}"\n{signing}\n'
         f"# whose word counts: the first root of a collection must be signed by these keys\n"
-        f'[[pins]]\nmatch = "**"\nroot_keys = [{keys}]\nthreshold = 1\n'
+        f'[[pins]]\nmatch = "**"\nroot_keys = [{keys}]\nthreshold = {threshold}\n'
     )
 
 

@@ -31,7 +31,7 @@ def init(workspace: Workspace, signer: str | None) -> None:
     with _new_home(workspace.home) as draft:
         root = _make_keys(draft, workspace, name)
         _make_store(draft)
-        write_atomic(draft.config, render_settings(DEFAULT_URL, name, [root]).encode())
+        write_atomic(draft.config, render_settings(DEFAULT_URL, name, [root], 1).encode())
     voice.say(f"created {workspace.home.path}")
     voice.say(f"root key sha256:{root}")
     voice.say(f"signer   {name}")
@@ -43,19 +43,24 @@ def init(workspace: Workspace, signer: str | None) -> None:
 @click.option(
     "--root", "roots", multiple=True, required=True, metavar="KEY", help="A root key id to trust (repeatable)."
 )
+@click.option(
+    "--threshold", type=click.IntRange(min=1), default=1, metavar="N", help="How many of them must have signed."
+)
 @click.pass_obj
-def join(workspace: Workspace, url: str, roots: tuple[str, ...]) -> None:
+def join(workspace: Workspace, url: str, roots: tuple[str, ...], threshold: int) -> None:
     """Trust what is published at URL, as far as the given root keys vouch for it.
 
     Get the key id from the publisher by a way you trust: `pytrust key list` shows it there.
     """
     if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
         raise UsageError(f"{url} is not an https url", hint="trust data is signed, but freshness deserves TLS")
-    keys = [parse_key_id(root) for root in roots]
+    keys = list(dict.fromkeys(map(parse_key_id, roots)))
+    if threshold > len(keys):
+        raise UsageError(f"{threshold} of {voice.plural(len(keys), 'root key')} cannot sign", hint="give more --root")
     with _new_home(workspace.home) as draft:
         draft.keys.mkdir(PRIVATE_FOLDER)
-        write_atomic(draft.config, render_settings(url, None, list(keys)).encode())
-    voice.say(f"created {workspace.home.path}: trusting {url} by {len(keys)} root key{'s' * (len(keys) > 1)}")
+        write_atomic(draft.config, render_settings(url, None, list(keys), threshold).encode())
+    voice.say(f"created {workspace.home.path}: trusting {url} by {voice.plural(len(keys), 'root key')}")
 
 
 @click.command(epilog="""example: pytrust completion bash > /etc/bash_completion.d/pytrust""")

@@ -11,7 +11,7 @@ from pytrust.cli.arguments import json_option
 from pytrust.cli.render import missing_text
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import RELEASES, parse_signer
-from pytrust.trust.errors import ExitCode
+from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.files import read_bounded
 from pytrust.trust.keys.public import PublicKey, read_public_pem
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
@@ -82,7 +82,9 @@ def remove(workspace: Workspace, name: str, images: tuple[str, ...], threshold: 
     owner = workspace.owner(voice.note)
     result = ExitCode.YES
     for image in map(parse_collection, images):
-        others = [RoleName(other) for other in by]
+        others = [other for other in workspace.signers(by) if other != who]
+        if not others:
+            raise UsageError(f"{who} cannot sign what remains", hint="name another signer: --by NAME")
         outcome, orphans = owner.remove_signer(image, who, threshold, others)
         result = max(
             result, _report_removed(image, who, outcome.missing and missing_text(outcome.collection, outcome.missing))

@@ -14,10 +14,10 @@ from pytrust.cli.arguments import parse_refs, signer_option
 from pytrust.cli.render import change_lines, missing_text
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import RELEASES, Target
-from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError, UsageError
+from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError, Refused, UsageError
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
-from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName, parse_collection
+from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName, parse_collection, parse_role
 
 if TYPE_CHECKING:
     from pytrust.trust.publish.publisher import Outcome
@@ -47,15 +47,15 @@ def sign(
     agree, the change is kept as a proposal: see `pytrust approve`.
     """
     refs = parse_refs(names, from_file)
-    who = workspace.signers(signers)
     _require_tags(refs)
+    owner = workspace.owner(voice.note)
+    who = workspace.signers(signers)
     pushed = _push(workspace, refs) if local else {}
     found = _resolve(workspace, refs)
     _require_pushed(found, pushed)
-    owner = workspace.owner(voice.note)
     result = ExitCode.YES
     for name, targets in _by_collection(workspace, found):
-        with voice.working(f"signing {len(targets)} tags of {name}"):
+        with voice.working(f"signing {voice.plural(len(targets), 'tag')} of {name}"):
             outcome = owner.sign(name, targets, who)
         result = max(result, _report_signed(name, outcome, targets, who))
     return result
@@ -67,8 +67,8 @@ def sign(
 @click.pass_obj
 def revoke(workspace: Workspace, names: tuple[str, ...], signers: tuple[str, ...]) -> int:
     """Withdraw tags, so that they are refused from now on; a NAME without a tag withdraws all of its tags."""
-    who = workspace.signers(signers)
     owner = workspace.owner(voice.note)
+    who = workspace.signers(signers)
     result = ExitCode.YES
     for name in dict.fromkeys(names):
         ref = ImageRef.parse(name)
@@ -105,16 +105,16 @@ def approve(workspace: Workspace, name: str, signers: tuple[str, ...], reject: b
         workspace.publisher.reject(collection)
         voice.say(f"dropped the change to {collection}")
         return ExitCode.YES
-    who = [RoleName(signer) for signer in signers] or workspace.signers(())
+    who = [parse_role(signer) for signer in signers] or workspace.signers(())
     owner = workspace.owner(voice.note)
     state, new, lacking = workspace.publisher.proposal(collection)
     voice.say(f"the change to {collection}:")
     for line in change_lines(state.collection if state else None, new):
         voice.say(f"  {line}")
     voice.say(f"  waits for {missing_text(new, lacking)}")
-    if not yes:
-        click.confirm(f"sign it as {', '.join(who)}?", abort=True, err=True)
-    outcome = owner.approve(collection, who)
+    if not yes and not voice.confirm(f"sign it as {', '.join(who)}?"):
+        raise Refused("nothing was signed", hint="answer y, or give --yes")
+    outcome = owner.approve(collection, who, new)
     if outcome.missing:
         voice.say(f"signed by {', '.join(who)}; waits for {missing_text(outcome.collection, outcome.missing)}")
         return ExitCode.NO
@@ -131,7 +131,7 @@ def _require_tags(refs: Iterable[ImageRef]) -> None:
 def _resolve(workspace: Workspace, refs: list[ImageRef]) -> list[tuple[ImageRef, Descriptor]]:
     """Ask the registry for all at once; the first failure ends the command, since one publish takes all or none."""
     deadline = Deadline(max(DEADLINE, len(refs) * 0.5))
-    with voice.working(f"asking the registry for {len(refs)} tags"):
+    with voice.working(f"asking the registry for {voice.plural(len(refs), 'tag')}"):
         answers = workspace.registry.resolve_all(refs, deadline)
     pairs = []
     for ref, answer in zip(refs, answers, strict=True):

@@ -101,6 +101,12 @@ def _waiting(workspace: Workspace, name: CollectionName) -> str:
     return f"waits for {missing_text(new, lacking)}"
 
 
+def _signed(row: _Row) -> str:
+    if row.present is None or row.absent is None:
+        return f"needs {row.threshold}"
+    return f"{len(row.present)} of {len(row.present) + len(row.absent)}, needs {row.threshold}"
+
+
 def _warning(row: _Row, now: datetime) -> str:
     if row.expires <= now:
         return "expired"
@@ -124,7 +130,7 @@ def _say(
             row.role,
             str(row.version),
             days_left(row.expires, now),
-            f"{len(row.present)} of {row.threshold}" if row.present is not None else str(row.threshold),
+            _signed(row),
             ", ".join(row.present or ()),
             ", ".join(row.absent or ()),
             _warning(row, now),

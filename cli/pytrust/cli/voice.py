@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytrust.trust.errors import PytrustError
 
-_WIDE = 250  # columns where no terminal says otherwise: lines are for grep, not for folding
+_WIDE = 400  # columns: a digest is never cut, a terminal may wrap
+_asking = threading.Lock()  # held while the terminal waits for an answer
 _PATIENCE = 1.0  # seconds before work is talked about
 
 
@@ -65,8 +66,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     grid = rich.table.Table(*headers, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for row in rows:
         grid.add_row(*map(printable, row))
-    width = None if sys.stdout.isatty() else _WIDE
-    rich.console.Console(file=sys.stdout, markup=False, highlight=False, width=width).print(grid)
+    rich.console.Console(file=sys.stdout, markup=False, highlight=False, width=_WIDE).print(grid, crop=False)
 
 
 @contextmanager
@@ -82,6 +82,30 @@ def working(what: str) -> Iterator[None]:
         ticker.join()
 
 
+def ask_secret(question: str) -> str:
+    """Ask on the terminal without showing what is typed; nothing else is written meanwhile."""
+    import getpass
+
+    with _asking:
+        return getpass.getpass(f"{question}: ")
+
+
+def confirm(question: str) -> bool:
+    """Ask for a yes on the terminal; anything else, and no terminal, is a no."""
+    if not sys.stdin.isatty():
+        note(f"{question} [y/N]: no terminal to ask on; --yes answers")
+        return False
+    with _asking:
+        sys.stderr.write(f"{printable(question)} [y/N]: ")
+        sys.stderr.flush()
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def plural(count: int, thing: str) -> str:
+    """``1 tag``, ``2 tags``."""
+    return f"{count} {thing}{'' if count == 1 else 's'}"
+
+
 def _tick(what: str, done: threading.Event) -> None:
     if done.wait(_PATIENCE):
         return
@@ -90,8 +114,9 @@ def _tick(what: str, done: threading.Event) -> None:
         return
     seconds = 1
     while True:
-        sys.stderr.write(f"\r{what}... {seconds} s")
-        sys.stderr.flush()
+        with _asking:
+            sys.stderr.write(f"\r{what}... {seconds} s")
+            sys.stderr.flush()
         if done.wait(1.0):
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()

@@ -14,11 +14,11 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
+from pytrust.cli import voice
 from pytrust.cli.passphrase import Passphrases
 from pytrust.cli.settings import Settings, parse_settings
 from pytrust.trust.errors import NotSetUp, PytrustError, UsageError
 from pytrust.trust.files import check_owned, read_bounded
-from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
 from pytrust.trust.names import CollectionName, ImageRef, RoleName
 
@@ -148,7 +148,9 @@ class Workspace:
     @cached_property
     def publisher(self) -> Publisher:
         """Publishing to the embedded store; whatever expires soon is renewed first."""
-        self.quiet_publisher.refresh_due()
+        for name, error in self.quiet_publisher.refresh_due():
+            if error is not None:
+                voice.note(f"warning: the timestamp of {name} could not be renewed: {error}")
         return self.quiet_publisher
 
     @cached_property
@@ -188,6 +190,8 @@ class Workspace:
         Returns:
             for each name a function that waits for its answer, and returns or raises it.
         """
+        from pytrust.trust.http import Deadline
+
         answers: list[Descriptor | PytrustError] = []
         registry, deadline = self.registry, Deadline(DEADLINE)
         thread = Thread(target=lambda: answers.extend(registry.resolve_all(refs, deadline)), daemon=True)
@@ -231,7 +235,7 @@ class Workspace:
         path = self.store_path
         if path is None:
             raise UsageError(
-                f"trust data comes from {self.settings.url}, where this command cannot write",
+                f"trust data comes from {self.settings.url}; this command needs the store itself",
                 hint="run it on the host that holds the store",
             )
         return path

@@ -105,6 +105,10 @@ class Edits(RuleBasedStateMachine):
 
     @rule()
     def revoke_all(self) -> None:
+        if not self.collection.releases:
+            with pytest.raises(Unsigned, match="nothing in"):
+                revoke(self.collection, None, [], now=self.now)
+            return
         self.step(revoke(self.collection, None, [], now=self.now))
         assert not self.collection.releases
 

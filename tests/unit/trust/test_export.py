@@ -149,15 +149,20 @@ FOUND = [
     ("/tuf/docker.io%2Ffoo%2Fweb/timestamp.json", False),
 ]
 ABSENT = [
-    "", "/", "/tuf", "/tuf/", "tuf/x", "/tuf/timestamp.json", BASE, f"{BASE}/", f"{BASE}/root.json", f"{BASE}/releases.json",
+    "", "/", "/tuf", "/tuf/", "tuf/x", "/tuf/timestamp.json", BASE, f"{BASE}/", f"{BASE}/root.json",
+    f"{BASE}/releases.json",
     f"{BASE}/2.root.json", f"{BASE}/0.root.json", f"{BASE}/01.root.json", f"{BASE}/-1.root.json", f"{BASE}/1.root",
     f"{BASE}/1.root.json/", f"{BASE}/1.root.json%00", f"{BASE}/%001.root.json", f"{BASE}/1.root.json%0a",
     f"{BASE}//timestamp.json", f"/{BASE}/timestamp.json", f"{BASE}/./timestamp.json", f"{BASE}/../web/timestamp.json",
-    f"{BASE}/..%2fweb/timestamp.json", "/tuf/../../etc/passwd", "/tuf/..%2f..%2fetc/passwd.json", f"/TUF/{NAME}/timestamp.json",
-    "/tuf/foo/web/timestamp.json", "/tuf/index.docker.io/foo/web/timestamp.json", "/tuf/DOCKER.IO/foo/web/timestamp.json",
-    f"/tuf/{NAME}:latest/timestamp.json", f"/tuf/{NAME}@sha256:{'0' * 64}/timestamp.json", f"/tuf/{OTHER}/timestamp.json",
+    f"{BASE}/..%2fweb/timestamp.json", "/tuf/../../etc/passwd", "/tuf/..%2f..%2fetc/passwd.json",
+    f"/TUF/{NAME}/timestamp.json",
+    "/tuf/foo/web/timestamp.json", "/tuf/index.docker.io/foo/web/timestamp.json",
+    "/tuf/DOCKER.IO/foo/web/timestamp.json",
+    f"/tuf/{NAME}:latest/timestamp.json", f"/tuf/{NAME}@sha256:{'0' * 64}/timestamp.json",
+    f"/tuf/{OTHER}/timestamp.json",
     f"{BASE}/{'9' * 18}.root.json", f"{BASE}/{'9' * 400}.root.json", f"{BASE}/1.{'x' * 10_000}.json",
-    f"/tuf/{'a/' * 30_000}timestamp.json", f"{BASE}/1.ro%FFot.json", f"{BASE}/%31.root.json%2f", f"{BASE}/\u0661.root.json",
+    f"/tuf/{'a/' * 30_000}timestamp.json", f"{BASE}/1.ro%FFot.json", f"{BASE}/%31.root.json%2f",
+    f"{BASE}/\u0661.root.json",
     f"/tuf{BASE}/timestamp.json",
 ]  # fmt: skip
 

@@ -6,7 +6,16 @@ import pytest
 from tests.fakes.keys import ALICE, NAME, NOW, digest, public, target, top_keys
 
 from pytrust.trust.collection.edit import create, release, vouch
-from pytrust.trust.collection.model import RELEASES, ROOT, Authority, Collection, Delegation, Target, Targets, parse_signer
+from pytrust.trust.collection.model import (
+    RELEASES,
+    ROOT,
+    Authority,
+    Collection,
+    Delegation,
+    Target,
+    Targets,
+    parse_signer,
+)
 from pytrust.trust.errors import BadMetadata, InvalidName, UntrustedRoot, UsageError
 from pytrust.trust.image import Platform
 from pytrust.trust.names import CollectionName, RoleName
@@ -30,7 +39,9 @@ def test_no_role_is_delegated_to_twice() -> None:
         Targets(1, NOW, {}, (one, one))
 
 
-@pytest.mark.parametrize("name", ["root", "targets", "snapshot", "timestamp", "releases", "scans", "profiles", "sha256"])
+@pytest.mark.parametrize(
+    "name", ["root", "targets", "snapshot", "timestamp", "releases", "scans", "profiles", "sha256"]
+)
 def test_reserved_names_are_no_signers(name: str) -> None:
     with pytest.raises(InvalidName, match="reserved"):
         parse_signer(name)

@@ -1,7 +1,8 @@
-"""What owners do, from the first signature to rotated keys: every state is one that a client with the old pin accepts."""
+"""What owners do, from the first signature to rotated keys: clients with the old pin accept every state."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -50,6 +51,7 @@ from pytrust.trust.limits import RENEW_ONLINE_BEFORE
 from pytrust.trust.names import CollectionName, RoleName
 from pytrust.trust.publish import proposal as proposals
 from pytrust.trust.publish.owner import Owner
+from pytrust.trust.publish.publisher import Outcome
 from pytrust.trust.store.interface import RoleFile
 from pytrust.trust.store.memory import MemoryStore
 
@@ -66,6 +68,12 @@ def versions(house: House, name: CollectionName = NAME) -> dict[str, int]:
 
 def signed(house: House, tag: str, cache: str = "cache") -> tuple[str, ...]:
     return tuple(map(str, house.client(cache).verify([ref(tag)])[0].signers))
+
+
+def approve(house: House, *signers: RoleName) -> Outcome:
+    """Look at the change that waits, and sign it."""
+    _, shown, _ = house.publisher.proposal(NAME)
+    return house.owner().approve(NAME, signers, shown)
 
 
 # -- signing and revoking -------------------------------------------------------------------------------------------
@@ -155,7 +163,7 @@ def test_there_is_nothing_to_change(house: House, act: str) -> None:
         "remove_signer": lambda: owner.remove_signer(NAME, ALICE, None, []),
         "rotate": lambda: owner.rotate(NAME, ROOT, public("x"), []),
         "renew": lambda: owner.renew(NAME, [TARGETS], []),
-        "approve": lambda: owner.approve(NAME, [ALICE]),
+        "approve": lambda: approve(house, ALICE),
         "reject": lambda: house.publisher.reject(NAME),
         "refresh": lambda: house.publisher.refresh(NAME),
     }
@@ -170,11 +178,11 @@ def test_two_of_three(house: House) -> None:
     two_of_three(house)
     outcome = house.owner().sign(NAME, [target("v2")], [ALICE])
     (lacking,) = outcome.missing
-    assert (lacking.role, lacking.count, lacking.present) == (RELEASES, 1, {public("alice").id})
+    assert (lacking.role, lacking.count, lacking.present) == (RELEASES, 1, ids("alice"))
     assert house.store.proposals() == [NAME]
     with pytest.raises(Unsigned):
         signed(house, "v2")
-    assert house.owner().approve(NAME, [BOB]).missing == ()
+    assert approve(house, BOB).missing == ()
     assert house.store.proposals() == []
     assert signed(house, "v2") == ("alice", "bob")
 
@@ -189,7 +197,7 @@ def test_nobody_approves_twice(house: House) -> None:
     two_of_three(house)
     house.owner().sign(NAME, [target("v2")], [ALICE])
     with pytest.raises(UsageError, match="alice has signed the change"):
-        house.owner().approve(NAME, [ALICE])
+        approve(house, ALICE)
     assert house.store.proposals() == [NAME]
 
 
@@ -198,15 +206,15 @@ def test_a_stranger_cannot_approve(house: House) -> None:
     house.owner().sign(NAME, [target("v2")], [ALICE])
     for stranger in (RoleName("root"), RoleName("targets")):
         with pytest.raises(UsageError, match="does not wait for"):
-            house.owner().approve(NAME, [stranger])
+            approve(house, stranger)
 
 
 def test_three_of_three_takes_two_approvals(house: House) -> None:
     two_of_three(house)
     house.owner().add_signer(NAME, CAROL, public("carol"), 3, [ALICE, BOB, CAROL])
     house.owner().sign(NAME, [target("v2")], [ALICE])
-    assert [item.count for item in house.owner().approve(NAME, [BOB]).missing] == [1]
-    assert house.owner().approve(NAME, [CAROL]).missing == ()
+    assert [item.count for item in approve(house, BOB).missing] == [1]
+    assert approve(house, CAROL).missing == ()
     assert set(signed(house, "v2")) == {"alice", "bob", "carol"}
 
 
@@ -216,10 +224,10 @@ def test_of_two_who_approve_at_once_none_is_lost(house: House, at: str) -> None:
     two_of_three(house)
     house.owner().add_signer(NAME, CAROL, public("carol"), 3, [ALICE, BOB, CAROL])
     house.owner().sign(NAME, [target("v2")], [ALICE])
-    _interleave(house, lambda: house.owner().approve(NAME, [CAROL]), lambda: house.owner().approve(NAME, [BOB]), at)
+    _interleave(house, lambda: approve(house, CAROL), lambda: approve(house, BOB), at)
     (lacking,) = house.publisher.proposal(NAME)[2]
     assert lacking.present == ids("alice", "bob")
-    assert house.owner().approve(NAME, [CAROL]).missing == ()
+    assert approve(house, CAROL).missing == ()
 
 
 @pytest.mark.parametrize("at", ["approve", "settle"])
@@ -232,19 +240,19 @@ def test_nobody_signs_another_change_than_was_shown(house: House, at: str) -> No
         house.owner().sign(NAME, [target("v2", "evil")], [ALICE])
 
     _, shown, _ = house.publisher.proposal(NAME)
-    _interleave(house, lambda: house.owner().approve(NAME, [BOB]), swap, at)
+    _interleave(house, lambda: approve(house, BOB), swap, at)
     with pytest.raises(Unsigned):
         signed(house, "v2")
     with pytest.raises(Conflict, match="no longer the one that was shown"):
         house.owner().approve(NAME, [BOB], shown)
-    assert house.owner().approve(NAME, [BOB]).missing == ()
+    assert approve(house, BOB).missing == ()
 
 
 def test_a_dropped_change_does_not_come_back(house: House) -> None:
     two_of_three(house)
     house.owner().add_signer(NAME, CAROL, public("carol"), 3, [ALICE, BOB, CAROL])
     house.owner().sign(NAME, [target("v2")], [ALICE])
-    _interleave(house, lambda: house.owner().approve(NAME, [BOB]), lambda: house.publisher.reject(NAME), "settle")
+    _interleave(house, lambda: approve(house, BOB), lambda: house.publisher.reject(NAME), "settle")
     assert house.store.proposals() == []
 
 
@@ -259,51 +267,51 @@ def _interleave(house: House, act: Any, between: Any, at: str) -> None:
         return original(*arguments, **named)
 
     setattr(house.publisher, place, late)
-    try:
+    with suppress(PytrustError):
         act()
-    except PytrustError:
-        pass
 
 
 def test_a_change_is_void_once_something_else_was_published(house: House) -> None:
     two_of_three(house)
     house.owner().sign(NAME, [target("v2")], [ALICE])
-    house.owner().sign(NAME, [target("v3")], [ALICE, BOB])
-    assert house.store.proposals() == []
-    house.owner().sign(NAME, [target("v2")], [ALICE])
     with house.store.writing() as transaction:
         kept = transaction.proposal(NAME)
+    house.publisher.reject(NAME)
     house.owner().sign(NAME, [target("v4")], [ALICE, BOB])
     with house.store.writing() as transaction:
         transaction.set_proposal(NAME, kept)
     with pytest.raises(Conflict, match="out of date"):
-        house.owner().approve(NAME, [BOB])
+        approve(house, BOB)
     house.owner().sign(NAME, [target("v5")], [ALICE])
-    assert house.owner().approve(NAME, [BOB]).missing == ()
+    assert approve(house, BOB).missing == ()
 
 
-def test_one_change_waits_at_a_time(house: House) -> None:
+@pytest.mark.parametrize("signers", [[BOB], [BOB, CAROL]])
+def test_nothing_is_published_beside_a_change_that_waits(house: House, signers: list[RoleName]) -> None:
+    """It would make that change void without a word."""
     two_of_three(house)
     house.owner().sign(NAME, [target("v2")], [ALICE])
     with pytest.raises(Conflict, match="waits for signatures already"):
-        house.owner().sign(NAME, [target("v3")], [BOB])
-    house.publisher.reject(NAME)
-    house.owner().sign(NAME, [target("v3")], [BOB])
+        house.owner().sign(NAME, [target("v3")], signers)
+    assert approve(house, BOB).missing == ()
+    house.owner().sign(NAME, [target("v3")], [BOB, CAROL])
 
 
 def test_a_new_timestamp_does_not_void_a_change(house: House) -> None:
     two_of_three(house)
     house.owner().sign(NAME, [target("v2")], [ALICE])
     house.publisher.refresh(NAME)
-    assert house.owner().approve(NAME, [BOB]).missing == ()
+    assert approve(house, BOB).missing == ()
 
 
-@pytest.mark.parametrize("document", [b"", b"junk", b"{}", b'{"format":2,"base":{},"files":{}}', b'{"format":1,"base":[]}'])
+@pytest.mark.parametrize(
+    "document", [b"", b"junk", b"{}", b'{"format":2,"base":{},"files":{}}', b'{"format":1,"base":[]}']
+)
 def test_damaged_proposals(house: House, document: bytes) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])
     with house.store.writing() as transaction:
         transaction.set_proposal(NAME, document)
-    with pytest.raises(Damaged, match="drop it|cannot be read"):
+    with pytest.raises(Damaged, match="cannot be read"):
         house.publisher.proposal(NAME)
     house.publisher.reject(NAME)
 
@@ -344,7 +352,7 @@ def test_a_removed_signer_takes_the_orphans_along(house: House) -> None:
     owner.sign(NAME, [target("v1")], [ALICE])
     owner.add_signer(NAME, BOB, public("bob"), None, [ALICE])
     owner.sign(NAME, [target("v1"), target("v2")], [BOB])
-    outcome, orphans = owner.remove_signer(NAME, BOB, None, [])
+    outcome, orphans = owner.remove_signer(NAME, BOB, None, [ALICE])
     assert (outcome.missing, orphans) == ((), ("v2",))
     assert signed(house, "v1") == ("alice",)
     with pytest.raises(Unsigned):
@@ -359,7 +367,7 @@ def test_a_signer_who_comes_back_goes_on_with_higher_versions(house: House) -> N
     owner.add_signer(NAME, BOB, public("bob"), None, [ALICE])
     owner.sign(NAME, [target("v2")], [BOB])
     signed(house, "v2")
-    owner.remove_signer(NAME, BOB, None, [])
+    owner.remove_signer(NAME, BOB, None, [ALICE])
     with pytest.raises(Unsigned):
         signed(house, "v2")
     owner.add_signer(NAME, BOB, public("bob2"), None, [ALICE])
@@ -383,7 +391,7 @@ def test_a_higher_threshold_needs_its_signatures_at_once(house: House) -> None:
     outcome = owner.add_signer(NAME, BOB, public("bob"), 2, [ALICE])
     assert [(item.role, item.count) for item in outcome.missing] == [(RELEASES, 1)]
     assert signed(house, "v1") == ("alice",)
-    assert owner.approve(NAME, [BOB]).missing == ()
+    assert approve(house, BOB).missing == ()
     state = house.publisher.load(NAME)
     assert state is not None
     authority = state.collection.authority(RELEASES)
@@ -458,7 +466,7 @@ def test_a_signer_is_given_another_key(house: House) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])
     signed(house, "v1")
     add_key(house, "alice", "alice2")
-    assert house.owner().rotate(NAME, ALICE, public("alice2"), [RoleName("alice-next1")]).missing == ()
+    assert house.owner().rotate(NAME, ALICE, public("alice2"), []).missing == ()
     house.ring.promote(RoleName("alice-next1"), ALICE)
     for cache in ("cache", "new host"):
         assert signed(house, "v1", cache) == ("alice",)
@@ -548,7 +556,9 @@ def test_what_a_signer_said_and_no_longer_holds_is_dropped_not_blessed(tampered:
     assert state.collection.delegated[ALICE].version == 2
 
 
-@pytest.mark.parametrize("roles", [(RELEASES,), (SNAPSHOT,), (TIMESTAMP,), (ALICE,), (RELEASES, ALICE, SNAPSHOT, TIMESTAMP)])
+@pytest.mark.parametrize(
+    "roles", [(RELEASES,), (SNAPSHOT,), (TIMESTAMP,), (ALICE,), (RELEASES, ALICE, SNAPSHOT, TIMESTAMP)]
+)
 def test_nobody_signs_on_top_of_a_store_that_was_put_back(tampered: House, roles: tuple[RoleName, ...]) -> None:
     store = tampered.store
     assert isinstance(store, Tampered)
@@ -584,19 +594,16 @@ def test_only_what_is_due_is_renewed(house: House) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])
     house.later(days=3)
     house.owner().sign(OTHER, [target("v1")], [ALICE])
-    assert house.publisher.refresh_due() == 0
+    assert house.publisher.refresh_due() == []
     house.now = NOW + timedelta(days=14) - RENEW_ONLINE_BEFORE + timedelta(seconds=1)
     before = [versions(house, name) for name in (NAME, OTHER)]
-    reported: list[str] = []
-    assert house.publisher.refresh_due(reported.append) == 1
-    assert reported == [NAME]
+    assert house.publisher.refresh_due() == [(NAME, None)]
     after = [versions(house, name) for name in (NAME, OTHER)]
     assert after[1] == before[1]
     assert {role for role in after[0] if after[0][role] != before[0][role]} == {"snapshot", "timestamp"}
-    assert house.publisher.refresh_due() == 0
+    assert house.publisher.refresh_due() == []
 
 
-@pytest.mark.xfail(reason="one collection that cannot be renewed stops the others, and every command that signs")
 def test_one_collection_that_cannot_be_renewed_does_not_stop_the_others(house: House) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])
     house.owner().sign(OTHER, [target("v1")], [ALICE])
@@ -604,7 +611,9 @@ def test_one_collection_that_cannot_be_renewed_does_not_stop_the_others(house: H
     house.pins = [replace(pin("nobody"), match=first), pin()]
     house.publisher = house.new_publisher()
     house.later(days=10)
-    house.publisher.refresh_due()
+    (name, error), second = house.publisher.refresh_due()
+    assert (name, second) == (first, (max(NAME, OTHER), None))
+    assert isinstance(error, UntrustedRoot)
     assert versions(house, max(NAME, OTHER))["timestamp"] == 2
 
 
@@ -614,7 +623,7 @@ def test_a_sleeping_publisher_wakes_up(house: House) -> None:
     house.later(days=40)
     with pytest.raises(PytrustError, match="has expired"):
         signed(house, "v1")
-    assert house.publisher.refresh_due() == 1
+    assert house.publisher.refresh_due() == [(NAME, None)]
     assert signed(house, "v1") == ("alice",)
 
 

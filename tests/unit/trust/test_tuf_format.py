@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fakes.keys import ALICE, BOB, CAROL, NAME, NOW, OTHER, digest, ids, private, public, signer, target, top_keys
+from tuf.api import metadata as foreign_tuf
 from tuf.api.metadata import Metadata
+from tuf.api.metadata import Root as ForeignRoot
 
 from pytrust.trust.collection.edit import create
 from pytrust.trust.collection.model import (
@@ -64,7 +66,7 @@ DELEGATIONS = st.lists(
     unique_by=lambda item: item.name,
 ).map(tuple)
 TARGETS_ROLE = st.builds(
-    Targets, VERSIONS, TIMES, st.lists(TARGET, max_size=3).map(lambda all: {one.tag: one for one in all}), DELEGATIONS
+    Targets, VERSIONS, TIMES, st.lists(TARGET, max_size=3).map(lambda held: {one.tag: one for one in held}), DELEGATIONS
 )
 ROOT_ROLE = st.builds(Root, VERSIONS, TIMES, st.fixed_dictionaries(dict.fromkeys(TOP_LEVEL, authority_of())))
 
@@ -84,7 +86,7 @@ def test_targets_round_trip(document: Targets, role: RoleName) -> None:
     data = tuf.write_targets(NAME, role, document)
     assert tuf.read_targets(NAME, role, data) == document
     assert tuf.read_header(NAME, role, data) == (document.version, document.expires)
-    foreign = Metadata.from_bytes(data).signed
+    foreign = foreign_tuf.Metadata[foreign_tuf.Targets].from_bytes(data).signed
     prefix = "" if role != ALICE else "alice/"
     assert {path: info.hashes["sha256"] for path, info in foreign.targets.items()} == {
         f"{prefix}{tag}": one.digest.hex for tag, one in document.targets.items()
@@ -100,7 +102,9 @@ def test_snapshots_and_timestamps_round_trip(
     assert tuf.read_versions(NAME, snapshot) == {role: number for role, (number, _) in files.items()}
     timestamp = tuf.write_timestamp(NAME, 3, expires, version, snapshot)
     assert tuf.read_snapshot_version(NAME, timestamp) == version
-    Metadata.from_bytes(timestamp).signed.snapshot_meta.verify_length_and_hashes(snapshot)
+    foreign_tuf.Metadata[foreign_tuf.Timestamp].from_bytes(timestamp).signed.snapshot_meta.verify_length_and_hashes(
+        snapshot
+    )
 
 
 def test_fractions_of_a_second_are_dropped() -> None:
@@ -113,7 +117,7 @@ def test_signatures_of_every_kind_hold_for_python_tuf(kind: KeyKind) -> None:
     root = Root(1, NOW, {role: Authority((public("k", kind),), 1) for role in TOP_LEVEL})
     data = tuf.sign(NAME, ROOT, tuf.write_root(NAME, root), [signer("k", kind)])
     assert tuf.signed_by(NAME, ROOT, data, root.authorities[ROOT]) == {public("k", kind).id}
-    loaded = Metadata.from_bytes(data)
+    loaded = Metadata[ForeignRoot].from_bytes(data)
     loaded.signed.verify_delegate("root", loaded.signed_bytes, loaded.signatures)
 
 
@@ -217,31 +221,36 @@ STRICT: list[tuple[RoleName, str, object]] = [
     *[(role, "signed/version", value) for role in FILES for value in (True, 0, -1, "1", None, [], GONE, 1.0)],
     *[(role, "signed/_type", value) for role in FILES for value in ("mirrors", "", None, 1, GONE, "Root")],
     *[(role, "signed/spec_version", value) for role in FILES for value in ("2.0.0", "", 1, GONE)],
-    *[(role, "signed/expires", value) for role in FILES for value in ("tomorrow", "", 0, None, GONE, "2026-13-01T00:00:00Z")],
+    *[(role, "signed/expires", value) for role in FILES for value in ("tomorrow", "", 0, None, GONE,
+    "2026-13-01T00:00:00Z")],
     *[(role, "signed/collection", value) for role in FILES for value in (OTHER, "", None, [], True, NAME + " ", GONE)],
     *[(role, "signed", value) for role in FILES for value in (GONE, None, [], "x", 1)],
     *[(role, "signatures", value) for role in FILES for value in (GONE, None, 1, [1], [{}], [{"keyid": 1}])],
     *[(ROOT, "signed/roles/targets/threshold", value) for value in (0, -1, True, 2, "1", None, GONE)],
     *[(ROOT, "signed/roles/targets/keyids", value) for value in (["missing"], [["x"]], None, "x", GONE)],
     *[(ROOT, "signed/roles", value) for value in ({}, [], None, GONE)],
-    *[(ROOT, "signed/roles/mirrors", value) for value in ({"keyids": [], "threshold": 1},)],
-    *[(ROOT, "signed/roles/timestamp", GONE)],
+    (ROOT, "signed/roles/mirrors", {"keyids": [], "threshold": 1}),
+    (ROOT, "signed/roles/timestamp", GONE),
     *[(ROOT, "signed/keys", value) for value in ({}, [], None, GONE)],
     *[(ROOT, "signed/keys/*", value) for value in ({}, None, [])],
     *[(ROOT, "signed/keys/*/keyval", value) for value in ({}, None, {"public": 1}, {"public": "zz"}, {"public": "00"})],
     (TARGETS, "signed/delegations", []),
     (TARGETS, "signed/delegations", {"keys": {}, "roles": None}),
-    (TARGETS, "signed/delegations", {"keys": {}, "succinct_roles": {"keyids": [], "threshold": 1, "bit_length": 8, "name_prefix": "b"}}),
+    (TARGETS, "signed/delegations", {"keys": {}, "succinct_roles": {"keyids": [], "threshold": 1, "bit_length": 8,
+    "name_prefix": "b"}}),
     *[(TARGETS, "signed/delegations/roles/0/threshold", value) for value in (0, True, 3, "1")],
-    *[(TARGETS, "signed/delegations/roles/0/paths", value) for value in (["**"], ["*", "*"], [], ["alice/*"], None, GONE)],
+    *[(TARGETS, "signed/delegations/roles/0/paths", value) for value in (["**"], ["*", "*"], [], ["alice/*"], None,
+    GONE)],
     *[(TARGETS, "signed/delegations/roles/1/paths", value) for value in (["*"], ["alice/*", "*"], ["bob/*"])],
     *[(TARGETS, "signed/delegations/roles/0/terminating", value) for value in (False, GONE)],
-    *[(TARGETS, "signed/delegations/roles/0/path_hash_prefixes", ["ab"])],
-    *[(TARGETS, "signed/delegations/roles/1/name", value) for value in ("releases", "targets", "root", "", "../x", "a/b", "A")],
-    *[(TARGETS, "signed/delegations/roles/0/keyids", ["missing"])],
+    (TARGETS, "signed/delegations/roles/0/path_hash_prefixes", ["ab"]),
+    *[(TARGETS, "signed/delegations/roles/1/name", value) for value in ("releases", "targets", "root", "", "../x",
+    "a/b", "A")],
+    (TARGETS, "signed/delegations/roles/0/keyids", ["missing"]),
     *[(RELEASES, "signed/targets", value) for value in ([], None, GONE, {"v1": {}}, {"v1": None})],
     *[(RELEASES, "signed/targets/v1/length", value) for value in (True, -1, "1", None, GONE)],
-    *[(RELEASES, "signed/targets/v1/hashes", value) for value in ({}, None, {"sha512": "00"}, {"sha256": ""}, {"sha256": None})],
+    *[(RELEASES, "signed/targets/v1/hashes", value) for value in ({}, None, {"sha512": "00"}, {"sha256": ""},
+    {"sha256": None})],
     *[(RELEASES, "signed/targets/v1/hashes/sha256", value) for value in ("A" * 64, "0" * 63, "0" * 65, 1)],
     *[(RELEASES, "signed/targets/v1/custom", value) for value in ([1], "x", {"mediaType": 1}, {"signed_at": []})],
     *[(RELEASES, "signed/targets/v1/custom", {"platforms": value}) for value in (1, [1], [{}], {"a": 1}, "x")],

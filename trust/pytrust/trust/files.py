@@ -28,7 +28,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE, replace: bool 
     Raises:
         FileExistsError: ``replace`` is false and the path is taken.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}.new")
+    temporary = path.with_name(f".{os.getpid()}.{time.monotonic_ns()}.new")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -46,6 +46,7 @@ CLOCK_GRANULARITY: Final = timedelta(hours=1)  # how often an unchanged cache is
 
 # Names: OCI distribution specification, and docker's reference grammar.
 REFERENCE_MAX_CHARS: Final = 512  # host, 255 of repository, 128 of tag, a digest
+COLLECTION_MAX_CHARS: Final = 240  # docker allows 255; a name is also the name of a cache file
 TAG_MAX_CHARS: Final = 128
 NAMES_MAX: Final = 10_000  # one command, one publish
 NAMES_FILE_MAX_BYTES: Final = 4 * 1024 * 1024

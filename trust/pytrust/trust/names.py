@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NewType
 
 from pytrust.trust.errors import InvalidName
-from pytrust.trust.limits import REFERENCE_MAX_CHARS, TAG_MAX_CHARS
+from pytrust.trust.limits import COLLECTION_MAX_CHARS, REFERENCE_MAX_CHARS, TAG_MAX_CHARS
 
 CollectionName = NewType("CollectionName", str)
 """An image name without tag, host included: ``docker.io/foo/web``. Notary calls it a GUN."""
@@ -75,6 +75,8 @@ class ImageRef:
         if _HEX64.fullmatch(rest):
             raise InvalidName(f"{text!r} is an image id, not a name", hint=_HINT)
         _check_repository(repository, text)
+        if len(f"{registry}/{repository}") > COLLECTION_MAX_CHARS:
+            raise InvalidName(f"{text[:60]!r}... is a name of more than {COLLECTION_MAX_CHARS} characters")
         if tag is None and digest is None:
             tag = DEFAULT_TAG
         if tag is not None and not _TAG.fullmatch(tag):

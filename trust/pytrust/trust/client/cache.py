@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from urllib.parse import quote, unquote
 
 from pytrust.trust.canonical import encode_json, parse_json
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
@@ -23,6 +22,7 @@ from pytrust.trust.names import CollectionName, RoleName
 
 _MAX_BYTES = 256 * 1024 * 1024  # 256 roots and 32 roles at their limits would be 300 MB: never seen, never needed
 _FORMAT = 1
+_SLASH = "+"  # no image name has one
 _FILE = re.compile(r"root_history/[1-9][0-9]{0,17}\.root\.json|[\w.~%-]{1,200}\.json", re.ASCII)
 _NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -66,7 +66,8 @@ class Cache:
 
     def names(self) -> list[CollectionName]:
         """The collections that something is known of."""
-        return sorted(CollectionName(unquote(path.name.removesuffix(".json"))) for path in self._folder.glob("*.json"))
+        files = (path.name.removesuffix(".json") for path in self._folder.glob("*.json"))
+        return sorted(CollectionName(file.replace(_SLASH, "/")) for file in files)
 
     def lock_path(self, name: CollectionName) -> Path:
         """The file that whoever refreshes holds a lock on."""
@@ -75,7 +76,7 @@ class Cache:
         return self._path(name).with_suffix(".lock")
 
     def _path(self, name: CollectionName) -> Path:
-        return self._folder / f"{quote(name, safe='')}.json"
+        return self._folder / f"{name.replace('/', _SLASH)}.json"
 
 
 def encode(bundle: Bundle) -> bytes:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from pytrust.trust.anchor import covers, require_anchor
 from pytrust.trust.client.cache import Bundle, Cache, check_clock, outdated
 from pytrust.trust.client.refresh import Circumstances, nothing_signed, refresh
 from pytrust.trust.client.source import Bridge, CacheSource, Source
@@ -24,7 +25,7 @@ from pytrust.trust.files import locked
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE, LOCK_TIMEOUT, OFFLINE_MAX_AGE, ROOT_ROTATIONS_MAX
 from pytrust.trust.names import CollectionName, ImageRef
-from pytrust.trust.pins import Pin, covers, find_pin, require_anchor
+from pytrust.trust.pins import Pin, find_pin
 
 
 @dataclass(frozen=True, slots=True)

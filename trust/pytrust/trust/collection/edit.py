@@ -90,6 +90,8 @@ def revoke(
         Unsigned: a tag that was not released.
     """
     gone = set(collection.releases) if tags is None else set(tags)
+    if tags is None and not gone:
+        raise Unsigned(f"nothing in {collection.name} is signed, so there is nothing to revoke")
     if missing := sorted(gone - set(collection.releases)):
         raise Unsigned(
             f"{collection.name}:{missing[0]} is not signed, so there is nothing to revoke",

@@ -1,6 +1,6 @@
 """The online keys of a store: they sign snapshot and timestamp unattended, so they lie unencrypted, mode 0600.
 
-What a thief of these keys can do is bounded by TUF: hide new tags until the timestamp expires, never sign one.
+What a thief of these keys can do is bounded by TUF: hide new tags until the keys are rotated, never sign one.
 After a rotation the old key is kept beside the new one until every collection has moved to it.
 """
 
@@ -46,11 +46,11 @@ def create_online_keys(folder: Path) -> None:
 
 
 def rotate_online_key(folder: Path, role: OnlineRole) -> PublicKey:
-    """Put a new key in place, keeping the old one under a name of its own; returns the new public key."""
+    """Put a new key in place, keeping the old one (if it is not lost) under a name of its own; gives the new one."""
     path = folder / f"{role}.pem"
-    old = _load(path).public
-    with suppress(FileExistsError):
-        os.link(path, folder / f"{role}-{old.id[:12]}.pem")
+    if path.exists():
+        with suppress(FileExistsError):
+            os.link(path, folder / f"{role}-{_load(path).public.id[:12]}.pem")
     key = generate("ecdsa-p256")
     _write(path, key)
     return PublicKey.of(key.public_key())
@@ -65,7 +65,9 @@ def load_online_keys(folder: Path) -> OnlineKeys:
 def _load_all(folder: Path, role: OnlineRole) -> tuple[Signer, ...]:
     first = folder / f"{role}.pem"
     if not first.exists():
-        raise NotSetUp(f"{first} is missing", hint="restore it from a backup")
+        raise NotSetUp(
+            f"{first} is missing", hint=f"restore it from a backup, or make a new one: pytrust key rotate {role} --all"
+        )
     return tuple(_load(path) for path in (first, *sorted(folder.glob(f"{role}-*.pem"))))
 
 

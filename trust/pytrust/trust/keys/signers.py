@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from pytrust.trust.errors import UsageError
-from pytrust.trust.keys.public import PublicKey
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer as LibrarySigner
 
     from pytrust.trust.keys.keyring import KeyEntry, Keyring, Passphrase
     from pytrust.trust.keys.private import PrivateKey
+    from pytrust.trust.keys.public import PublicKey
 
 URI_SCHEMES: Final = {"hsm": "hsm", "awskms": "aws", "gcpkms": "gcp", "azurekms": "azure", "hv": "vault"}
 """What a key's URI may start with, and the extra of pytrust that it needs."""
@@ -46,6 +46,8 @@ class Signer:
 def signer_of(key: PrivateKey) -> Signer:
     """Sign with a private key in memory."""
     from securesystemslib.signer import CryptoSigner
+
+    from pytrust.trust.keys.public import PublicKey
 
     return Signer(PublicKey.of(key.public_key()), CryptoSigner(key))
 

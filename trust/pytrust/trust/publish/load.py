@@ -10,11 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from pytrust.trust.anchor import require_anchor, walk_roots
 from pytrust.trust.collection.model import RELEASES, TARGETS, TOP_LEVEL, Collection, Root, Targets
 from pytrust.trust.errors import BadSignature, Rollback
 from pytrust.trust.formats import tuf
 from pytrust.trust.names import CollectionName, RoleName
-from pytrust.trust.pins import Pin, require_anchor, walk_roots
+from pytrust.trust.pins import Pin
 from pytrust.trust.store.interface import RoleFile
 
 
@@ -46,6 +47,7 @@ def load(
     Raises:
         UntrustedRoot, BadSignature, BadMetadata, Rollback: the store may not be built upon.
     """
+    _check_versions(name, files)
     _refuse_rollback(name, files, seen)
     root = tuf.read_root(name, walk_roots(name, roots[require_anchor(pin, name, roots) :]))
     empty = Collection(name, root, Targets(0, root.expires), {})
@@ -53,6 +55,17 @@ def load(
     trusted = Collection(name, root, targets, {})
     delegated = {role: _delegated(trusted, role, files) for role in files if role not in TOP_LEVEL}
     return State(Collection(name, root, targets, delegated), files)
+
+
+def _check_versions(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> None:
+    """What the store calls a file's version is not signed: an old file must not pass for a newer one."""
+    for role, file in files.items():
+        version, _ = tuf.read_header(name, role, file.data)
+        if version != file.version:
+            raise Rollback(
+                f"the store calls {role} of {name} version {file.version}, but the file itself says {version}",
+                hint="the store was tampered with: restore its newest state before signing anything",
+            )
 
 
 def _refuse_rollback(name: CollectionName, files: Mapping[RoleName, RoleFile], seen: Mapping[RoleName, int]) -> None:

@@ -2,7 +2,8 @@
 
 Each action is one edit of the model (pure, in ``collection.edit``), one look for the keys that the change needs, and
 one publish. Keys of people (``releases``, a signer's own role) are used only for the signers the caller named; root and
-targets keys are whatever the key ring holds of those that must sign, and only as many as must.
+targets keys are whatever the key ring holds of those that must sign, and only as many as must. An approver signs with
+the keys that were named, and no other.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from datetime import datetime
 
 from pytrust.trust.collection import edit
 from pytrust.trust.collection.model import (
-    RELEASES,
     ROOT,
     TARGETS,
     TOP_LEVEL,
@@ -66,7 +66,6 @@ class Owner:
         state = self._publisher.load(name)
         new = state.collection if state else self._create(name, signers)
         for signer in signers:
-            self._check_key(new, signer)
             new = edit.vouch(new, signer, targets, now=self._now())
         return self._submit(state, edit.release(new, targets, now=self._now()), signers)
 
@@ -82,6 +81,8 @@ class Owner:
         state = self._publisher.load(name)
         base = state.collection if state else self._create(name, signers)
         new = edit.set_signer(base, signer, key, threshold=threshold, now=self._now())
+        if (known := base.authority(signer)) and key not in known.keys:
+            self._tell(f"{signer} had another key; tags released with it stay released: pytrust inspect {name}")
         return self._submit(state, new, signers)
 
     def remove_signer(
@@ -90,45 +91,49 @@ class Owner:
         """Remove a signer; returns also the tags that were withdrawn because nobody else vouches for them."""
         state = self._existing(name)
         new, orphans = edit.remove_signer(state.collection, signer, threshold=threshold, now=self._now())
-        others = [other for other in signers if other != signer] or self._held_signers(new)
-        return self._submit(state, new, others), orphans
+        return self._submit(state, new, [other for other in signers if other != signer]), orphans
 
     def rotate(self, name: CollectionName, role: RoleName, key: PublicKey, signers: Sequence[RoleName]) -> Outcome:
-        """Give a top-level role or a signer the key ``key`` (whose private half, if needed, is in the key ring)."""
+        """Give a top-level role, or the signer ``role``, the key ``key``; its private half is in the key ring.
+
+        ``signers`` sign what must be signed anew besides the role itself.
+        """
         state = self._existing(name)
         if role in TOP_LEVEL:
             new = edit.rotate_top(state.collection, role, key, now=self._now())
-        elif role not in {item.name for item in state.collection.signers}:
+            return self._submit(state, new, signers)
+        if role not in {item.name for item in state.collection.signers}:
             raise UsageError(f"{role} is not a signer of {name}", hint=f"pytrust signer list {name}")
-        else:
-            changed = edit.set_signer(state.collection, role, key, threshold=None, now=self._now())
-            new = edit.renew(changed, role, now=self._now()) if role in changed.delegated else changed
-        return self._submit(state, new, signers)
+        changed = edit.set_signer(state.collection, role, key, threshold=None, now=self._now())
+        new = edit.renew(changed, role, now=self._now()) if role in changed.delegated else changed
+        return self._submit(state, new, [role, *signers])
 
     def renew(self, name: CollectionName, roles: Sequence[RoleName], signers: Sequence[RoleName]) -> Outcome:
         """Sign roles again under a new version and expiry."""
         state = self._existing(name)
         new = state.collection
         for role in roles:
+            if role not in new.documents():
+                raise UsageError(f"{name} has no role {role}", hint=f"see what it has: pytrust inspect {name}")
             new = edit.renew(new, role, now=self._now())
         return self._submit(state, new, signers)
 
-    def approve(self, name: CollectionName, signers: Sequence[RoleName], shown: Collection | None = None) -> Outcome:
+    def approve(self, name: CollectionName, signers: Sequence[RoleName], shown: Collection) -> Outcome:
         """Vouch as ``signers`` for what the waiting change releases, and add their signatures to it.
 
         Raises:
-            Conflict: the change is not the one that was ``shown`` to them (None: whatever waits).
+            Conflict: the change that waits is not the one that was ``shown`` to them.
         """
-        state, new, lacking = self._publisher.proposal(name)
-        new = shown or new
-        old = state.collection if state else None
-        added = [target for tag, target in new.releases.items() if old is None or old.releases.get(tag) != target]
-        vouched = new
+        state, _, lacking = self._publisher.proposal(name)
+        before = state.collection.releases if state else {}
+        added = [target for tag, target in shown.releases.items() if before.get(tag) != target]
+        vouched = shown
         for signer in signers:
-            self._check_awaited(name, signer, lacking)
-            if added and signer in {item.name for item in new.signers}:
+            self._check_awaited(shown, signer, lacking)
+            if added and signer in {item.name for item in shown.signers}:
                 vouched = edit.vouch(vouched, signer, added, now=self._now())
-        return self._publisher.approve(name, new, vouched, self._signers(old, vouched, signers))
+        keys = [self._open(self._key_of(shown, signer)) for signer in signers]
+        return self._publisher.approve(name, shown, vouched, keys)
 
     def _create(self, name: CollectionName, signers: Sequence[RoleName]) -> Collection:
         keys = {role: self._keyring.entry(role).public for role in (ROOT, TARGETS, *signers)}
@@ -148,7 +153,7 @@ class Owner:
 
     def _signers(self, old: Collection | None, new: Collection, people: Sequence[RoleName]) -> list[Signer]:
         """Open the keys that the change from ``old`` to ``new`` needs."""
-        wanted = [self._keyring.entry(name).public for name in people]
+        wanted = [self._key_of(new, name) for name in people]
         for role in edit.changed_roles(old, new):
             if role in {ROOT, TARGETS}:
                 for authority in authorities(old, new, role):
@@ -167,22 +172,22 @@ class Owner:
             self._opened[key.id] = open_signer(self._keyring, entry, self._passphrase)
         return self._opened[key.id]
 
-    def _held_signers(self, collection: Collection) -> list[RoleName]:
-        authority = collection.authority(RELEASES)
-        names = [item.name for item in collection.signers if self._keyring.find(item.authority.keys[0].id)]
-        return names[: authority.threshold if authority else 1]
-
-    def _check_key(self, collection: Collection, signer: RoleName) -> None:
-        """The key ring's key must be the one that the collection knows the signer by."""
+    def _key_of(self, collection: Collection, signer: RoleName) -> PublicKey:
+        """The key that the collection knows the signer by, whatever the key ring calls it."""
         authority = collection.authority(signer)
-        if authority and self._keyring.entry(signer).public not in authority.keys:
+        known = [key for key in authority.keys if self._keyring.find(key.id)] if authority else []
+        if known:
+            return known[0]
+        named = self._keyring.entry(signer).public
+        if authority:
             raise UsageError(
                 f"{collection.name} knows {signer} by another key ({authority.keys[0].id[:12]})",
                 hint=f"import that key, or let the owner change it: pytrust signer add {signer} {collection.name}",
             )
+        return named
 
-    def _check_awaited(self, name: CollectionName, signer: RoleName, lacking: Sequence[Missing]) -> None:
-        key = self._keyring.entry(signer).public
+    def _check_awaited(self, new: Collection, signer: RoleName, lacking: Sequence[Missing]) -> None:
+        name, key = new.name, self._key_of(new, signer)
         asked = [item for item in lacking if key in item.authority.keys]
         if not asked:
             raise UsageError(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from pytrust.trust.canonical import encode_json, parse_json
 from pytrust.trust.collection.model import ROOT, Authority, Collection
-from pytrust.trust.errors import Damaged, PytrustError
+from pytrust.trust.errors import BadMetadata, Damaged, PytrustError
 from pytrust.trust.formats import tuf
 from pytrust.trust.limits import TARGETS_MAX_BYTES
 from pytrust.trust.names import CollectionName, KeyId, RoleName
@@ -68,10 +68,17 @@ def authorities(old: Collection | None, new: Collection, role: RoleName) -> list
 
 
 def missing(old: Collection | None, new: Collection, files: Mapping[RoleName, bytes]) -> tuple[Missing, ...]:
-    """What ``files`` still need before they may be published, role by role."""
+    """What ``files`` still need before they may be published, role by role.
+
+    Raises:
+        BadMetadata: a file of a role that nobody may sign.
+    """
     result = []
     for role, data in files.items():
-        for authority in authorities(old, new, role):
+        agreeing = authorities(old, new, role)
+        if not agreeing:
+            raise BadMetadata(f"the change to {new.name} holds a file of {role}, which nobody may sign")
+        for authority in agreeing:
             present = tuf.signed_by(new.name, role, data, authority)
             if len(present) < authority.threshold:
                 result.append(Missing(role, authority, present))

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from pytrust.trust.collection.edit import changed_roles, renew
 from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TIMESTAMP, Collection
-from pytrust.trust.errors import Conflict, NotFound, Unsound
+from pytrust.trust.errors import Conflict, NotFound, PytrustError, Unsound
 from pytrust.trust.formats import tuf
 from pytrust.trust.keys.online import OnlineKeys, OnlineRole
 from pytrust.trust.keys.signers import Signer
@@ -72,7 +72,7 @@ class Publisher:
         """Sign what changed with the signers that have a say, and publish or propose it.
 
         Raises:
-            Conflict: somebody published since ``old`` was loaded, or another proposal waits.
+            Conflict: somebody published since ``old`` was loaded, or another change waits for signatures.
         """
         before = old.collection if old else None
         new = _keep_releases_valid(old, new, self._now())
@@ -125,13 +125,20 @@ class Publisher:
                 raise _nothing_waits(name)
             transaction.set_proposal(name, None)
 
-    def refresh_due(self, report: Callable[[CollectionName], None] = lambda _: None) -> int:
-        """Renew snapshot and timestamp of collections that expire soon; returns how many."""
+    def refresh_due(self) -> list[tuple[CollectionName, PytrustError | None]]:
+        """Renew snapshot and timestamp of collections that expire soon; gives each with what stood in its way, if any.
+
+        One collection that cannot be renewed does not keep the others from it.
+        """
         due = self._store.expiring(self._now() + RENEW_ONLINE_BEFORE, _REFRESH_BATCH)
-        for name in due:
-            report(name)
+        return [(name, self._try_refresh(name)) for name in due]
+
+    def _try_refresh(self, name: CollectionName) -> PytrustError | None:
+        try:
             self.refresh(name)
-        return len(due)
+        except PytrustError as error:
+            return error
+        return None
 
     def refresh(self, name: CollectionName) -> None:
         """Renew snapshot and timestamp of one collection."""
@@ -142,15 +149,17 @@ class Publisher:
 
     def _settle(self, name: CollectionName, change: Proposal, *, replacing: Proposal | None) -> Outcome:
         with self._store.writing() as transaction:
-            if replacing is not None and _waiting(transaction, name) != replacing:
-                raise _changed(name)
             state = self._load(transaction, name)
+            if replacing is None:
+                _refuse_second(transaction, name, state)
+            elif _waiting(transaction, name) != replacing:
+                raise _changed(name)
             _check_base(name, change.base, state)
             old = state.collection if state else None
             new = apply(old, name, change.files)
             lacking = missing(old, new, change.files)
             if lacking:
-                _keep(transaction, name, change, state, replacing=replacing is not None)
+                transaction.set_proposal(name, encode(change))
             else:
                 self._publish(transaction, name, change.files)
         return Outcome(new, lacking)
@@ -171,10 +180,10 @@ class Publisher:
         number, expires = _next(files, SNAPSHOT), now + SNAPSHOT_LIFETIME
         unsigned = tuf.write_snapshot(name, number, expires, listed)
         snapshot = tuf.sign(name, SNAPSHOT, unsigned, [self._online_signer(name, "snapshot", files)])
-        transaction.put(name, RoleFile(SNAPSHOT, number, expires, snapshot))
         current, until = _next(files, TIMESTAMP), now + TIMESTAMP_LIFETIME
         unsigned = tuf.write_timestamp(name, current, until, number, snapshot)
         timestamp = tuf.sign(name, TIMESTAMP, unsigned, [self._online_signer(name, "timestamp", files)])
+        transaction.put(name, RoleFile(SNAPSHOT, number, expires, snapshot))
         transaction.put(name, RoleFile(TIMESTAMP, current, until, timestamp))
 
     def _online_signer(self, name: CollectionName, role: OnlineRole, files: Mapping[RoleName, RoleFile]) -> Signer:
@@ -217,16 +226,14 @@ def _signed(
     return result
 
 
-def _keep(
-    transaction: Transaction, name: CollectionName, change: Proposal, state: State | None, *, replacing: bool
-) -> None:
+def _refuse_second(transaction: Transaction, name: CollectionName, state: State | None) -> None:
+    """Publishing beside a waiting change would make it void: that must be said aloud first."""
     held = transaction.proposal(name)
-    if held is not None and not replacing and _is_current(decode(name, held).base, state):
+    if held is not None and _is_current(decode(name, held).base, state):
         raise Conflict(
             f"a change to {name} waits for signatures already",
             hint=f"approve it (pytrust approve {name}) or drop it (pytrust approve --reject {name}) first",
         )
-    transaction.set_proposal(name, encode(change))
 
 
 def _waiting(transaction: Transaction, name: CollectionName) -> Proposal:
