@@ -43,7 +43,7 @@ def make_online_keys(folder: Path) -> None:
 
 def make_config(path: Path, root: KeyEntry) -> None:
     """Settings that pin the example root, for names on a local registry only."""
-    text = render_settings(DEFAULT_URL, SIGNERS[0], [root.public.id])
+    text = render_settings(DEFAULT_URL, SIGNERS[0], [root.public.id], 1)
     write_atomic(path, (WARNING + text.replace('match = "**"', f'match = "{PATTERN}"')).encode(), mode=PUBLIC)
 
 

@@ -130,7 +130,7 @@ def write_home(home: Path, url: str, pins: Iterable[Pin], insecure: Iterable[str
     home.mkdir(mode=0o700)
     lines = [f'[trust]\nurl = "{url}"\n[registries]\ninsecure = {json.dumps(list(insecure))}\n']
     lines += [
-        f'[[pins]]\nmatch = "{pin.match}"\nroot_keys = {json.dumps(sorted(pin.root_keys))}\nthreshold = {pin.threshold}\n'
+        f'[[pins]]\nmatch = "{pin.match}"\nthreshold = {pin.threshold}\nroot_keys = {json.dumps(sorted(pin.root_keys))}\n'
         for pin in pins
     ]
     config = home / "config.toml"

@@ -24,7 +24,7 @@ from pytrust.trust.formats import tuf
 from pytrust.trust.http import Deadline, HttpClient
 
 MEGABYTE = 1_000_000
-PATIENCE = 0.6  # seconds: the deadline in these tests
+PATIENCE = 0.4  # seconds: the deadline in these tests
 ROLES = ("root", "timestamp", "snapshot", "targets", "releases")
 
 

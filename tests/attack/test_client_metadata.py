@@ -801,14 +801,16 @@ def _curve(name: str) -> str:
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric import dsa, ec, rsa
 
-    private: Any = {
+    make: dict[str, Callable[[], Any]] = {
         "secp256k1": lambda: ec.generate_private_key(ec.SECP256K1()),
         "brainpool": lambda: ec.generate_private_key(ec.BrainpoolP256R1()),
         "dsa": lambda: dsa.generate_private_key(1024),
         "rsa-1024": lambda: rsa.generate_private_key(65537, 1024),
-    }[name]()
-    text: bytes = private.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    }
+    text: bytes = (
+        make[name]()
+        .public_key()
+        .public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     )
     return text.decode()
 

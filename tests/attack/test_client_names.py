@@ -64,12 +64,12 @@ def test_any_text_is_one_image_or_none(text: str) -> None:
 
 
 SPELLINGS = (
-    ("foo/web:v2", "docker.io/foo/web:v2"),
-    ("foo/web:v2", "index.docker.io/foo/web:v2"),
-    ("DOCKER.IO/foo/web:v2", "docker.io/foo/web:v2"),
-    ("web", "docker.io/library/web:latest"),
-    ("library/web", "web:latest"),
-    ("Registry.Example.com/foo/web:v2", "registry.example.com/foo/web:v2"),
+    ("foo/web", "docker.io/foo/web"),
+    ("foo/web", "index.docker.io/foo/web"),
+    ("DOCKER.IO/foo/web", "docker.io/foo/web"),
+    ("web", "docker.io/library/web"),
+    ("library/web", "web"),
+    ("Registry.Example.com/foo/web", "registry.example.com/foo/web"),
 )
 
 
@@ -84,7 +84,7 @@ def test_spellings_get_one_decision(pair: tuple[str, str], signed: bool) -> None
         ref = ImageRef.parse(pair[0])
         collection = FakeCollection(ref.collection)
         if signed:
-            collection.release(ref.tag or "", f"sha256:{HEX}", 7)
+            collection.release("v2", f"sha256:{HEX}", 7)
         repository = FakeRepository(collection)
         with MetadataServer(repository) as server:
             write_home(home, server.url, [collection.pin])

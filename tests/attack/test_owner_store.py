@@ -21,7 +21,7 @@ from pytrust.trust.client.source import StoreSource
 from pytrust.trust.client.trust import TrustClient
 from pytrust.trust.client.trusted import Verified
 from pytrust.trust.collection.model import RELEASES, ROOT, TARGETS, Authority, Collection, Delegation, Target, Targets
-from pytrust.trust.errors import BadMetadata, Conflict, PytrustError, Rollback, Unsigned
+from pytrust.trust.errors import BadMetadata, Conflict, Damaged, PytrustError, Rollback, Unsigned
 from pytrust.trust.formats import tuf
 from pytrust.trust.image import Platform
 from pytrust.trust.keys.keyring import Keyring
@@ -32,12 +32,18 @@ from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName
 from pytrust.trust.pins import Pin
 from pytrust.trust.publish.owner import Owner
 from pytrust.trust.publish.proposal import Proposal, decode, encode
-from pytrust.trust.publish.publisher import Publisher
+from pytrust.trust.publish.publisher import Outcome, Publisher
 from pytrust.trust.store.sql import SqlStore
+from pytrust.trust.store.sqlite import SqliteReader
 
 NAME = CollectionName("registry.example.com/foo/web")
 ALICE, BOB, CAROL = RoleName("alice"), RoleName("bob"), RoleName("carol")
 GOOD, FIXED, EVIL = (Digest(letter * 64) for letter in "abe")
+
+
+def finding(text: str) -> pytest.MarkDecorator:
+    """An attack that still works; the mark goes when the test passes."""
+    return pytest.mark.xfail(strict=True, reason=text, raises=(AssertionError, pytest.fail.Exception))
 
 
 def _now() -> datetime:
@@ -119,8 +125,11 @@ class House:
         return state.collection
 
     def shown(self) -> list[str]:
-        """What an approver gets to see."""
-        state, new, _ = self.publisher.proposal(NAME)
+        """What an approver gets to see; a refusal to show anything is as good."""
+        try:
+            state, new, _ = self.publisher.proposal(NAME)
+        except BadMetadata as error:
+            return [f"refused: {error}"]
         return list(change_lines(state.collection if state else None, new))
 
 
@@ -154,7 +163,7 @@ def test_store_put_back_after_a_look(house: House) -> None:
         house.owner.sign(NAME, [target("v3", FIXED)], [ALICE])
 
 
-@pytest.mark.xfail(strict=True, reason="finding: what this host published itself is not remembered as seen")
+@finding("finding: what this host published itself is not remembered as seen")
 def test_store_put_back_without_a_look(house: House) -> None:
     """The same on a host that publishes and never verifies: a revoked tag comes back under a fresh signature."""
     rows = _dump(house)
@@ -208,16 +217,33 @@ def test_unsigned_entry_in_the_store(house: House) -> None:
         house.owner.sign(NAME, [target("v3", FIXED)], [ALICE])
 
 
-@pytest.mark.parametrize("value", [b"", b"{}", b"[" * 1000, "text", 7, 4_000_000_000, None])
-def test_odd_rows(house: House, value: object) -> None:
-    """SQLite holds anything anywhere; it must be refused, and not blown up to four gigabytes."""
-    if value is None or isinstance(value, int | str):
-        pytest.xfail("finding: SqliteReader takes bytes(row): a number becomes that many zero bytes, a text a crash")
+@pytest.mark.parametrize("value", [b"", b"{}", b"[" * 1000])
+def test_odd_rows(house: House, value: bytes) -> None:
+    """Rows that are no metadata are refused by whoever reads them."""
     house.tamper(("UPDATE files SET data=? WHERE role='timestamp'", (value,)))
     with pytest.raises(BadMetadata):
         house.owner.sign(NAME, [target("v3", FIXED)], [ALICE])
     with pytest.raises(BadMetadata):
         house.verify(":v2")
+
+
+@pytest.mark.parametrize("value", ["text", 7, 300_000_000, None])
+def test_rows_of_other_types(house: House, value: object) -> None:
+    """SQLite holds anything anywhere: a number must not become that many bytes, nor a text a traceback."""
+    house.tamper(
+        ("CREATE TABLE free (collection, format, role, version, expires, data)", ()),
+        ("INSERT INTO free SELECT * FROM files", ()),
+        ("UPDATE free SET data=? WHERE role='timestamp'", (value,)),
+        ("DROP TABLE files", ()),
+        ("ALTER TABLE free RENAME TO files", ()),
+    )
+    reader = SqliteReader(house.database)
+    try:
+        with pytest.raises((Damaged, BadMetadata)):
+            client = TrustClient(StoreSource(reader), house.cache, [house.pin], now=_now)
+            client.open(NAME)
+    finally:
+        reader.close()
 
 
 def _dump(house: House) -> list[str]:
@@ -243,10 +269,17 @@ def _restore(house: House, rows: list[str]) -> None:
 # -- the change that waits --------------------------------------------------------------------------------------------
 
 
+def _approve(house: House, signer: RoleName) -> Outcome:
+    """As the command does: look, then sign what was looked at."""
+    _, new, _ = house.publisher.proposal(NAME)
+    return house.owner.approve(NAME, [signer], new)
+
+
 def _approve_all(house: House, *signers: RoleName) -> None:
+    """Approvers see nothing wrong, and sign; a refusal is as good."""
     for signer in signers:
         try:
-            house.owner.approve(NAME, [signer])
+            _approve(house, signer)
         except PytrustError:
             return
 
@@ -255,7 +288,7 @@ def test_change_is_shown(council: House) -> None:
     """The honest case, so that the others mean something."""
     council.owner.sign(NAME, [target("v2", FIXED)], [ALICE])
     assert council.shown() == [f"~ v2 {GOOD} -> {FIXED}"]
-    council.owner.approve(NAME, [BOB])
+    assert not _approve(council, BOB).missing
     assert council.verify(":v2").digest == FIXED
 
 
@@ -266,7 +299,7 @@ def test_altered_release_loses_its_signature(council: House) -> None:
     forged = replace(old, version=old.version + 1, targets={**old.targets, "v2": target("v2", EVIL)})
     council.propose({RELEASES: tuf.write_targets(NAME, RELEASES, forged)})
     assert council.shown() == [f"~ v2 {GOOD} -> {EVIL}"]
-    assert council.owner.approve(NAME, [BOB]).missing
+    assert _approve(council, BOB).missing
     assert council.verify(":v2").digest == GOOD
 
 
@@ -279,7 +312,7 @@ def test_role_that_nobody_may_sign(council: House) -> None:
         council.publisher.proposal(NAME)
 
 
-@pytest.mark.xfail(strict=True, reason="finding: platforms of a tag are not shown to approvers")
+@finding("finding: platforms of a tag are not shown to approvers")
 def test_hidden_platform(council: House) -> None:
     """Alice, below the threshold, slips a child digest under an honest-looking tag: it would verify by digest."""
     child = Platform("linux", "amd64", None, EVIL, 7)
@@ -293,9 +326,7 @@ def test_hidden_platform(council: House) -> None:
     assert str(EVIL) in shown
 
 
-@pytest.mark.xfail(
-    strict=True, reason="finding: keys that may release are not shown unless a signer is named with them"
-)
+@finding("finding: keys that may release are not shown unless a signer is named with them")
 def test_hidden_release_key(council: House) -> None:
     """One more key that may release, which belongs to no signer."""
     mallory = signer_of(generate("ed25519"))
@@ -315,7 +346,7 @@ def test_hidden_release_key(council: House) -> None:
     assert mallory.public not in authority.keys or mallory.public.id[:8] in "\n".join(shown)
 
 
-@pytest.mark.xfail(strict=True, reason="finding: entries of the targets role, which consumers accept, are not shown")
+@finding("finding: entries of the targets role, which consumers accept, are not shown")
 def test_hidden_entry_of_targets(council: House) -> None:
     """Consumers accept a tag from ``releases``, then from ``targets``: the second is not part of the difference."""
     old = council.current().targets
@@ -330,9 +361,7 @@ def test_hidden_entry_of_targets(council: House) -> None:
     assert str(EVIL) in shown
 
 
-@pytest.mark.xfail(
-    strict=True, reason="finding: versions and expiries of a waiting change are whatever its author wrote"
-)
+@finding("finding: versions and expiries of a waiting change are whatever its author wrote")
 def test_hidden_expiry_and_version(council: House) -> None:
     """A release that never expires, with a version that leaves no room."""
     old = council.current().delegated[RELEASES]
@@ -344,7 +373,7 @@ def test_hidden_expiry_and_version(council: House) -> None:
     assert council.current().delegated[RELEASES].version < 100 or "9999" in shown
 
 
-@pytest.mark.xfail(strict=True, reason="finding: fields beyond the model are signed unseen")
+@finding("finding: fields beyond the model are signed unseen")
 def test_hidden_field(council: House) -> None:
     """The signed bytes hold more than the model: an approver signs a field nobody reads today."""
     import json
@@ -361,7 +390,7 @@ def test_hidden_field(council: House) -> None:
     assert b"privileged" not in published
 
 
-@pytest.mark.xfail(strict=True, reason="finding: an approver's own role is signed with whatever the change says in it")
+@finding("finding: an approver's own role is signed with whatever the change says in it")
 def test_hidden_words_in_my_mouth(council: House) -> None:
     """The change holds a version of bob's own role: bob signs only what he was shown."""
     council.owner.sign(NAME, [target("v3", FIXED)], [ALICE])
@@ -392,7 +421,7 @@ def test_swapped_between_look_and_approval(council: House) -> None:
 # -- a stolen signer's key --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.xfail(strict=True, reason="finding: remove_signer keeps tags that nobody at all vouches for")
+@finding("finding: remove_signer keeps tags that nobody at all vouches for")
 def test_removed_signer_leaves_nothing(house: House) -> None:
     """With alice's key a tag is released that no signer's role vouches for; removing alice withdraws it."""
     house.add(BOB, None, ALICE)
@@ -409,7 +438,7 @@ def test_removed_signer_leaves_nothing(house: House) -> None:
     assert house.verify(":v2").digest == GOOD
 
 
-@pytest.mark.xfail(strict=True, reason="finding: remove_signer keeps tags that nobody at all vouches for")
+@finding("finding: remove_signer keeps tags that nobody at all vouches for")
 def test_removed_after_a_change_of_key(house: House) -> None:
     """A signer who was given another key vouches for nothing; removing that signer still withdraws the tags."""
     house.add(BOB, None, ALICE)
@@ -441,9 +470,6 @@ def test_revoked_tag_is_gone_by_tag_and_digest(house: House) -> None:
     assert house.verify(":v2").digest == GOOD
 
 
-@pytest.mark.xfail(
-    strict=True, reason="finding: one collection that cannot be renewed stops all others from being signed"
-)
 def test_neighbour_in_trouble(house: House) -> None:
     """A damaged collection whose timestamp is due does not keep the owner from signing another."""
     house.tamper(

@@ -78,15 +78,17 @@ REFUSED = [
     b"/**/{}",
     b"True",
     b'"open',
+    b'{"a":[',
+    b"}",
     b'"open\\',
     b'"open\\"',
-    b"]" * 50 + b"[" * 50,
+    b"]" * 20 + b"[" * 20,
 ]
 
 
 @pytest.mark.parametrize("data", REFUSED, ids=lambda data: repr(data[:30]))
 def test_refused(data: bytes) -> None:
-    with pytest.raises(BadMetadata, match=r"the file is (not strict JSON|nested deeper)"):
+    with pytest.raises(BadMetadata, match="the file is not strict JSON"):
         parse(data)
 
 

@@ -92,7 +92,7 @@ def test_no_sdk_is_imported_though_all_are_installed(tmp_path: Path) -> None:
     for stub in STUBS:
         (tmp_path / stub).mkdir(parents=True)
         (tmp_path / stub / "__init__.py").touch()
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", IMPORTS], env=environment, capture_output=True, text=True, check=True)
     loaded = set(done.stdout.split())
     forbidden = {"boto3", "botocore", "hvac", "pkcs11", "PyKCS11", "sigstore", "google.cloud", "azure.identity"}

@@ -217,7 +217,8 @@ def _key(place: Any, step: str) -> Any:
     return next(iter(place)) if step == "*" else step
 
 
-STRICT: list[tuple[RoleName, str, object]] = [
+MIXED: list[Any] = [{}, None, [], [1], "x", {"mediaType": 1}, {"signed_at": []}, 1, [1], [{}], {"a": 1}, "x"]
+STRICT: list[tuple[RoleName, str, Any]] = [
     *[(role, "signed/version", value) for role in FILES for value in (True, 0, -1, "1", None, [], GONE, 1.0)],
     *[(role, "signed/_type", value) for role in FILES for value in ("mirrors", "", None, 1, GONE, "Root")],
     *[(role, "signed/spec_version", value) for role in FILES for value in ("2.0.0", "", 1, GONE)],
@@ -232,7 +233,7 @@ STRICT: list[tuple[RoleName, str, object]] = [
     (ROOT, "signed/roles/mirrors", {"keyids": [], "threshold": 1}),
     (ROOT, "signed/roles/timestamp", GONE),
     *[(ROOT, "signed/keys", value) for value in ({}, [], None, GONE)],
-    *[(ROOT, "signed/keys/*", value) for value in ({}, None, [])],
+    *[(ROOT, "signed/keys/*", value) for value in MIXED[:3]],
     *[(ROOT, "signed/keys/*/keyval", value) for value in ({}, None, {"public": 1}, {"public": "zz"}, {"public": "00"})],
     (TARGETS, "signed/delegations", []),
     (TARGETS, "signed/delegations", {"keys": {}, "roles": None}),
@@ -252,8 +253,8 @@ STRICT: list[tuple[RoleName, str, object]] = [
     *[(RELEASES, "signed/targets/v1/hashes", value) for value in ({}, None, {"sha512": "00"}, {"sha256": ""},
     {"sha256": None})],
     *[(RELEASES, "signed/targets/v1/hashes/sha256", value) for value in ("A" * 64, "0" * 63, "0" * 65, 1)],
-    *[(RELEASES, "signed/targets/v1/custom", value) for value in ([1], "x", {"mediaType": 1}, {"signed_at": []})],
-    *[(RELEASES, "signed/targets/v1/custom", {"platforms": value}) for value in (1, [1], [{}], {"a": 1}, "x")],
+    *[(RELEASES, "signed/targets/v1/custom", value) for value in MIXED[3:7]],
+    *[(RELEASES, "signed/targets/v1/custom", {"platforms": value}) for value in MIXED[7:]],
     *[(SNAPSHOT, "signed/meta", value) for value in ([], None, GONE, {"targets.json": {}})],
     *[(SNAPSHOT, "signed/meta/*/version", value) for value in (True, 0, "1", None, GONE)],
     *[(TIMESTAMP, "signed/meta", value) for value in ([], None, GONE, {})],

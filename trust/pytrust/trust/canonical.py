@@ -65,7 +65,7 @@ def _too_deep(data: bytes, max_depth: int) -> bool:
         brackets = brackets.replace(b"[]", b"")
         if not brackets:
             return False
-    return bool(brackets)
+    return b"[]" in brackets or brackets.count(b"[") > max_depth  # what else is left never closes: no JSON at all
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

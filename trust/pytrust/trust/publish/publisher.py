@@ -14,16 +14,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pytrust.trust.collection.edit import changed_roles, renew
-from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TIMESTAMP, Collection
-from pytrust.trust.errors import Conflict, NotFound, PytrustError, Unsound
+from pytrust.trust.collection.model import RELEASES, Collection
+from pytrust.trust.errors import NotFound, PytrustError
 from pytrust.trust.formats import tuf
-from pytrust.trust.keys.online import OnlineKeys, OnlineRole
+from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.signers import Signer
-from pytrust.trust.limits import RENEW_ONLINE_BEFORE, SNAPSHOT_LIFETIME, TIMESTAMP_LIFETIME
+from pytrust.trust.limits import RENEW_ONLINE_BEFORE
 from pytrust.trust.names import CollectionName, RoleName
 from pytrust.trust.pins import Pin, find_pin
 from pytrust.trust.publish.load import State, load, write
-from pytrust.trust.publish.proposal import Missing, Proposal, apply, authorities, decode, encode, missing
+from pytrust.trust.publish.online import make_online
+from pytrust.trust.publish.proposal import Missing, Proposal, apply, authorities, encode, missing
+from pytrust.trust.publish.waiting import changed_meanwhile, check_base, nothing_waits, refuse_second, waiting_change
 from pytrust.trust.store.interface import RoleFile, Store, Transaction
 
 _REFRESH_BATCH = 1000  # collections renewed when a store is opened for writing: seconds, not minutes
@@ -87,8 +89,8 @@ class Publisher:
         """The waiting change: what is, what would be, who is missing; raises ``NotFound`` or ``Conflict``."""
         with self._store.writing() as transaction:
             state = self._load(transaction, name)
-            waiting = _waiting(transaction, name)
-        _check_base(name, waiting.base, state)
+            waiting = waiting_change(transaction, name)
+        check_base(name, waiting.base, state)
         new = apply(state.collection if state else None, name, waiting.files)
         return state, new, missing(state.collection if state else None, new, waiting.files)
 
@@ -108,12 +110,12 @@ class Publisher:
         """
         with self._store.writing() as transaction:
             state = self._load(transaction, name)
-            waiting = _waiting(transaction, name)
+            waiting = waiting_change(transaction, name)
         old = state.collection if state else None
-        _check_base(name, waiting.base, state)
+        check_base(name, waiting.base, state)
         new = apply(old, name, waiting.files)
         if new != shown:
-            raise _changed(name)
+            raise changed_meanwhile(name)
         added = {role: write(name, role, vouched.documents()[role]) for role in changed_roles(new, vouched)}
         files = _signed(old, vouched, {**waiting.files, **added}, signers)
         return self._settle(name, Proposal(files, waiting.base), replacing=waiting)
@@ -122,7 +124,7 @@ class Publisher:
         """Drop the waiting change; raises ``NotFound`` where none waits."""
         with self._store.writing() as transaction:
             if transaction.proposal(name) is None:
-                raise _nothing_waits(name)
+                raise nothing_waits(name)
             transaction.set_proposal(name, None)
 
     def refresh_due(self) -> list[tuple[CollectionName, PytrustError | None]]:
@@ -145,16 +147,16 @@ class Publisher:
         with self._store.writing() as transaction:
             if self._load(transaction, name) is None:
                 raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
-            self._make_online(transaction, name)
+            make_online(transaction, name, self._online, self._now())
 
     def _settle(self, name: CollectionName, change: Proposal, *, replacing: Proposal | None) -> Outcome:
         with self._store.writing() as transaction:
             state = self._load(transaction, name)
             if replacing is None:
-                _refuse_second(transaction, name, state)
-            elif _waiting(transaction, name) != replacing:
-                raise _changed(name)
-            _check_base(name, change.base, state)
+                refuse_second(transaction, name, state)
+            elif waiting_change(transaction, name) != replacing:
+                raise changed_meanwhile(name)
+            check_base(name, change.base, state)
             old = state.collection if state else None
             new = apply(old, name, change.files)
             lacking = missing(old, new, change.files)
@@ -168,33 +170,9 @@ class Publisher:
         for role, data in files.items():
             version, expires = tuf.read_header(name, role, data)
             transaction.put(name, RoleFile(role, version, expires, data))
-        self._make_online(transaction, name)
+        make_online(transaction, name, self._online, self._now())
         transaction.set_proposal(name, None)
         self._load(transaction, name)  # what a reader would refuse must not be committed
-
-    def _make_online(self, transaction: Transaction, name: CollectionName) -> None:
-        files = transaction.current(name)
-        now = self._now()
-        online = {ROOT, SNAPSHOT, TIMESTAMP}
-        listed = {role: (file.version, file.data) for role, file in files.items() if role not in online}
-        number, expires = _next(files, SNAPSHOT), now + SNAPSHOT_LIFETIME
-        unsigned = tuf.write_snapshot(name, number, expires, listed)
-        snapshot = tuf.sign(name, SNAPSHOT, unsigned, [self._online_signer(name, "snapshot", files)])
-        current, until = _next(files, TIMESTAMP), now + TIMESTAMP_LIFETIME
-        unsigned = tuf.write_timestamp(name, current, until, number, snapshot)
-        timestamp = tuf.sign(name, TIMESTAMP, unsigned, [self._online_signer(name, "timestamp", files)])
-        transaction.put(name, RoleFile(SNAPSHOT, number, expires, snapshot))
-        transaction.put(name, RoleFile(TIMESTAMP, current, until, timestamp))
-
-    def _online_signer(self, name: CollectionName, role: OnlineRole, files: Mapping[RoleName, RoleFile]) -> Signer:
-        authorities = tuf.read_root(name, files[ROOT].data).authorities
-        signer = self._online.find(role, authorities[RoleName(role)].keys)
-        if signer is None:
-            raise Unsound(
-                f"the {role} key of this store is not the one that the root of {name} names",
-                hint=f"put the old key back, or rotate it: pytrust key rotate {role} {name}",
-            )
-        return signer
 
     def _load(self, transaction: Transaction, name: CollectionName) -> State | None:
         seen = self._seen(name)
@@ -224,48 +202,3 @@ def _signed(
         allowed = {key for authority in authorities(old, new, role) for key in authority.keys}
         result[role] = tuf.sign(new.name, role, data, [signer for signer in pool if signer.public in allowed])
     return result
-
-
-def _refuse_second(transaction: Transaction, name: CollectionName, state: State | None) -> None:
-    """Publishing beside a waiting change would make it void: that must be said aloud first."""
-    held = transaction.proposal(name)
-    if held is not None and _is_current(decode(name, held).base, state):
-        raise Conflict(
-            f"a change to {name} waits for signatures already",
-            hint=f"approve it (pytrust approve {name}) or drop it (pytrust approve --reject {name}) first",
-        )
-
-
-def _waiting(transaction: Transaction, name: CollectionName) -> Proposal:
-    held = transaction.proposal(name)
-    if held is None:
-        raise _nothing_waits(name)
-    return decode(name, held)
-
-
-def _changed(name: CollectionName) -> Conflict:
-    return Conflict(
-        f"the change to {name} is no longer the one that was shown", hint=f"look at it again: pytrust approve {name}"
-    )
-
-
-def _nothing_waits(name: CollectionName) -> NotFound:
-    return NotFound(f"no change to {name} waits for signatures", hint="see what does: pytrust status")
-
-
-def _check_base(name: CollectionName, base: Mapping[RoleName, int], state: State | None) -> None:
-    if not _is_current(base, state):
-        raise Conflict(f"{name} was published meanwhile, so this change is out of date", hint="make the change again")
-
-
-def _is_current(base: Mapping[RoleName, int], state: State | None) -> bool:
-    """Online roles are renewed without changing what is said, so their versions do not count."""
-    current = {role: file.version for role, file in state.files.items()} if state else {}
-    online = {SNAPSHOT, TIMESTAMP}
-    return {role: number for role, number in base.items() if role not in online} == {
-        role: number for role, number in current.items() if role not in online
-    }
-
-
-def _next(files: Mapping[RoleName, RoleFile], role: RoleName) -> int:
-    return files[role].version + 1 if role in files else 1
