@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 
 from pytrust.cli.render import change_lines
-from pytrust.trust.client.cache import Cache, seen_versions
+from pytrust.trust.client.cache import Cache
+from pytrust.trust.client.memory import HostMemory
 from pytrust.trust.client.source import StoreSource
 from pytrust.trust.client.trust import TrustClient
 from pytrust.trust.client.trusted import Verified
@@ -82,9 +83,8 @@ class House:
         """Open the store as the next command would."""
         online = load_online_keys(self.folder / "online")
         self.store = SqlStore(self.database)
-        self.publisher = Publisher(
-            self.store, online, [self.pin], now=_now, seen=lambda name: seen_versions(name, self.cache.load(name))
-        )
+        client = TrustClient(StoreSource(self.store), self.cache, [self.pin], now=_now)
+        self.publisher = Publisher(self.store, online, [self.pin], now=_now, memory=HostMemory(client, self.cache))
         self.owner = Owner(self.publisher, self.keyring, lambda _: b"passphrase", online, now=_now, tell=lambda _: None)
 
     def signer(self, name: str) -> Signer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -106,6 +107,19 @@ def ref(tag: str, name: CollectionName = NAME) -> ImageRef:
     return ImageRef.parse(f"{name}:{tag}")
 
 
+@dataclass(frozen=True)
+class _Memory:
+    """The versions in ``House.seen``; what is published is not added by itself."""
+
+    house: House
+
+    def seen(self, _: CollectionName) -> Mapping[RoleName, int]:
+        return self.house.seen
+
+    def remember(self, _: CollectionName) -> None:
+        pass
+
+
 class House:
     """Everything that signs and looks up on one host.
 
@@ -128,12 +142,9 @@ class House:
         """Move the clock."""
         self.now += timedelta(**span)
 
-    def _seen(self, _: CollectionName) -> Mapping[RoleName, int]:
-        return self.seen
-
     def new_publisher(self) -> Publisher:
         """A publisher with the online keys and pins of the moment."""
-        return Publisher(self.store, self.online, self.pins, now=lambda: self.now, seen=self._seen)
+        return Publisher(self.store, self.online, self.pins, now=lambda: self.now, memory=_Memory(self))
 
     def owner(self) -> Owner:
         """Acts with all keys of this house; the same one, with its opened keys, while nothing is replaced."""

@@ -105,6 +105,8 @@ def _check_content(found: Verified, served: Descriptor) -> None:
         )
     if served.digest == target.digest and served.size != target.length:
         raise DigestMismatch(f"{ref}: the registry has {served.size} bytes, but {target.length} are signed")
+    if served.digest == target.digest and target.media_type not in {"", served.media_type}:
+        raise DigestMismatch(f"{ref}: the registry serves a {served.media_type}, but a {target.media_type} is signed")
 
 
 def _pull(workspace: Workspace, found: Verified) -> None:

@@ -189,7 +189,9 @@ def _rotate_held(workspace: Workspace, role: RoleName, images: Sequence[Collecti
     entry = workspace.keyring.add(_next_name(workspace, role), fresh, workspace.passphrases(role))
     if role == ROOT:  # before anything is published that only the new key vouches for
         text = workspace.home.config.read_text()
-        write_atomic(workspace.home.config, add_root_key(text, old.id, entry.public.id).encode())
+        write_atomic(
+            workspace.home.config, add_root_key(text, old.id, entry.public.id, str(workspace.home.config)).encode()
+        )
     result = _rotate_each(workspace, role, entry.public, images, [parse_role(signer) for signer in signers])
     kept = workspace.keyring.promote(entry.name, role)
     voice.note(f"hint: the old key is kept as {kept}; remove it when nothing needs it: pytrust key remove {kept}")

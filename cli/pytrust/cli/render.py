@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytrust.trust.collection.model import RELEASES, TOP_LEVEL, Collection
+from pytrust.trust.collection.model import TOP_LEVEL, Authority, Collection, Target
 from pytrust.trust.names import KeyId
 
 if TYPE_CHECKING:
@@ -38,9 +38,15 @@ def missing_text(collection: Collection, lacking: Sequence[Missing]) -> str:
 
 
 def change_lines(old: Collection | None, new: Collection) -> Iterator[str]:
-    """What a change does, one fact a line."""
-    before = old.releases if old else {}
-    for tag, target in new.releases.items():
+    """What a change does, one fact a line: everything that differs is named, since an approver sees nothing else."""
+    yield from _tag_lines(old.releases if old else {}, new.releases)
+    yield from _signer_lines(old, new)
+    yield from _delegation_lines(old, new)
+    yield from _key_lines(old, new)
+
+
+def _tag_lines(before: Mapping[str, Target], after: Mapping[str, Target]) -> Iterator[str]:
+    for tag, target in after.items():
         was = before.get(tag)
         if was is None:
             yield f"+ {tag} {target.digest}"
@@ -48,27 +54,53 @@ def change_lines(old: Collection | None, new: Collection) -> Iterator[str]:
             yield f"~ {tag} {was.digest} -> {target.digest}"
         elif was != target:
             yield f"~ {tag} signed again"
-    yield from (f"- {tag} {was.digest}" for tag, was in before.items() if tag not in new.releases)
-    yield from _signer_lines(old, new)
-    yield from _key_lines(old, new)
+        known = {child.digest for child in was.platforms} if was else set()
+        for child in target.platforms:
+            if child.digest not in known:
+                yield f"+ {tag} covers {child.digest} ({child.os}/{child.architecture}), too"
+    yield from (f"- {tag} {was.digest}" for tag, was in before.items() if tag not in after)
 
 
 def _signer_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     before = {item.name: item.authority for item in old.signers} if old else {}
     after = {item.name: item.authority for item in new.signers}
-    yield from (f"+ signer {name}" for name in after if name not in before)
+    yield from (f"+ signer {name} ({_keys(after[name])})" for name in after if name not in before)
     yield from (f"- signer {name}" for name in before if name not in after)
-    yield from (f"~ signer {name} has another key" for name in after if name in before and before[name] != after[name])
-    was, now = (item.authority(RELEASES) if item else None for item in (old, new))
-    if now and was and was.threshold != now.threshold:
-        yield f"~ releases need {now.threshold} of {len(now.keys)} signers (now {was.threshold} of {len(was.keys)})"
+    for name, authority in after.items():
+        if name in before and before[name] != authority:
+            yield f"~ signer {name} has another key ({_keys(authority)})"
+
+
+def _delegation_lines(old: Collection | None, new: Collection) -> Iterator[str]:
+    """Who may release, where it is not just the signers; and every delegation that is not a signer's."""
+    before = {item.name: item.authority for item in old.targets.delegations} if old else {}
+    people = {key for item in new.signers for key in item.authority.keys}
+    for item in new.targets.delegations:
+        was = before.get(item.name)
+        if item in new.signers or was == item.authority:
+            continue
+        if was and was.threshold != item.authority.threshold:
+            counts = f"(now {was.threshold} of {len(was.keys)})"
+            yield f"~ {item.name} need {item.authority.threshold} of {len(item.authority.keys)} signers {counts}"
+        if strangers := [key for key in item.authority.keys if key not in people]:
+            yield f"! {item.name} may be signed by {', '.join(key.id for key in strangers)}: the key of no signer"
+    gone = (
+        set(before) - {item.name for item in new.targets.delegations} - {item.name for item in old.signers}
+        if old
+        else ()
+    )
+    yield from (f"- {name} is delegated to no more" for name in sorted(gone))
 
 
 def _key_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     for role in TOP_LEVEL:
-        if old and old.root.authorities[role] != new.root.authorities[role]:
-            keys = ", ".join(key.id[:12] for key in new.root.authorities[role].keys)
-            yield f"~ {role} is signed by {keys}"
+        authority = new.root.authorities[role]
+        if old and old.root.authorities[role] != authority:
+            yield f"~ {role} is signed by {authority.threshold} of {len(authority.keys)}: {_keys(authority)}"
+
+
+def _keys(authority: Authority) -> str:
+    return ", ".join(key.id for key in authority.keys)
 
 
 def days_left(expires: datetime, now: datetime) -> str:

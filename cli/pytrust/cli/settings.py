@@ -13,12 +13,14 @@ threshold = 1
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pytrust.trust.errors import UsageError
-from pytrust.trust.names import RoleName, parse_key_id, parse_role
+from pytrust.trust.names import KeyId, RoleName, parse_key_id, parse_role
 from pytrust.trust.pins import Pin
 
 DEFAULT_URL = "sqlite:///store/store.db"
@@ -52,7 +54,7 @@ def parse_settings(text: str, environment: Mapping[str, str], what: str) -> Sett
     trust = document.get("trust", {})
     signer = environment.get("PYTRUST_TRUST_SIGNER") or _string(trust, "signer", "", what)
     return Settings(
-        url=environment.get("PYTRUST_TRUST_URL") or _string(trust, "url", DEFAULT_URL, what),
+        url=check_url(environment.get("PYTRUST_TRUST_URL") or _string(trust, "url", DEFAULT_URL, what), what),
         signer=parse_role(signer) if signer else None,
         insecure=frozenset(_strings(document.get("registries", {}), "insecure", what)),
         pins=tuple(_pin(item, what) for item in document.get("pins", ())),
@@ -60,19 +62,52 @@ def parse_settings(text: str, environment: Mapping[str, str], what: str) -> Sett
 
 
 def render_settings(url: str, signer: RoleName | None, root_keys: Sequence[str], threshold: int) -> str:
-    """The text of a new ``config.toml``."""
+    """The text of a new ``config.toml``; raises ``UsageError`` for a url that cannot be used."""
+    check_url(url, "the url")
     keys = ", ".join(f'"{key}"' for key in root_keys)
     signing = f'signer = "{signer}"\n' if signer else ""
     return (
-        f'[trust]\nurl = "{url}"\n{signing}\n'
+        f"[trust]\nurl = {json.dumps(url)}\n{signing}\n"
         f"# whose word counts: the first root of a collection must be signed by these keys\n"
         f'[[pins]]\nmatch = "**"\nroot_keys = [{keys}]\nthreshold = {threshold}\n'
     )
 
 
-def add_root_key(text: str, old: str, new: str) -> str:
-    """Pin ``new`` wherever ``old`` is pinned, leaving everything else as its owner wrote it."""
-    return text.replace(f'"{old}"', f'"{new}", "{old}"')
+def add_root_key(text: str, old: KeyId, new: KeyId, what: str) -> str:
+    """Pin ``new`` wherever ``old`` is pinned, leaving everything else as its owner wrote it.
+
+    Raises:
+        UsageError: the key is written in a way that cannot be added to.
+    """
+    changed = re.sub(rf"""(["'])(?:sha256:)?{old}\1""", lambda match: f'"{new}", {match[0]}', text)
+    for pin in parse_settings(changed, {}, what).pins:
+        if old in pin.root_keys and new not in pin.root_keys:
+            raise UsageError(
+                f"{what}: the new root key cannot be added to the pin for {pin.match}", hint="add it by hand"
+            )
+    return changed
+
+
+def check_url(url: str, what: str) -> str:
+    """A url that trust data may come from: a file, https, or (on loopback) http; raises ``UsageError`` for others."""
+    from urllib.parse import urlsplit
+
+    try:
+        parts = urlsplit(url) if url.isprintable() and "\\" not in url else None
+        host = parts.hostname if parts else None
+    except ValueError:
+        parts = host = None
+    if (
+        parts is None
+        or parts.username is not None
+        or not (
+            (parts.scheme == "sqlite" and url.startswith("sqlite:///"))
+            or (parts.scheme == "https" and host)
+            or (parts.scheme == "http" and host in {"localhost", "127.0.0.1", "::1"})
+        )
+    ):
+        raise UsageError(f"{what}: {url[:200]!r} is not a place for trust data", hint="give https://HOST[:PORT][/PATH]")
+    return url
 
 
 def _check_keys(document: Mapping[str, Any], what: str) -> None:

@@ -10,7 +10,7 @@ import shutil
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.settings import DEFAULT_URL, render_settings
+from pytrust.cli.settings import DEFAULT_URL, check_url, render_settings
 from pytrust.cli.workspace import Home, Workspace
 from pytrust.trust.collection.model import parse_signer
 from pytrust.trust.errors import UsageError
@@ -52,8 +52,7 @@ def join(workspace: Workspace, url: str, roots: tuple[str, ...], threshold: int)
 
     Get the key id from the publisher by a way you trust: `pytrust key list` shows it there.
     """
-    if not url.startswith(("https://", "http://127.0.0.1", "http://localhost", "http://[::1]")):
-        raise UsageError(f"{url} is not an https url", hint="trust data is signed, but freshness deserves TLS")
+    check_url(url, "the url")
     keys = list(dict.fromkeys(map(parse_key_id, roots)))
     if threshold > len(keys):
         raise UsageError(f"{threshold} of {voice.plural(len(keys), 'root key')} cannot sign", hint="give more --root")

@@ -66,7 +66,9 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     grid = rich.table.Table(*headers, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
     for row in rows:
         grid.add_row(*map(printable, row))
-    rich.console.Console(file=sys.stdout, markup=False, highlight=False, width=_WIDE).print(grid, crop=False)
+    rich.console.Console(file=sys.stdout, markup=False, emoji=False, highlight=False, width=_WIDE).print(
+        grid, crop=False
+    )
 
 
 @contextmanager

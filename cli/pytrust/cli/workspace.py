@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING
 from pytrust.cli import voice
 from pytrust.cli.passphrase import Passphrases
 from pytrust.cli.settings import Settings, parse_settings
-from pytrust.trust.errors import NotSetUp, PytrustError, UsageError
+from pytrust.trust.errors import NotSetUp, UsageError
 from pytrust.trust.files import check_owned, read_bounded
 from pytrust.trust.limits import DEADLINE
-from pytrust.trust.names import CollectionName, ImageRef, RoleName
+from pytrust.trust.names import ImageRef, RoleName
 
 if TYPE_CHECKING:
     from pytrust.policy.engine.client import Engine
@@ -111,10 +111,8 @@ class Workspace:
     def store_path(self) -> Path | None:
         """The SQLite file of an embedded store, or None where trust data comes from a server."""
         url = self.settings.url
-        if url.startswith(("http://", "https://")):
+        if not url.startswith("sqlite:"):
             return None
-        if not url.startswith("sqlite:///"):
-            raise UsageError(f"{self.home.config}: trust.url {url!r} is neither sqlite:/// nor https://")
         return self.home.path / url.removeprefix("sqlite:///")
 
     def client(self, *, offline: bool = False) -> TrustClient:
@@ -156,9 +154,11 @@ class Workspace:
     @cached_property
     def quiet_publisher(self) -> Publisher:
         """The same, leaving timestamps alone: for commands that only look."""
+        from pytrust.trust.client.memory import HostMemory
         from pytrust.trust.publish.publisher import Publisher
 
-        return Publisher(self.store, self.online, self.settings.pins, now=self.now, seen=self._seen)
+        memory = HostMemory(self.client(), self.cache)
+        return Publisher(self.store, self.online, self.settings.pins, now=self.now, memory=memory)
 
     def owner(self, tell: Callable[[str], None]) -> Owner:
         """Signing with the keys of this home."""
@@ -192,15 +192,22 @@ class Workspace:
         """
         from pytrust.trust.http import Deadline
 
-        answers: list[Descriptor | PytrustError] = []
+        answers: list[Descriptor | Exception] = []
         registry, deadline = self.registry, Deadline(DEADLINE)
-        thread = Thread(target=lambda: answers.extend(registry.resolve_all(refs, deadline)), daemon=True)
+
+        def ask() -> None:
+            try:
+                answers.extend(registry.resolve_all(refs, deadline))
+            except Exception as error:  # noqa: BLE001 - raised again where the answer is wanted
+                answers.extend([error] * len(refs))
+
+        thread = Thread(target=ask, daemon=True)
         thread.start()
 
         def answer(index: int) -> Descriptor:
             thread.join()
             found = answers[index]
-            if isinstance(found, PytrustError):
+            if isinstance(found, Exception):
                 raise found
             return found
 
@@ -248,11 +255,6 @@ class Workspace:
         from pytrust.trust.http import HttpClient
 
         return HttpSource(self.settings.url, HttpClient())
-
-    def _seen(self, name: CollectionName) -> dict[RoleName, int]:
-        from pytrust.trust.client.cache import seen_versions
-
-        return seen_versions(name, self.cache.load(name))
 
 
 def default_home() -> Path:

@@ -12,7 +12,7 @@ from pytrust.trust.names import CollectionName
 from pytrust.trust.pins import Pin
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=64)
 def covers(pin: Pin, name: CollectionName, root: bytes) -> bool:
     """Whether a root file is signed by itself and by enough pinned keys; raises ``BadMetadata`` for a malformed one."""
     authority = tuf.read_root(name, root).authorities[ROOT]

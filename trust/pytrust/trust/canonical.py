@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any, Never
 
 from pytrust.trust.errors import BadMetadata
-from pytrust.trust.limits import METADATA_MAX_DEPTH
+from pytrust.trust.limits import METADATA_MAX_DEPTH, METADATA_MAX_VALUES
 
 _STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # an open string ends with the text: linear
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
@@ -35,7 +35,10 @@ def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METAD
     """
     if len(data) > max_bytes:
         raise BadMetadata(f"{what} is larger than {max_bytes} bytes")
-    if _too_deep(data, max_depth):
+    structure = _STRINGS.sub(b"", data)
+    if sum(map(structure.count, (b",", b"[", b"{"))) > METADATA_MAX_VALUES:
+        raise BadMetadata(f"{what} holds more than {METADATA_MAX_VALUES} values")
+    if _too_deep(structure, max_depth):
         raise BadMetadata(f"{what} is nested deeper than {max_depth} levels")
     try:
         value = json.loads(
@@ -58,9 +61,9 @@ def encode_json(value: object) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _too_deep(data: bytes, max_depth: int) -> bool:
+def _too_deep(structure: bytes, max_depth: int) -> bool:
     """Peel the brackets from the inside, one level a pass."""
-    brackets = _STRINGS.sub(b"", data).translate(_ONE_KIND, _NOT_BRACKETS)
+    brackets = structure.translate(_ONE_KIND, _NOT_BRACKETS)
     for _ in range(max_depth):
         brackets = brackets.replace(b"[]", b"")
         if not brackets:

@@ -80,6 +80,7 @@ class DigestMismatch(Refused):
     """The registry holds other content than was signed."""
 
     code = "digest-mismatch"
+    advice = "do not use it: ask who pushed it"
 
 
 class BadMetadata(Refused):

@@ -80,18 +80,21 @@ class HttpClient:
             TooSlow: the deadline passed.
             BadContent: a body beyond ``max_bytes``.
         """
+        shown = _shown(url)
         if url.startswith("https:"):
             self._prepare_tls()
-        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, deadline.remaining(url)), read=deadline.remaining(url))
+        timeout = urllib3.Timeout(
+            connect=min(CONNECT_TIMEOUT, deadline.remaining(shown)), read=deadline.remaining(shown)
+        )
         try:
-            with _watched(deadline, url), _opened(self._pools, method, url, headers, body, timeout) as answer:
-                data = _read(answer, url, max_bytes)
-                deadline.remaining(url)  # what the watchdog cut off can look like a whole answer
+            with _watched(deadline, shown), _opened(self._pools, method, url, headers, body, timeout) as answer:
+                data = _read(answer, shown, max_bytes)
+                deadline.remaining(shown)  # what the watchdog cut off can look like a whole answer
                 merged = {name.lower(): value for name, value in answer.headers.itermerged()}
                 return Response(answer.status, merged, data)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            deadline.remaining(url)
-            raise Unreachable(f"{_origin(url)}: {_reason(error)}") from error
+            deadline.remaining(shown)
+            raise Unreachable(f"{_origin(shown)}: {_reason(error)}") from error
 
     def _prepare_tls(self) -> None:
         """One TLS context for all connections, made when the first one needs it (it costs 20 ms)."""
@@ -160,10 +163,10 @@ class _SecurePool(HTTPSConnectionPool):
 
 
 @contextmanager
-def _watched(deadline: Deadline, url: str) -> Iterator[None]:
+def _watched(deadline: Deadline, shown: str) -> Iterator[None]:
     """Shut the socket of this thread's request when the deadline passes."""
     slot = _current.slot = _Slot()
-    timer = threading.Timer(deadline.remaining(url), _shut, (slot,))
+    timer = threading.Timer(deadline.remaining(shown), _shut, (slot,))
     timer.daemon = True
     timer.start()
     try:
@@ -206,15 +209,22 @@ def _opened(  # noqa: PLR0913, PLR0917
         answer.close()
 
 
-def _read(answer: urllib3.BaseHTTPResponse, url: str, max_bytes: int) -> bytes:
+def _read(answer: urllib3.BaseHTTPResponse, shown: str, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while chunk := answer.read(min(CHUNK_BYTES, max_bytes + 1 - size)):
         size += len(chunk)
         if size > max_bytes:
-            raise BadContent(f"{url}: the answer is larger than {max_bytes} bytes")
+            raise BadContent(f"{shown}: the answer is larger than {max_bytes} bytes")
         parts.append(chunk)
     return b"".join(parts)
+
+
+def _shown(url: str) -> str:
+    """The URL without user, password and query, any of which may be a secret."""
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("?")[0].partition("/")
+    return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 
 
 def _origin(url: str) -> str:

@@ -13,9 +13,11 @@ ROOT_MAX_BYTES: Final = 512_000
 TIMESTAMP_MAX_BYTES: Final = 16_384
 SNAPSHOT_MAX_BYTES: Final = 2_000_000
 TARGETS_MAX_BYTES: Final = 5_000_000
+METADATA_MAX_VALUES: Final = 600_000  # a file of 33,000 tags, the most that fits, has half as many
 METADATA_MAX_DEPTH: Final = 32  # nesting; deepest honest file: 8
 ROOT_ROTATIONS_MAX: Final = 256  # new roots walked in one refresh
 ROLES_MAX: Final = 32  # delegated roles consulted for one name; python-tuf's default
+SIGNERS_MAX: Final = 28  # of one collection; leaves room for releases, scans and profiles within ROLES_MAX
 
 # Registry.
 MANIFEST_MAX_BYTES: Final = 4 * 1024 * 1024  # OCI distribution specification, "Pushing Manifests"

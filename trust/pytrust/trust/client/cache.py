@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pytrust.trust.canonical import encode_json, parse_json
-from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
+from pytrust.trust.collection.model import ROOT
 from pytrust.trust.errors import ClockSetBack, Damaged, PytrustError
 from pytrust.trust.files import PRIVATE_FOLDER, check_owned, read_bounded, write_atomic
 from pytrust.trust.limits import CLOCK_GRANULARITY, CLOCK_TOLERANCE
@@ -121,14 +121,15 @@ def outdated(old: Bundle, new: Bundle) -> bool:
 
 
 def seen_versions(name: CollectionName, bundle: Bundle) -> dict[RoleName, int]:
-    """The version of every role that this host has verified: nothing older may be built upon."""
+    """The version of every offline role that this host has verified: nothing older may be built upon.
+
+    Not of snapshot and timestamp: a thief of the online keys can raise those, and must not lock the owner out.
+    """
     from pytrust.trust.formats import tuf
 
     if not bundle.files:
         return {}
     seen = tuf.read_versions(name, bundle.files["snapshot.json"])
-    for role in (SNAPSHOT, TIMESTAMP):
-        seen[role] = tuf.read_header(name, role, bundle.files[f"{role}.json"])[0]
     return seen | {ROOT: tuf.read_header(name, ROOT, bundle.roots[-1])[0]}
 
 

@@ -26,7 +26,7 @@ from pytrust.trust.collection.model import (
 )
 from pytrust.trust.errors import Unsigned, UsageError
 from pytrust.trust.keys.public import PublicKey
-from pytrust.trust.limits import ROOT_LIFETIME, TARGETS_LIFETIME
+from pytrust.trust.limits import ROOT_LIFETIME, SIGNERS_MAX, TARGETS_LIFETIME
 from pytrust.trust.names import CollectionName, RoleName
 
 
@@ -113,6 +113,8 @@ def set_signer(
     if name in RESERVED:
         raise UsageError(f"{name} is a reserved name, not a signer", hint="name signers after people or machines")
     others = {item.name: item.authority.keys[0] for item in collection.signers if item.name != name}
+    if len(others) >= SIGNERS_MAX:
+        raise UsageError(f"{collection.name} has {len(others)} signers already, as many as clients look at")
     if clash := next((other for other, held in others.items() if held == key), None):
         raise UsageError(f"{clash} signs with that key already", hint="one person, one key: pytrust key generate")
     return _with_signers(collection, {**others, name: key}, threshold, now)
@@ -133,7 +135,7 @@ def remove_signer(
         raise UsageError(
             f"{name} is the last signer of {collection.name}", hint="add another first: pytrust signer add"
         )
-    orphans = [tag for tag, target in collection.releases.items() if collection.vouchers(target) == (name,)]
+    orphans = [tag for tag, target in collection.releases.items() if not set(collection.vouchers(target)) - {name}]
     reduced = _silenced(_with_signers(collection, others, threshold, now), name)
     return revoke(reduced, orphans, (), now=now), tuple(sorted(orphans))
 

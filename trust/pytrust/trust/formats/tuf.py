@@ -4,8 +4,8 @@ Mapping (design section 4.1): a released tag ``v2`` is the target path ``v2`` of
 vouches for lies under a path of its own, ``alice/v2``, so that every delegation is disjoint and terminating and an
 expired signer never stands in the way of a release. ``length`` is the manifest's size, ``sha256`` its digest.
 
-Every file carries the name of its collection in its signed part and is read for one collection only: keys may be shared
-between collections, and TUF itself does not say which repository a file belongs to.
+Every file carries its collection and its role in its signed part and is read for these only: keys are shared between
+collections and roles, and TUF itself does not say which repository a file belongs to.
 
 Read more strictly than python-tuf does: no duplicate JSON keys, versions and thresholds are integers, and no key
 material twice in a role (python-tuf counts key *ids*, so one key under two ids would reach a threshold of two).
@@ -47,7 +47,8 @@ MAX_BYTES: Final[Mapping[str, int]] = {
     SNAPSHOT: SNAPSHOT_MAX_BYTES,
     TIMESTAMP: TIMESTAMP_MAX_BYTES,
 }
-_BINDING: Final = "collection"  # our field in the signed part of every role
+_COLLECTION: Final = "collection"  # our fields in the signed part of every file
+_ROLE: Final = "role"
 _SERIALIZER: Final = JSONSerializer(compact=True)
 _CLASSES: Final[Mapping[str, type[tuf.Signed]]] = {
     ROOT: tuf.Root,
@@ -148,7 +149,7 @@ def write_root(name: CollectionName, root: Root) -> bytes:
         role: tuf.Role([_library_key(key).keyid for key in authority.keys], authority.threshold)
         for role, authority in root.authorities.items()
     }
-    return _unsigned(name, tuf.Root(version=root.version, expires=root.expires, keys=keys, roles=roles))
+    return _unsigned(name, ROOT, tuf.Root(version=root.version, expires=root.expires, keys=keys, roles=roles))
 
 
 def write_targets(name: CollectionName, role: RoleName, document: Targets) -> bytes:
@@ -160,6 +161,7 @@ def write_targets(name: CollectionName, role: RoleName, document: Targets) -> by
     delegations = _write_delegations(document.delegations) if document.delegations else None
     return _unsigned(
         name,
+        role,
         tuf.Targets(version=document.version, expires=document.expires, targets=files, delegations=delegations),
     )
 
@@ -169,7 +171,7 @@ def write_snapshot(
 ) -> bytes:
     """The unsigned snapshot file over role -> (version, bytes); empty bytes keep an entry without hashes."""
     meta = {f"{role}.json": _meta(number, data) for role, (number, data) in files.items()}
-    return _unsigned(name, tuf.Snapshot(version=version, expires=expires, meta=meta))
+    return _unsigned(name, SNAPSHOT, tuf.Snapshot(version=version, expires=expires, meta=meta))
 
 
 def write_timestamp(
@@ -177,7 +179,7 @@ def write_timestamp(
 ) -> bytes:
     """The unsigned timestamp file over the snapshot's bytes."""
     meta = _meta(snapshot_version, snapshot)
-    return _unsigned(name, tuf.Timestamp(version=version, expires=expires, snapshot_meta=meta))
+    return _unsigned(name, TIMESTAMP, tuf.Timestamp(version=version, expires=expires, snapshot_meta=meta))
 
 
 def sign(name: CollectionName, role: RoleName, data: bytes, signers: Iterable[Signer]) -> bytes:
@@ -186,6 +188,12 @@ def sign(name: CollectionName, role: RoleName, data: bytes, signers: Iterable[Si
     for signer in signers:
         loaded.sign(signer.library, append=True)
     return loaded.to_bytes(_SERIALIZER)
+
+
+def payload(name: CollectionName, role: RoleName, data: bytes) -> bytes:
+    """What the signatures of a file are over; raises ``BadMetadata``."""
+    signed: bytes = _load(name, role, data).signed_bytes
+    return signed
 
 
 def signed_by(name: CollectionName, role: RoleName, data: bytes, authority: Authority) -> frozenset[KeyId]:
@@ -220,8 +228,10 @@ def _load(name: CollectionName, role: RoleName, data: bytes) -> tuf.Metadata[Any
         raise BadMetadata(f"{what} is malformed: {str(error)[:200]}") from error
     if not isinstance(loaded.signed, _CLASSES.get(role, tuf.Targets)):
         raise BadMetadata(f"{what} is of type {loaded.signed.type}")
-    if (bound := loaded.signed.unrecognized_fields.get(_BINDING)) != name:
+    if (bound := loaded.signed.unrecognized_fields.get(_COLLECTION)) != name:
         raise BadMetadata(f"{what} belongs to {str(bound)[:200]!r}, not to {name}")
+    if (bound := loaded.signed.unrecognized_fields.get(_ROLE)) != role:
+        raise BadMetadata(f"{what} of {name} is the file of the role {str(bound)[:100]!r}")
     return loaded
 
 
@@ -364,8 +374,8 @@ def _meta(version: int, data: bytes) -> tuf.MetaFile:
     return tuf.MetaFile.from_data(version, data, ["sha256"]) if data else tuf.MetaFile(version)
 
 
-def _unsigned(name: CollectionName, signed: tuf.Signed) -> bytes:
-    signed.unrecognized_fields[_BINDING] = name
+def _unsigned(name: CollectionName, role: RoleName, signed: tuf.Signed) -> bytes:
+    signed.unrecognized_fields.update({_COLLECTION: name, _ROLE: role})
     signed.expires = signed.expires.astimezone(UTC).replace(microsecond=0)
     envelope: tuf.Metadata[Any] = tuf.Metadata(signed)
     return envelope.to_bytes(_SERIALIZER)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Protocol
 
 from pytrust.trust.collection.edit import changed_roles, renew
 from pytrust.trust.collection.model import RELEASES, Collection
@@ -39,6 +40,16 @@ class Outcome:
     missing: tuple[Missing, ...]
 
 
+class Memory(Protocol):
+    """What a host has seen, so that nothing older is ever built upon."""
+
+    def seen(self, name: CollectionName) -> Mapping[RoleName, int]:
+        """The version of each offline role that was seen; empty for a name that is new to this host."""
+
+    def remember(self, name: CollectionName) -> None:
+        """Look at a collection that was just published here."""
+
+
 class Publisher:
     """Publishes to one store.
 
@@ -47,7 +58,7 @@ class Publisher:
         online: the keys of snapshot and timestamp.
         pins: what this host trusts.
         now: the clock, UTC.
-        seen: the versions of a collection that this host has seen before.
+        memory: what this host has seen.
     """
 
     def __init__(
@@ -57,13 +68,13 @@ class Publisher:
         pins: Sequence[Pin],
         *,
         now: Callable[[], datetime],
-        seen: Callable[[CollectionName], Mapping[RoleName, int]],
+        memory: Memory,
     ) -> None:
         self._store = store
         self._online = online
         self._pins = pins
         self._now = now
-        self._seen = seen
+        self._memory = memory
 
     def load(self, name: CollectionName) -> State | None:
         """The verified newest state, or None for a new name; raises what ``publish.load`` does."""
@@ -91,7 +102,7 @@ class Publisher:
             state = self._load(transaction, name)
             waiting = waiting_change(transaction, name)
         check_base(name, waiting.base, state)
-        new = apply(state.collection if state else None, name, waiting.files)
+        new = apply(state.collection if state else None, name, waiting.files, now=self._now())
         return state, new, missing(state.collection if state else None, new, waiting.files)
 
     def approve(
@@ -113,7 +124,7 @@ class Publisher:
             waiting = waiting_change(transaction, name)
         old = state.collection if state else None
         check_base(name, waiting.base, state)
-        new = apply(old, name, waiting.files)
+        new = apply(old, name, waiting.files, now=self._now())
         if new != shown:
             raise changed_meanwhile(name)
         added = {role: write(name, role, vouched.documents()[role]) for role in changed_roles(new, vouched)}
@@ -158,12 +169,14 @@ class Publisher:
                 raise changed_meanwhile(name)
             check_base(name, change.base, state)
             old = state.collection if state else None
-            new = apply(old, name, change.files)
+            new = apply(old, name, change.files, now=self._now())
             lacking = missing(old, new, change.files)
             if lacking:
                 transaction.set_proposal(name, encode(change))
             else:
                 self._publish(transaction, name, change.files)
+        if not lacking:
+            self._memory.remember(name)
         return Outcome(new, lacking)
 
     def _publish(self, transaction: Transaction, name: CollectionName, files: Mapping[RoleName, bytes]) -> None:
@@ -175,7 +188,7 @@ class Publisher:
         self._load(transaction, name)  # what a reader would refuse must not be committed
 
     def _load(self, transaction: Transaction, name: CollectionName) -> State | None:
-        seen = self._seen(name)
+        seen = self._memory.seen(name)
         files = transaction.current(name)
         if not files and not seen:
             return None
