@@ -121,7 +121,7 @@ def test_12_million_targets(scene: Scene) -> None:
     entry = {"length": 1, "hashes": {"sha256": "0" * 64}}
     body = ",".join(f'"{number}":{json.dumps(entry)}' for number in range(100_000))
     scene.web.plant("targets", b'{"signatures":[],"signed":{"targets":{' + body.encode() + b"}}}")
-    with within(2):
+    with within(5):  # most of it is the fake, making and sending the file
         scene.refuse({"bad-content", "bad-metadata"})
     scene.web.replay(honest)
     scene.believe()
@@ -170,7 +170,6 @@ def test_12_memory(scene: Scene, how: str) -> None:
     assert peak < 100_000
 
 
-@pytest.mark.xfail(strict=True, reason="finding: JSON of nothing but brackets grows 30-fold in memory")
 def test_12_memory_of_brackets(scene: Scene) -> None:
     """5 MB of ``[],`` are 1.6 million lists."""
     scene.web.plant("targets", SIZES["brackets"](4_900_000))

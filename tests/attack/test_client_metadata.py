@@ -433,7 +433,7 @@ def test_22_stolen_online_keys_bring_no_tag(known: Scene) -> None:
     assert web.versions["alice"] > web.versions["releases"]
     web.put("releases", web.current["alice"])
     web.settle()
-    known.refuse("unsigned", 1, f"{web.name}:v9", learns=True)
+    known.refuse("bad-metadata", 1, f"{web.name}:v9")
     web.replay(honest)
     for _ in range(4):  # past the versions that the thief used up
         web.publish("releases", "alice")

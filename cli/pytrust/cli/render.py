@@ -40,6 +40,8 @@ def missing_text(collection: Collection, lacking: Sequence[Missing]) -> str:
 def change_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     """What a change does, one fact a line: everything that differs is named, since an approver sees nothing else."""
     yield from _tag_lines(old.releases if old else {}, new.releases)
+    aside = _tag_lines(old.targets.targets if old else {}, new.targets.targets)
+    yield from (f"{line} (in targets, past releases)" for line in aside)
     yield from _signer_lines(old, new)
     yield from _delegation_lines(old, new)
     yield from _key_lines(old, new)
@@ -95,8 +97,10 @@ def _delegation_lines(old: Collection | None, new: Collection) -> Iterator[str]:
 def _key_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     for role in TOP_LEVEL:
         authority = new.root.authorities[role]
-        if old and old.root.authorities[role] != authority:
-            yield f"~ {role} is signed by {authority.threshold} of {len(authority.keys)}: {_keys(authority)}"
+        was = old.root.authorities[role] if old else authority
+        if was != authority:
+            counts = f"(now {was.threshold} of {len(was.keys)})"
+            yield f"~ {role} is signed by {authority.threshold} of {len(authority.keys)}: {_keys(authority)} {counts}"
 
 
 def _keys(authority: Authority) -> str:

@@ -55,20 +55,24 @@ def test_a_new_collection_shows_all_of_it() -> None:
     assert lines(BASE, None) == [
         f"+ v1 {target('v1').digest}",
         f"+ v2 {target('v2').digest}",
-        "+ signer alice",
-        "+ signer bob",
+        f"+ signer alice ({public('alice').id})",
+        f"+ signer bob ({public('bob').id})",
     ]
 
 
 def test_signers() -> None:
     new = set_signer(BASE, CAROL, public("carol"), threshold=2, now=NOW)
-    assert lines(new) == ["+ signer carol", "~ releases need 2 of 3 signers (now 1 of 2)"]
-    assert lines(set_signer(BASE, BOB, public("bob2"), threshold=None, now=NOW)) == ["~ signer bob has another key"]
-    assert lines(remove_signer(BASE, BOB, threshold=None, now=NOW)[0]) == ["- signer bob"]
+    assert lines(new) == [f"+ signer carol ({public('carol').id})", "~ releases need 2 of 3 signers (now 1 of 2)"]
+    assert lines(set_signer(BASE, BOB, public("bob2"), threshold=None, now=NOW)) == [
+        f"~ signer bob has another key ({public('bob2').id})"
+    ]
+    assert lines(remove_signer(BASE, BOB, threshold=None, now=NOW)[0])[-1] == "- signer bob"
 
 
 def test_top_keys() -> None:
-    assert lines(rotate_top(BASE, ROOT, public("x"), now=NOW)) == [f"~ root is signed by {public('x').id[:12]}"]
+    assert lines(rotate_top(BASE, ROOT, public("x"), now=NOW)) == [
+        f"~ root is signed by 1 of 1: {public('x').id} (now 1 of 1)"
+    ]
 
 
 def _with_hidden_releaser() -> Collection:
@@ -94,14 +98,12 @@ def _with_another_root_threshold() -> Collection:
 HIDDEN = [_with_hidden_releaser, _with_a_tag_in_targets, _with_another_delegation]
 
 
-@pytest.mark.xfail(reason="who may release, tags in targets and other delegations change without a line")
 @pytest.mark.parametrize("change", HIDDEN)
 def test_nothing_is_approved_unseen(change: object) -> None:
     assert callable(change)
     assert lines(change())
 
 
-@pytest.mark.xfail(reason="a root's keys are listed, but not how many must sign")
 def test_a_threshold_of_the_root_is_seen() -> None:
     two = _with_another_root_threshold()
     authorities = {**two.root.authorities, ROOT: replace(two.root.authorities[ROOT], threshold=1)}
@@ -217,7 +219,6 @@ def test_tables_hold_no_markup_and_no_control_characters(capsys: pytest.CaptureF
     assert "\x1b[2J" not in out
 
 
-@pytest.mark.xfail(reason="rich turns :words: into pictures unless told not to (emoji=False)")
 def test_tables_show_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     voice.table(("A",), [(":smile:",)])
     assert ":smile:" in capsys.readouterr().out

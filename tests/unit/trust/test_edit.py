@@ -134,7 +134,7 @@ class Edits(RuleBasedStateMachine):
         self.step(new)
         assert new.authority(who) is None
         assert set(orphans) == set(before.releases) - set(new.releases)
-        assert all(before.vouchers(before.releases[tag]) == (who,) for tag in orphans)
+        assert all(set(before.vouchers(before.releases[tag])) <= {who} for tag in orphans)
 
     @rule(role=st.sampled_from([ROOT, TARGETS, SNAPSHOT, TIMESTAMP]), key=KEYS)
     def rotate(self, role: RoleName, key: str) -> None:
@@ -221,8 +221,8 @@ def test_removing_a_signer_withdraws_what_nobody_else_vouches_for() -> None:
     held = vouch(held, BOB, [target("both"), target("moved", "b")], now=NOW)
     held = release(held, [target("both"), target("own"), target("moved", "a"), target("unvouched")], now=NOW)
     new, orphans = remove_signer(held, ALICE, threshold=None, now=NOW)
-    assert orphans == ("moved", "own")
-    assert set(new.releases) == {"both", "unvouched"}
+    assert orphans == ("moved", "own", "unvouched")
+    assert set(new.releases) == {"both"}
 
 
 def test_the_threshold_follows_the_number_of_signers_down() -> None:

@@ -16,7 +16,7 @@ from tuf.api.exceptions import DownloadError
 from pytrust.trust.client import trust
 from pytrust.trust.client.cache import Bundle, Cache, check_clock, decode, encode, outdated, seen_versions
 from pytrust.trust.client.source import Bridge, CacheSource, StoreSource, parse_file_name
-from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS
 from pytrust.trust.errors import (
     BadMetadata,
     BadPermissions,
@@ -392,7 +392,7 @@ def test_a_failure_keeps_what_was_known(house: House, source: Watched) -> None:
 def test_seen_versions(house: House) -> None:
     house.client().open(NAME)
     bundle = Cache(house.folder / "cache").load(NAME)
-    assert seen_versions(NAME, bundle) == {ROOT: 1, TARGETS: 1, RELEASES: 2, ALICE: 1, SNAPSHOT: 1, TIMESTAMP: 1}
+    assert seen_versions(NAME, bundle) == {ROOT: 1, TARGETS: 1, RELEASES: 2, ALICE: 1}
     assert seen_versions(NAME, Bundle()) == {}
 
 
