@@ -1,0 +1,163 @@
+"""From files to the model; raises ``BadMetadata`` for whatever a collection does not look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+from securesystemslib.signer import Key
+from tuf.api import metadata as tuf
+
+from pytrust.trust.collection.model import (
+    ROOT,
+    SNAPSHOT,
+    TIMESTAMP,
+    TOP_LEVEL,
+    Authority,
+    Delegation,
+    Root,
+    Target,
+    Targets,
+)
+from pytrust.trust.errors import BadMetadata, InvalidName
+from pytrust.trust.formats.tuf.envelope import load
+from pytrust.trust.formats.tuf.keys import public_key
+from pytrust.trust.formats.tuf.paths import target_path
+from pytrust.trust.image import Platform
+from pytrust.trust.names import CollectionName, Digest, RoleName, parse_role
+
+S = TypeVar("S", bound=tuf.Signed)
+
+
+def check(name: CollectionName, role: RoleName, data: bytes) -> datetime:
+    """Refuse a file that is not strictly what ``role`` is; signatures and expiry are not looked at.
+
+    Returns:
+        when the file expires.
+
+    Raises:
+        BadMetadata: with the reason.
+    """
+    signed = load(name, role, data).signed
+    if isinstance(signed, tuf.Root):
+        _read_authorities(signed)
+    elif isinstance(signed, tuf.Targets) and signed.delegations:
+        _read_delegations(signed)
+    expires: datetime = signed.expires
+    return expires
+
+
+def read_root(name: CollectionName, data: bytes) -> Root:
+    """Read a root file; raises ``BadMetadata``."""
+    signed = _signed(name, ROOT, data, tuf.Root)
+    return Root(signed.version, signed.expires, _read_authorities(signed))
+
+
+def read_targets(name: CollectionName, role: RoleName, data: bytes) -> Targets:
+    """Read a targets file, or one that it delegates to; raises ``BadMetadata``."""
+    signed = _signed(name, role, data, tuf.Targets)
+    own = target_path(role, "")
+    targets = [
+        read_target(path.removeprefix(own), file) for path, file in signed.targets.items() if path.startswith(own)
+    ]
+    delegations = _read_delegations(signed) if signed.delegations else ()
+    return Targets(signed.version, signed.expires, {target.tag: target for target in targets}, delegations)
+
+
+def read_versions(name: CollectionName, data: bytes) -> dict[RoleName, int]:
+    """Read a snapshot file into role -> version; raises ``BadMetadata``."""
+    meta = _signed(name, SNAPSHOT, data, tuf.Snapshot).meta
+    return {RoleName(name.removesuffix(".json")): file.version for name, file in meta.items()}
+
+
+def read_snapshot_version(name: CollectionName, data: bytes) -> int:
+    """The snapshot version that a timestamp file names; raises ``BadMetadata``."""
+    version: int = _signed(name, TIMESTAMP, data, tuf.Timestamp).snapshot_meta.version
+    return version
+
+
+def read_header(name: CollectionName, role: RoleName, data: bytes) -> tuple[int, datetime]:
+    """The version and expiry of any role; raises ``BadMetadata``."""
+    signed = load(name, role, data).signed
+    return signed.version, signed.expires
+
+
+def read_target(tag: str, file: tuf.TargetFile) -> Target:
+    """One target; raises ``BadMetadata`` where it has no sha256 or a malformed ``custom``."""
+    custom = file.custom or {}
+    try:
+        return Target(
+            tag=tag,
+            digest=Digest.parse(f"sha256:{file.hashes['sha256']}"),
+            length=file.length,
+            media_type=_text(custom.get("mediaType", "")),
+            platforms=tuple(_read_platform(item) for item in custom.get("platforms", ())),
+            signed_at=_text(custom.get("signed_at", "")),
+        )
+    except (KeyError, TypeError, AttributeError, InvalidName) as error:
+        raise BadMetadata(f"the entry for {tag[:100]!r} is malformed: {error}") from error
+
+
+def _signed(name: CollectionName, role: RoleName, data: bytes, kind: type[S]) -> S:
+    signed = load(name, role, data).signed
+    if not isinstance(signed, kind):
+        raise BadMetadata(f"{role}.json is of type {signed.type}")
+    return signed
+
+
+def _read_authorities(root: tuf.Root) -> dict[RoleName, Authority]:
+    return {role: _read_authority(root.roles[role], root.keys, role) for role in TOP_LEVEL}
+
+
+def _read_delegations(targets: tuf.Targets) -> tuple[Delegation, ...]:
+    delegations = targets.delegations
+    if delegations is None or delegations.roles is None:
+        raise BadMetadata("targets.json delegates to hash bins, which collections do not have")
+    for name, role in delegations.roles.items():
+        _check_role_name(name)
+        if not role.terminating or role.paths != [target_path(RoleName(name), "*")]:
+            raise BadMetadata(f"the delegation to {name} has other paths than a collection's")
+    return tuple(
+        Delegation(RoleName(name), _read_authority(role, delegations.keys, name))
+        for name, role in delegations.roles.items()
+    )
+
+
+def _check_role_name(name: str) -> None:
+    """A role's name becomes a file's: it must not lead anywhere."""
+    try:
+        parse_role(name)
+    except InvalidName as error:
+        raise BadMetadata(f"targets.json delegates to a role that cannot be: {error}") from error
+
+
+def _read_authority(role: tuf.Role, keys: Mapping[str, Key], name: str) -> Authority:
+    try:
+        material = tuple(public_key(keys[keyid]) for keyid in role.keyids)
+        return Authority(material, role.threshold)
+    except KeyError as error:
+        raise BadMetadata(f"the role {name} names a key that is not listed") from error
+    except BadMetadata as error:
+        raise BadMetadata(f"the role {name}: {error}") from error
+
+
+def _read_platform(item: Mapping[str, Any]) -> Platform:
+    variant = item.get("variant")
+    size = item["size"]
+    if type(size) is not int:
+        raise TypeError("size is not an integer")
+    digest = Digest.parse(item["digest"])
+    return Platform(
+        _text(item["os"]),
+        _text(item["architecture"]),
+        None if variant is None else _text(variant),
+        digest,
+        size,
+    )
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is not text")
+    return value
