@@ -11,47 +11,36 @@ import base64
 import http.client
 import json
 import re
-import socket
-import ssl
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import quote, urlencode
 
-from pytrust.policy.engine.address import EngineAddress, TlsFiles
+from pytrust.policy.engine.address import EngineAddress
+from pytrust.policy.engine.transport import open_connection, reason_of
+from pytrust.policy.engine.words import Progress, engine_message, failure, pushed_digest, report, strings
 from pytrust.trust.errors import (
     AccessDenied,
     BadContent,
-    DigestMismatch,
     InvalidName,
     NotFound,
-    PytrustError,
-    Refused,
-    ServerError,
     TooSlow,
     Unreachable,
     UsageError,
 )
-from pytrust.trust.limits import CHUNK_BYTES, CONNECT_TIMEOUT, ERROR_BODY_MAX_BYTES
+from pytrust.trust.limits import CHUNK_BYTES, ERROR_BODY_MAX_BYTES
 from pytrust.trust.names import Digest, ImageRef
 
 ANSWER_MAX_BYTES: Final = 4 * 1024 * 1024  # the description of one image; honest ones are below 100 KiB
 LINE_MAX_BYTES: Final = 64 * 1024  # one progress line; honest ones are below 1 KiB
 ANSWER_TIMEOUT: Final = 30.0  # seconds without a byte, where the engine only looks something up
 IDLE_TIMEOUT: Final = 60.0  # seconds between two progress lines; the engine reports several times a second
-_MESSAGE_MAX_CHARS: Final = 500
 
 _OK: Final = 200
 _ERRORS_FROM: Final = 400
-_SERVER_ERRORS_FROM: Final = 500
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@-]*)*")
 _NO_AUTH = base64.urlsafe_b64encode(b"{}").decode()  # engines before 23.0 refuse a push without the header
-_DENIED = ("unauthorized", "access denied", "resource is denied", "authentication required", "no basic auth")
-_ABSENT = ("manifest unknown", "not found", "no such image", "does not exist")
-
-Progress = Callable[[str], None]
-"""Takes one line of progress: printable, without a line end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +107,7 @@ class Engine:
         query = {"fromImage": str(ref.collection), "tag": str(ref.digest)}
         with self._call("POST", "/images/create", query, auth=auth, idle=IDLE_TIMEOUT) as answer:
             for line in self._lines(answer):
-                _report(line, on_progress)
+                report(line, on_progress)
 
     def push(self, ref: ImageRef, auth: str | None, on_progress: Progress) -> Digest | None:
         """Make the engine push the tag of ``ref``; gives the digest the engine says it pushed, if it says one."""
@@ -126,8 +115,8 @@ class Engine:
         path = f"/images/{_in_path(str(ref.collection))}/push"
         with self._call("POST", path, {"tag": _tag(ref)}, auth=auth or _NO_AUTH, idle=IDLE_TIMEOUT) as answer:
             for line in self._lines(answer):
-                _report(line, on_progress)
-                digest = _pushed(line) or digest
+                report(line, on_progress)
+                digest = pushed_digest(line) or digest
         return digest
 
     @contextmanager
@@ -147,9 +136,9 @@ class Engine:
             with self._listening():
                 connection.request(method, path if query is None else f"{path}?{urlencode(query)}", headers=headers)
                 answer = connection.getresponse()
-                wrong = _message(answer.read(ERROR_BODY_MAX_BYTES)) if answer.status >= _ERRORS_FROM else ""
+                wrong = engine_message(answer.read(ERROR_BODY_MAX_BYTES)) if answer.status >= _ERRORS_FROM else ""
             if wrong:
-                raise _failure(answer.status, wrong)
+                raise failure(answer.status, wrong)
             yield answer
         finally:
             connection.close()
@@ -162,17 +151,17 @@ class Engine:
         except TimeoutError as error:
             raise TooSlow(f"{self.address}: the engine stopped answering", hint="try: docker info") from error
         except (OSError, http.client.HTTPException) as error:
-            raise Unreachable(f"{self.address}: {_reason(error)}", hint="try: docker info") from error
+            raise Unreachable(f"{self.address}: {reason_of(error)}", hint="try: docker info") from error
 
     def _connect(self, idle: float) -> http.client.HTTPConnection:
         try:
-            return _connection(self.address, idle)
+            return open_connection(self.address, idle)
         except PermissionError as error:
             hint = "join the group docker (sudo usermod -aG docker $USER, then log in again), or be root"
             raise AccessDenied(f"no permission to talk to the engine at {self.address}", hint=hint) from error
         except OSError as error:
             hint = f"is the engine running? docker -H {self.address} info"
-            raise Unreachable(f"no engine answers at {self.address}: {_reason(error)}", hint=hint) from error
+            raise Unreachable(f"no engine answers at {self.address}: {reason_of(error)}", hint=hint) from error
 
     def _read(self, answer: http.client.HTTPResponse) -> bytes:
         with self._listening():
@@ -185,7 +174,7 @@ class Engine:
         match self._object(data):
             case {"Id": str(id_), **more}:
                 return ImageInfo(
-                    id=id_, repo_digests=_strings(more.get("RepoDigests")), repo_tags=_strings(more.get("RepoTags"))
+                    id=id_, repo_digests=strings(more.get("RepoDigests")), repo_tags=strings(more.get("RepoTags"))
                 )
         raise self._nonsense()
 
@@ -226,46 +215,6 @@ class Engine:
         return BadContent(f"{self.address} does not answer like a Docker engine", hint="try: docker info")
 
 
-def _connection(address: EngineAddress, idle: float) -> http.client.HTTPConnection:
-    """A connection that is open already: what goes wrong here happened before anything was sent."""
-    wire = _socket(address)
-    try:
-        if address.tls is not None:
-            wire = _tls_context(address.tls).wrap_socket(wire, server_hostname=address.host)
-        wire.settimeout(idle)
-    except BaseException:
-        wire.close()
-        raise
-    connection = http.client.HTTPConnection(address.host or "docker", address.port or None)
-    connection.sock = wire
-    return connection
-
-
-def _socket(address: EngineAddress) -> socket.socket:
-    if address.socket is None:
-        return socket.create_connection((address.host, address.port), timeout=CONNECT_TIMEOUT)
-    wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    wire.settimeout(CONNECT_TIMEOUT)
-    try:
-        wire.connect(str(address.socket))
-    except BaseException:
-        wire.close()
-        raise
-    return wire
-
-
-def _tls_context(files: TlsFiles) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=files.ca)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if files.cert is not None and files.key is not None:
-            context.load_cert_chain(files.cert, files.key)
-    except OSError as error:
-        hint = "DOCKER_CERT_PATH holds ca.pem, cert.pem and key.pem"
-        raise UsageError(f"TLS files in {files.ca.parent}: {_reason(error)}", hint=hint) from error
-    return context
-
-
 def _in_path(name: str) -> str:
     """A name that stays one name in a URL path: no empty, ``.`` or ``..`` part leads to another route."""
     if not _NAME.fullmatch(name):
@@ -277,65 +226,3 @@ def _tag(ref: ImageRef) -> str:
     if ref.tag is None:
         raise UsageError(f"{ref} has no tag", hint="write NAME:TAG")
     return ref.tag
-
-
-def _strings(value: object) -> tuple[str, ...]:
-    """Engines write ``null`` for an empty list."""
-    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
-
-
-def _report(line: dict[str, Any], on_progress: Progress) -> None:
-    if (error := line.get("error")) is not None:
-        detail = line.get("errorDetail")
-        code = detail.get("code") if isinstance(detail, dict) else None
-        raise _failure(code if isinstance(code, int) else _SERVER_ERRORS_FROM, _one_line(str(error)))
-    parts = [line.get("status"), line.get("progress"), line.get("stream")]
-    text = _one_line(" ".join(part for part in parts if isinstance(part, str)))
-    layer = line.get("id")
-    if text:
-        on_progress(f"{_one_line(layer)}: {text}" if isinstance(layer, str) and layer else text)
-
-
-def _pushed(line: dict[str, Any]) -> Digest | None:
-    match line:
-        case {"aux": {"Digest": str(digest)}}:
-            with suppress(InvalidName):  # another algorithm than sha256: as good as none
-                return Digest.parse(digest)
-    return None
-
-
-def _message(body: bytes) -> str:
-    """The engine's own words; proxies in front of it may answer in plain text."""
-    try:
-        value = json.loads(body)
-    except (ValueError, RecursionError):
-        value = None
-    text = value.get("message") if isinstance(value, dict) else None
-    return _one_line(text if isinstance(text, str) else body.decode("utf-8", "replace")) or "no reason given"
-
-
-def _failure(status: int, message: str) -> PytrustError:
-    """By the words first: registries' refusals reach us as 500, or as a line without a code."""
-    words = message.lower()
-    said = f"the engine says: {message}"
-    if "verification failed for digest" in words:
-        return DigestMismatch(said)
-    if status in {401, 403} or any(word in words for word in _DENIED):
-        return AccessDenied(said, hint="" if status == 403 else "try: docker login REGISTRY")  # noqa: PLR2004
-    if status == 404 or any(word in words for word in _ABSENT):  # noqa: PLR2004
-        return NotFound(said)
-    return ServerError(said) if status >= _SERVER_ERRORS_FROM else Refused(said)
-
-
-def _one_line(text: str) -> str:
-    """What others wrote, safe to print: no line ends, no terminal sequences."""
-    words = "".join(mark if mark.isprintable() else " " for mark in text[: 4 * _MESSAGE_MAX_CHARS]).split()
-    return " ".join(words)[:_MESSAGE_MAX_CHARS]
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, http.client.HTTPException):
-        return "the answer breaks off" if isinstance(error, http.client.IncompleteRead) else "the answer is not HTTP"
-    if isinstance(error, ssl.SSLError):
-        return _one_line(f"TLS: {getattr(error, 'verify_message', '') or error.reason or error}").lower()
-    return _one_line(getattr(error, "strerror", "") or str(error)).lower() or type(error).__name__
