@@ -276,10 +276,10 @@ def test_a_closed_port() -> None:
 
 
 def test_a_socket_of_others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    def refuse(_: EngineAddress) -> socket.socket:
+    def refuse(*_: object) -> socket.socket:
         raise PermissionError(13, os.strerror(13))
 
-    monkeypatch.setattr(client, "_socket", refuse)
+    monkeypatch.setattr(client, "open_connection", refuse)
     with pytest.raises(errors.AccessDenied, match="no permission") as caught:
         Engine(EngineAddress(socket=tmp_path / "d.sock")).ping()
     assert "group docker" in caught.value.hint
