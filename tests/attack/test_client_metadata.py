@@ -1,11 +1,12 @@
 """Attacks on trust metadata: whoever holds the trust server, and which keys, must not get a yes.
 
-Rows of the attack table (tuf-and-peers.md, section 6, client column) and where they are tested:
+Rows of the attack table and where they are tested on the client:
 
     1 3 17 18 28 32     test_client_registry.py
     2 4 5 6 10 14 16    here
     21 to 27            here
     7 8 9 31            test_client_time.py
+    6, "reported"       test_owner_store.py
     11 12 13 20         test_client_flood.py
     15                  here (one collection's metadata for another) and test_client_names.py (spellings)
     30                  test_client_state.py
@@ -15,8 +16,6 @@ Not for the client:
     17, second half     `docker build` with an unsigned base image: the proxy's, the client never builds
     19                  mirrors: the client has one trust url; there is no mirror list to choose from
     29                  ways around the engine's front door: the proxy's; `pytrust verify` opens no door
-    6, "reported"       `verify` has no memory of a tag's digests (custom.previous is not written): accepted in silence
-    31, second half     there is no --not-older-than yet: only the timestamp's lifetime bounds a replay on a fresh host
 """
 
 from __future__ import annotations

@@ -179,6 +179,21 @@ def test_31_fresh_host(scene: Scene, tmp_path: Path) -> None:
         fresh("late", LIFE.days).verify([ref])
 
 
+def test_31_a_fresh_host_that_knows_how_new_it_must_be(known: Scene, tmp_path: Path) -> None:
+    """A pinned timestamp version refuses the old set that a host without memory would take."""
+    old = known.web.record()
+    known.push("v2", "fixed")
+    known.sign("v2")
+    newest = known.believe()["timestamp"]
+    known.push("v2", "v2")
+    known.web.replay(old)
+    write_home(tmp_path / "fresh", known.server.url, [known.web.pin])
+    assert known.verify(home=tmp_path / "fresh").code == 0
+    write_home(tmp_path / "pinned", known.server.url, [known.web.pin])
+    answer = known.verify("--not-older-than", str(newest), known.image, home=tmp_path / "pinned")
+    assert (answer.code, answer.error["code"]) == (1, "rollback")
+
+
 def test_31_a_deleted_cache_is_a_fresh_host(known: Scene, tmp_path: Path) -> None:
     """Deleting the cache forgets, and nothing worse: a pin still decides."""
     for path in (known.home / "cache").iterdir():

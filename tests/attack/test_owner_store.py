@@ -469,3 +469,12 @@ def _base(house: House) -> dict[RoleName, int]:
     state = house.publisher.load(NAME)
     assert state is not None
     return {role: file.version for role, file in state.files.items()}
+
+
+def test_6_a_tag_that_gets_other_content_says_what_it_was(house: House) -> None:
+    """The owner may move a tag, also back to older content; consumers are told."""
+    house.owner.sign(NAME, [target("v9", GOOD)], [ALICE])
+    for digest, before in ((FIXED, GOOD), (GOOD, FIXED), (GOOD, FIXED)):
+        house.owner.sign(NAME, [target("v9", digest)], [ALICE])
+        found = house.verify(":v9")
+        assert (found.digest, found.target.previous) == (digest, before)

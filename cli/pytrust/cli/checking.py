@@ -10,7 +10,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option, parse_refs
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError
+from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError, Rollback
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
 from pytrust.trust.names import ImageRef, parse_collection
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
     from pytrust.trust.client.trusted import Trusted, Verified
     from pytrust.trust.registry import Descriptor
 
+fresh_option = click.option(
+    "--not-older-than",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Refuse a timestamp below version N: for hosts without memory, such as fresh CI runners.",
+)
 offline_option = click.option(
     "--offline", is_flag=True, help="Believe what was verified before, within its time limits."
 )
@@ -34,9 +40,12 @@ examples:
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @offline_option
+@fresh_option
 @json_option
 @click.pass_obj
-def verify(workspace: Workspace, names: tuple[str, ...], offline: bool, as_json: bool) -> int:
+def verify(
+    workspace: Workspace, names: tuple[str, ...], offline: bool, not_older_than: int | None, as_json: bool
+) -> int:
     """Is this image signed, and does the registry hold exactly that content under this tag?
 
     With --offline, neither the trust server nor the registry is asked.
@@ -46,7 +55,7 @@ def verify(workspace: Workspace, names: tuple[str, ...], offline: bool, as_json:
     client = workspace.client(offline=offline)
 
     def check(ref: ImageRef) -> Verified:
-        found = _verified(client, ref)
+        found = _verified(client, ref, not_older_than)
         if not offline:
             with voice.working(f"asking the registry for {ref}"):
                 _check_content(found, served[ref]())
@@ -74,8 +83,9 @@ def inspect(workspace: Workspace, name: str, offline: bool, as_json: bool) -> in
 
 @click.command(epilog="example: pytrust pull registry.example.com/foo/web:v2")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@fresh_option
 @click.pass_obj
-def pull(workspace: Workspace, names: tuple[str, ...]) -> int:
+def pull(workspace: Workspace, names: tuple[str, ...], not_older_than: int | None) -> int:
     """Verify, pull exactly the signed digest onto the engine, and give it its tag there.
 
     This is what docker with DOCKER_CONTENT_TRUST=1 did until version 28.
@@ -83,16 +93,22 @@ def pull(workspace: Workspace, names: tuple[str, ...]) -> int:
     client = workspace.client()
 
     def fetch(ref: ImageRef) -> Verified:
-        found = _verified(client, ref)
+        found = _verified(client, ref, not_older_than)
         _pull(workspace, found)
         return found
 
     return _each(parse_refs(names), fetch, _say_pulled, _verified_json, as_json=False)
 
 
-def _verified(client: TrustClient, ref: ImageRef) -> Verified:
+def _verified(client: TrustClient, ref: ImageRef, not_older_than: int | None) -> Verified:
     with voice.working(f"looking up {ref.collection}"):
-        return client.verify([ref])[0]
+        found = client.verify([ref])[0]
+    if not_older_than is not None and found.timestamp < not_older_than:
+        raise Rollback(
+            f"{ref}: the timestamp has version {found.timestamp}, and {not_older_than} was asked for at least",
+            hint="the source was put back, or somebody replays it: do not use it",
+        )
+    return found
 
 
 def _check_content(found: Verified, served: Descriptor) -> None:
@@ -158,6 +174,8 @@ def _say_verified(found: Verified) -> None:
     rule = f"{found.role} {found.authority.threshold} of {len(found.authority.keys)}"
     offline = f", offline since {found.refreshed:%Y-%m-%d %H:%M} UTC" if found.offline else ""
     voice.say(f"{found.ref.at(found.digest)} signed by {by} ({rule}), expires {found.expires:%Y-%m-%d}{offline}")
+    if found.target.previous is not None:
+        voice.note(f"note: {found.ref.collection}:{found.target.tag} was {found.target.previous} before")
 
 
 def _say_pulled(found: Verified) -> None:
@@ -175,6 +193,7 @@ def _verified_json(found: Verified) -> dict[str, Any]:
         "threshold": found.authority.threshold,
         "keys": [key.id for key in found.authority.keys],
         "expires": found.expires.isoformat(),
+        "timestamp": found.timestamp,
         "refreshed": found.refreshed.isoformat(),
         "offline": found.offline,
     }
@@ -187,6 +206,7 @@ def _target_json(target: Any) -> dict[str, Any]:  # noqa: ANN401
         "size": target.length,
         "mediaType": target.media_type,
         "signed_at": target.signed_at,
+        "previous": str(target.previous) if target.previous else None,
         "platforms": [
             {"os": item.os, "architecture": item.architecture, "variant": item.variant, "digest": str(item.digest)}
             for item in target.platforms

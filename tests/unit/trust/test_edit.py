@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -79,8 +80,13 @@ class Edits(RuleBasedStateMachine):
 
     @rule(tags=st.lists(TAGS, min_size=1, max_size=3, unique=True), content=CONTENTS)
     def release(self, tags: list[str], content: str) -> None:
+        before = dict(self.collection.releases)
         self.step(release(self.collection, [target(tag, content) for tag in tags], now=self.now))
-        assert all(self.collection.releases[tag] == target(tag, content) for tag in tags)
+        for tag in tags:
+            new, old = self.collection.releases[tag], before.get(tag)
+            assert replace(new, previous=None) == target(tag, content)
+            assert new.previous != new.digest
+            assert old is None or new.digest == old.digest or new.previous == old.digest
 
     @rule(who=SIGNERS, tag=TAGS, content=CONTENTS)
     def vouch(self, who: RoleName, tag: str, content: str) -> None:
@@ -233,7 +239,6 @@ def test_the_threshold_follows_the_number_of_signers_down() -> None:
 
 
 def test_other_delegations_survive_a_change_of_signers() -> None:
-    from dataclasses import replace
 
     from pytrust.trust.collection.model import Authority, Delegation
 

@@ -50,7 +50,8 @@ class Verified:
     """One image that is vouched for.
 
     ``digest`` is the one to run; ``target`` the signed entry that covers it; ``signers`` vouch for exactly this
-    content; ``authority`` is that of ``role``, which released it; ``expires`` the earliest end of a role in the chain.
+    content; ``authority`` is that of ``role``, which released it; ``expires`` the earliest end of a role in the chain;
+    ``timestamp`` the version of the timestamp, which rises with every publish and renewal.
     """
 
     ref: ImageRef
@@ -60,6 +61,7 @@ class Verified:
     signers: tuple[RoleName, ...]
     authority: Authority
     expires: datetime
+    timestamp: int
     refreshed: datetime
     offline: bool
 
@@ -82,6 +84,7 @@ def verify(trusted: Trusted, ref: ImageRef) -> Verified:
         signers=trusted.collection.vouchers(target),
         authority=authority,
         expires=trusted.expires(role),
+        timestamp=trusted.versions[TIMESTAMP],
         refreshed=trusted.refreshed,
         offline=trusted.offline,
     )

@@ -63,8 +63,8 @@ def create(
 
 
 def release(collection: Collection, targets: Iterable[Target], *, now: datetime) -> Collection:
-    """Let consumers accept ``targets``."""
-    new = {target.tag: target for target in targets}
+    """Let consumers accept ``targets``; where a tag gets other content, that is said in the target."""
+    new = {target.tag: _after(collection.releases.get(target.tag), target) for target in targets}
     return _with_targets(collection, RELEASES, {**collection.releases, **new}, now)
 
 
@@ -162,6 +162,12 @@ def changed_roles(old: Collection | None, new: Collection) -> tuple[RoleName, ..
     """The roles of ``new`` whose version ``old`` does not have: those that need signatures."""
     before = {} if old is None else {role: document.version for role, document in old.documents().items()}
     return tuple(role for role, document in new.documents().items() if before.get(role) != document.version)
+
+
+def _after(old: Target | None, new: Target) -> Target:
+    if old is None:
+        return new
+    return replace(new, previous=old.previous if old.digest == new.digest else old.digest)
 
 
 def _silenced(collection: Collection, signer: RoleName) -> Collection:

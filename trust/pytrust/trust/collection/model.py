@@ -55,7 +55,11 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a tag points to: ``length`` is the manifest's size in bytes, ``signed_at`` RFC 3339 UTC or empty."""
+    """What a tag points to.
+
+    ``length`` is the manifest's size in bytes, ``signed_at`` RFC 3339 UTC or empty, ``previous`` the content that was
+    released under this tag before.
+    """
 
     tag: str
     digest: Digest
@@ -63,6 +67,7 @@ class Target:
     media_type: str = ""
     platforms: tuple[Platform, ...] = ()
     signed_at: str = ""
+    previous: Digest | None = None
 
     def covers(self, digest: Digest) -> bool:
         """Whether ``digest`` is this image, or one of the platforms behind its index."""

@@ -94,6 +94,7 @@ def read_target(tag: str, file: tuf.TargetFile) -> Target:
             media_type=_text(custom.get("mediaType", "")),
             platforms=tuple(_read_platform(item) for item in custom.get("platforms", ())),
             signed_at=_text(custom.get("signed_at", "")),
+            previous=Digest.parse(custom["previous"]) if "previous" in custom else None,
         )
     except (KeyError, TypeError, AttributeError, InvalidName) as error:
         raise BadMetadata(f"the entry for {tag[:100]!r} is malformed: {error}") from error

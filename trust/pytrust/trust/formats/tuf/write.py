@@ -87,6 +87,7 @@ def _write_target(path: str, target: Target) -> tuf.TargetFile:
         "mediaType": target.media_type,
         "platforms": [_write_platform(item) for item in target.platforms],
         "signed_at": target.signed_at,
+        "previous": str(target.previous or ""),
     }
     fields = {"custom": {key: value for key, value in custom.items() if value}}
     return tuf.TargetFile(target.length, {"sha256": target.digest.hex}, path, fields)
