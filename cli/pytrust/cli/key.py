@@ -10,7 +10,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
-from pytrust.cli.render import missing_text
+from pytrust.cli.outcome import say_outcome
 from pytrust.cli.settings import add_root_key
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP, TOP_LEVEL
@@ -211,11 +211,7 @@ def _rotate_each(
     result = ExitCode.YES
     for image in images:
         outcome = owner.rotate(image, role, public, signers)
-        if outcome.missing:
-            voice.say(f"{image}: kept as a proposal; waits for {missing_text(outcome.collection, outcome.missing)}")
-            result = ExitCode.NO
-        else:
-            voice.say(f"{image}: {role} is now signed by {public.id[:12]}")
+        result = max(result, say_outcome(outcome, f"{image}: {role} is now signed by {public.id[:12]}"))
     return result
 
 

@@ -9,7 +9,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import signer_option
-from pytrust.cli.render import missing_text
+from pytrust.cli.outcome import say_outcome
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.limits import WARN_BEFORE
@@ -107,11 +107,7 @@ def renew(workspace: Workspace, names: tuple[str, ...], roles: tuple[str, ...], 
             voice.say(f"{name}: nothing expires soon")
             continue
         outcome = owner.renew(name, chosen, who)
-        if outcome.missing:
-            voice.say(f"{name}: kept as a proposal; waits for {missing_text(outcome.collection, outcome.missing)}")
-            result = ExitCode.NO
-        else:
-            voice.say(f"{name}: signed {', '.join(chosen)} again")
+        result = max(result, say_outcome(outcome, f"{name}: signed {', '.join(chosen)} again"))
     return result
 
 

@@ -8,14 +8,14 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
-from pytrust.cli.render import missing_text
+from pytrust.cli.outcome import say_outcome
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import RELEASES, parse_signer
 from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.files import read_bounded
 from pytrust.trust.keys.public import PublicKey, read_public_pem
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
-from pytrust.trust.names import CollectionName, RoleName, parse_collection
+from pytrust.trust.names import RoleName, parse_collection
 
 threshold_option = click.option(
     "--threshold", type=click.IntRange(min=1), metavar="N", help="How many signers must agree."
@@ -59,14 +59,10 @@ def add(
     result = ExitCode.YES
     for image in map(parse_collection, images):
         outcome = owner.add_signer(image, who, public, threshold, workspace.signers(by))
-        if outcome.missing:
-            voice.say(f"{image}: kept as a proposal; waits for {missing_text(outcome.collection, outcome.missing)}")
-            voice.note(f"hint: the missing signers run: pytrust approve {image}")
-            result = ExitCode.NO
-        else:
-            authority = outcome.collection.authority(RELEASES)
-            rule = f"{authority.threshold} of {len(authority.keys)}" if authority else ""
-            voice.say(f"{image}: {who} ({public.id[:12]}) may sign; releases need {rule}")
+        authority = outcome.collection.authority(RELEASES)
+        rule = f"{authority.threshold} of {len(authority.keys)}" if authority else ""
+        done = f"{image}: {who} ({public.id[:12]}) may sign; releases need {rule}"
+        result = max(result, say_outcome(outcome, done))
     return result
 
 
@@ -86,11 +82,8 @@ def remove(workspace: Workspace, name: str, images: tuple[str, ...], threshold: 
         if not others:
             raise UsageError(f"{who} cannot sign what remains", hint="name another signer: --by NAME")
         outcome, orphans = owner.remove_signer(image, who, threshold, others)
-        result = max(
-            result, _report_removed(image, who, outcome.missing and missing_text(outcome.collection, outcome.missing))
-        )
-        for tag in orphans:
-            voice.say(f"withdrawn {image}:{tag} (nobody else vouches for it)")
+        withdrawn = [f"withdrawn {image}:{tag} (nobody else vouches for it)" for tag in orphans]
+        result = max(result, say_outcome(outcome, f"{image}: {who} may sign no more", *withdrawn))
     return result
 
 
@@ -119,11 +112,3 @@ def _public_key(workspace: Workspace, name: RoleName, file: Path | None) -> Publ
     if file is None:
         return workspace.keyring.entry(name).public
     return read_public_pem(read_bounded(file, KEY_FILE_MAX_BYTES), str(file))
-
-
-def _report_removed(image: CollectionName, who: RoleName, waits: object) -> ExitCode:
-    if waits:
-        voice.say(f"{image}: kept as a proposal; waits for {waits}")
-        return ExitCode.NO
-    voice.say(f"{image}: {who} may sign no more")
-    return ExitCode.YES

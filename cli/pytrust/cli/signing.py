@@ -11,6 +11,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import parse_refs, signer_option
+from pytrust.cli.outcome import say_outcome
 from pytrust.cli.render import change_lines, missing_text
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import RELEASES, Target
@@ -77,11 +78,7 @@ def revoke(workspace: Workspace, names: tuple[str, ...], signers: tuple[str, ...
             raise UsageError(f"{name} names a digest", hint="revoke the tag that points to it")
         outcome = owner.revoke(ref.collection, None if whole else [ref.tag or ""], who)
         shown = f"all tags of {ref.collection}" if whole else str(ref)
-        if outcome.missing:
-            _say_waiting(ref.collection, outcome)
-            result = ExitCode.NO
-        else:
-            voice.say(f"revoked {shown}")
+        result = max(result, say_outcome(outcome, f"revoked {shown}"))
     return result
 
 
@@ -179,17 +176,11 @@ def _require_pushed(found: list[tuple[ImageRef, Descriptor]], pushed: dict[Image
 
 
 def _report_signed(name: CollectionName, outcome: Outcome, targets: list[Target], who: Sequence[RoleName]) -> ExitCode:
-    if outcome.missing:
-        _say_waiting(name, outcome)
-        return ExitCode.NO
     authority = outcome.collection.authority(RELEASES)
     rule = f"releases {authority.threshold} of {len(authority.keys)}" if authority else "releases"
     expires = f"{outcome.collection.delegated[RELEASES].expires:%Y-%m-%d}"
-    for target in targets:
-        voice.say(f"{name}:{target.tag}@{target.digest} signed by {', '.join(who)} ({rule}), expires {expires}")
-    return ExitCode.YES
-
-
-def _say_waiting(name: CollectionName, outcome: Outcome) -> None:
-    voice.say(f"{name}: kept as a proposal; waits for {missing_text(outcome.collection, outcome.missing)}")
-    voice.note(f"hint: the missing signers run: pytrust approve {name}")
+    lines = [
+        f"{name}:{target.tag}@{target.digest} signed by {', '.join(who)} ({rule}), expires {expires}"
+        for target in targets
+    ]
+    return say_outcome(outcome, *lines)

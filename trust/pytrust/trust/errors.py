@@ -15,7 +15,7 @@ from enum import IntEnum
 
 
 class ExitCode(IntEnum):
-    """Exit codes of the ``pytrust`` command (design section 7)."""
+    """Exit codes of the ``pytrust`` command (README, "Exit codes")."""
 
     YES = 0
     NO = 1

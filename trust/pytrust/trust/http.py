@@ -134,7 +134,9 @@ def _note(connection: HTTPConnection) -> None:
             _shut(slot)
 
 
-class _Noted(HTTPConnection):
+class _Noting(HTTPConnection):
+    """Notes the socket as soon as there is one, and again when a kept connection is used for the next request."""
+
     def connect(self) -> None:
         super().connect()
         _note(self)
@@ -144,22 +146,16 @@ class _Noted(HTTPConnection):
         super().request(*args, **kwargs)
 
 
-class _SecureNoted(HTTPSConnection):
-    def connect(self) -> None:
-        super().connect()
-        _note(self)
-
-    def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
-        _note(self)
-        super().request(*args, **kwargs)
+class _SecureNoting(_Noting, HTTPSConnection):
+    """The same over TLS."""
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Noted
+    ConnectionCls = _Noting
 
 
 class _SecurePool(HTTPSConnectionPool):
-    ConnectionCls = _SecureNoted
+    ConnectionCls = _SecureNoting
 
 
 @contextmanager

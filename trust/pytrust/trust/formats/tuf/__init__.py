@@ -1,6 +1,6 @@
 """TUF 1.0 metadata through python-tuf: the model to bytes and back. Pure.
 
-Mapping (design section 4.1): a released tag ``v2`` is the target path ``v2`` of the role ``releases``; what a signer
+Mapping (ADR 0007, docs/metadata.md): a released tag ``v2`` is the target path ``v2`` of the role ``releases``; what a signer
 vouches for lies under a path of its own, ``alice/v2``, so that every delegation is disjoint and terminating and an
 expired signer never stands in the way of a release. ``length`` is the manifest's size, ``sha256`` its digest.
 
