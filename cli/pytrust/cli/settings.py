@@ -16,8 +16,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pytrust.trust.errors import UsageError
 from pytrust.trust.names import KeyId, RoleName, parse_key_id, parse_role
@@ -28,8 +27,7 @@ _KEYS = {"trust": {"url", "signer"}, "registries": {"insecure"}}
 _PIN_KEYS = {"match", "root_keys", "threshold"}
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """What ``config.toml`` and the environment say."""
 
     url: str

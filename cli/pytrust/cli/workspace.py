@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytrust.cli import voice
-from pytrust.cli.passphrase import Passphrases
 from pytrust.cli.settings import Settings, parse_settings
 from pytrust.trust.errors import NotSetUp, UsageError
 from pytrust.trust.files import check_owned, read_bounded
@@ -23,6 +21,7 @@ from pytrust.trust.limits import DEADLINE
 from pytrust.trust.names import ImageRef, RoleName
 
 if TYPE_CHECKING:
+    from pytrust.cli.passphrase import Passphrases
     from pytrust.policy.engine.client import Engine
     from pytrust.trust.client.cache import Cache
     from pytrust.trust.client.source import Source
@@ -43,8 +42,7 @@ _SECRET_VARIABLES = (
 _CONFIG_MAX_BYTES = 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Home:
+class Home(NamedTuple):
     """The folder of one user's or one host's trust: ``PYTRUST_HOME``."""
 
     path: Path
@@ -75,8 +73,15 @@ class Workspace:
 
     def __init__(self, home: Path | None, passphrase_file: Path | None, passphrase_fd: int | None) -> None:
         self.home = Home(home or default_home())
-        secrets = {name: value for name in _SECRET_VARIABLES if (value := os.environ.pop(name, None))}
-        self.passphrases = Passphrases(passphrase_file, passphrase_fd, secrets)
+        self._passphrase_source = (passphrase_file, passphrase_fd)
+        self._secrets = {name: value for name in _SECRET_VARIABLES if (value := os.environ.pop(name, None))}
+
+    @cached_property
+    def passphrases(self) -> Passphrases:
+        """What opens keys."""
+        from pytrust.cli.passphrase import Passphrases
+
+        return Passphrases(*self._passphrase_source, self._secrets)
 
     @staticmethod
     def now() -> datetime:

@@ -99,7 +99,7 @@ def test_snapshots_and_timestamps_round_trip(
     files: dict[RoleName, tuple[int, bytes]], version: int, expires: datetime
 ) -> None:
     snapshot = tuf.write_snapshot(NAME, version, expires, files)
-    assert tuf.read_versions(NAME, snapshot) == {role: number for role, (number, _) in files.items()}
+    assert tuf.read_snapshot(NAME, snapshot).versions == {role: number for role, (number, _) in files.items()}
     timestamp = tuf.write_timestamp(NAME, 3, expires, version, snapshot)
     assert tuf.read_snapshot_version(NAME, timestamp) == version
     foreign_tuf.Metadata[foreign_tuf.Timestamp].from_bytes(timestamp).signed.snapshot_meta.verify_length_and_hashes(
@@ -191,7 +191,7 @@ READERS: dict[RoleName, Callable[[bytes], object]] = {
     TARGETS: lambda data: tuf.read_targets(NAME, TARGETS, data),
     RELEASES: lambda data: tuf.read_targets(NAME, RELEASES, data),
     ALICE: lambda data: tuf.read_targets(NAME, ALICE, data),
-    SNAPSHOT: lambda data: tuf.read_versions(NAME, data),
+    SNAPSHOT: lambda data: tuf.read_snapshot(NAME, data),
     TIMESTAMP: lambda data: tuf.read_snapshot_version(NAME, data),
 }
 GONE = object()

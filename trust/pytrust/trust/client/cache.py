@@ -129,7 +129,7 @@ def seen_versions(name: CollectionName, bundle: Bundle) -> dict[RoleName, int]:
 
     if not bundle.files:
         return {}
-    seen = tuf.read_versions(name, bundle.files["snapshot.json"])
+    seen = dict(tuf.read_snapshot(name, bundle.files["snapshot.json"]).versions)
     return seen | {ROOT: tuf.read_header(name, ROOT, bundle.roots[-1])[0]}
 
 

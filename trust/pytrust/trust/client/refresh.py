@@ -9,9 +9,9 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 from tuf.api import exceptions
 from tuf.ngclient import Updater, UpdaterConfig
@@ -42,16 +42,14 @@ _CONFIG = UpdaterConfig(
 _PROBE = "-"  # no tag: tags do not start with a hyphen
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
+class Refreshed(NamedTuple):
     """The verified collection, and the files that python-tuf keeps of it."""
 
     trusted: Trusted
     files: dict[str, bytes]
 
 
-@dataclass(frozen=True, slots=True)
-class Circumstances:
+class Circumstances(NamedTuple):
     """When, and whether the source is only this host's own cache."""
 
     now: datetime
@@ -87,14 +85,15 @@ def refresh(
 def _read(name: CollectionName, folder: Path, updater: Updater, when: Circumstances) -> Trusted:
     root = tuf.read_root(name, _file(folder, ROOT))
     targets = tuf.read_targets(name, TARGETS, _file(folder, TARGETS))
-    versions = tuf.read_versions(name, _file(folder, SNAPSHOT))
+    snapshot = tuf.read_snapshot(name, _file(folder, SNAPSHOT))
+    versions = dict(snapshot.versions)
     roles = [item.name for item in targets.delegations if item.name in versions]
     delegated = {role: held for role in roles[:ROLES_MAX] if (held := _load(name, role, folder, updater))}
-    headers = {role: tuf.read_header(name, role, _file(folder, role)) for role in (TIMESTAMP, SNAPSHOT)}
+    timestamp, until = tuf.read_header(name, TIMESTAMP, _file(folder, TIMESTAMP))
     documents: dict[RoleName, Targets] = {TARGETS: targets, **delegated}
     expiries = {ROOT: root.expires, **{role: held.expires for role, held in documents.items()}}
-    expiries |= {role: expires for role, (_, expires) in headers.items()}
-    versions |= {ROOT: root.version, **{role: version for role, (version, _) in headers.items()}}
+    expiries |= {TIMESTAMP: until, SNAPSHOT: snapshot.expires}
+    versions |= {ROOT: root.version, TIMESTAMP: timestamp, SNAPSHOT: snapshot.version}
     trusted = Trusted(Collection(name, root, targets, delegated), versions, expiries, when.refreshed, when.offline)
     if trusted.expires(*({RELEASES} & delegated.keys())) <= when.now:
         raise exceptions.ExpiredMetadataError("its time is over")

@@ -11,8 +11,9 @@ bounded staleness, the greatest time seen, pins instead of trust on first use, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
+from typing import NamedTuple
 
 from pytrust.trust.anchor import covers, require_anchor
 from pytrust.trust.client.cache import Bundle, Cache, check_clock, outdated
@@ -28,8 +29,7 @@ from pytrust.trust.names import CollectionName, ImageRef
 from pytrust.trust.pins import Pin, find_pin
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
+class _Remembered(NamedTuple):
     """What this process verified, and the exact bytes that it verified."""
 
     bundle: Bundle

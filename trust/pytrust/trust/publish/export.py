@@ -30,7 +30,7 @@ def export_files(reader: Reader, name: CollectionName, folder: Path) -> None:
         number += 1
     version = tuf.read_snapshot_version(name, timestamp)
     snapshot = _need(reader, name, SNAPSHOT, version)
-    for role, listed in tuf.read_versions(name, snapshot).items():
+    for role, listed in tuf.read_snapshot(name, snapshot).versions.items():
         _write(target, f"{listed}.{quote(role, safe='')}.json", _need(reader, name, role, listed))
     _write(target, f"{version}.snapshot.json", snapshot)
     _write(target, "timestamp.json", timestamp)

@@ -55,7 +55,7 @@ class Url:
 
 def is_loopback(host: str) -> bool:
     """Whether ``host``, without port, is this machine by its very name."""
-    if host == "localhost":
+    if host in {"localhost", "127.0.0.1", "[::1]"}:
         return True
     from ipaddress import ip_address
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytrust.trust.errors import BadContent, ServerError, Unreachable, Unsound
 from pytrust.trust.http import Deadline, HttpClient, Response
@@ -39,8 +39,7 @@ _UNAUTHORIZED = 401
 _NOT_FOUND = 404
 
 
-@dataclass(frozen=True, slots=True)
-class _Site:
+class _Site(NamedTuple):
     """A registry host: where its API is, over which connections, and what it asked for."""
 
     registry: str
@@ -98,7 +97,7 @@ class Session:
         if challenge is None:
             return answer
         self._grants.forget((ref.registry, ref.repository), grant)
-        grant = self._grant(replace(site, challenge=challenge), ref.repository, deadline)
+        grant = self._grant(site._replace(challenge=challenge), ref.repository, deadline)
         return self._send(site, _authorized(request, grant), deadline)[0]
 
     def _reach(self, registry: str, deadline: Deadline) -> _Site:

@@ -1,7 +1,7 @@
 """TUF 1.0 metadata through python-tuf: the model to bytes and back. Pure.
 
-Mapping (ADR 0007, docs/metadata.md): a released tag ``v2`` is the target path ``v2`` of the role ``releases``; what a signer
-vouches for lies under a path of its own, ``alice/v2``, so that every delegation is disjoint and terminating and an
+Mapping (ADR 0007, docs/metadata.md): a released tag ``v2`` is the target path ``v2`` of the role ``releases``; what a
+signer vouches for lies under a path of its own, ``alice/v2``, so that every delegation is disjoint and terminating and an
 expired signer never stands in the way of a release. ``length`` is the manifest's size, ``sha256`` its digest.
 
 Every file carries its collection and its role in its signed part and is read for these only: keys are shared between
@@ -17,10 +17,10 @@ from pytrust.trust.formats.tuf.read import (
     check,
     read_header,
     read_root,
+    read_snapshot,
     read_snapshot_version,
     read_target,
     read_targets,
-    read_versions,
 )
 from pytrust.trust.formats.tuf.write import write_root, write_snapshot, write_targets, write_timestamp
 
@@ -30,10 +30,10 @@ __all__ = [
     "payload",
     "read_header",
     "read_root",
+    "read_snapshot",
     "read_snapshot_version",
     "read_target",
     "read_targets",
-    "read_versions",
     "sign",
     "signed_by",
     "target_path",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from securesystemslib.signer import Key
 from tuf.api import metadata as tuf
@@ -65,10 +65,19 @@ def read_targets(name: CollectionName, role: RoleName, data: bytes) -> Targets:
     return Targets(signed.version, signed.expires, {target.tag: target for target in targets}, delegations)
 
 
-def read_versions(name: CollectionName, data: bytes) -> dict[RoleName, int]:
-    """Read a snapshot file into role -> version; raises ``BadMetadata``."""
-    meta = _signed(name, SNAPSHOT, data, tuf.Snapshot).meta
-    return {RoleName(name.removesuffix(".json")): file.version for name, file in meta.items()}
+class SnapshotFile(NamedTuple):
+    """Its own version and expiry, and the version of every role that it lists."""
+
+    version: int
+    expires: datetime
+    versions: dict[RoleName, int]
+
+
+def read_snapshot(name: CollectionName, data: bytes) -> SnapshotFile:
+    """Read a snapshot file; raises ``BadMetadata``."""
+    signed = _signed(name, SNAPSHOT, data, tuf.Snapshot)
+    listed = {RoleName(file.removesuffix(".json")): meta.version for file, meta in signed.meta.items()}
+    return SnapshotFile(signed.version, signed.expires, listed)
 
 
 def read_snapshot_version(name: CollectionName, data: bytes) -> int:
