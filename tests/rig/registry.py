@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import http.client
 import json
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import bcrypt
+from tests.fakes.registry import OCI_MANIFEST, oci_manifest
 from tests.rig.ports import answers, free_port
 from tests.rig.processes import RigError, Running, find, running
 
@@ -59,6 +62,22 @@ class Registry:
             return answer.status, answer.headers
         finally:
             connection.close()
+
+
+def push_image(registry: Registry, repository: str, tag: str) -> str:
+    """Push a tiny manifest and its blob without an engine; gives the image's name."""
+    base, blob, manifest = f"{registry.url}/v2/{repository}", tag.encode(), oci_manifest(tag)
+    with _send("POST", f"{base}/blobs/uploads/", b"", "application/octet-stream") as answer:
+        place = answer.headers["Location"]
+    _send("PUT", f"{place}&digest=sha256:{hashlib.sha256(blob).hexdigest()}", blob, "application/octet-stream").close()
+    _send("PUT", f"{base}/manifests/{tag}", manifest, OCI_MANIFEST).close()
+    return f"{registry.host}/{repository}:{tag}"
+
+
+def _send(method: str, url: str, body: bytes, kind: str) -> http.client.HTTPResponse:
+    request = urllib.request.Request(url, body, {"Content-Type": kind}, method=method)
+    answer: http.client.HTTPResponse = urllib.request.urlopen(request, timeout=10)
+    return answer
 
 
 def missing() -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, unquote
@@ -72,17 +71,17 @@ class HttpSource:
                 raise ServerError(f"{self._url} answered {status} for {file} of {name}", hint="try again later")
 
 
-@dataclass(frozen=True, slots=True)
 class CacheSource:
     """Serves what is cached already: looking up offline is asking oneself."""
 
-    files: Mapping[str, bytes]
+    def __init__(self, files: Mapping[str, bytes]) -> None:
+        self._files = files
 
     def fetch(self, name: CollectionName, file: str, deadline: Deadline) -> bytes | None:
         """See ``Source``."""
         deadline.remaining(f"metadata of {name}")
         version, role = parse_file_name(file)
-        return self.files.get(f"root_history/{version}.root.json" if role == ROOT else f"{quote(role, safe='')}.json")
+        return self._files.get(f"root_history/{version}.root.json" if role == ROOT else f"{quote(role, safe='')}.json")
 
 
 class Bridge(FetcherInterface):

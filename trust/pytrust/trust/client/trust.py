@@ -11,7 +11,6 @@ bounded staleness, the greatest time seen, pins instead of trust on first use, a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -98,7 +97,7 @@ class TrustClient:
         if source.fetch(name, next_root, deadline) is not None or min(held.trusted.expiries.values()) <= when.now:
             return None
         self._keep(name, known, dict(known.files), when)
-        return replace(held.trusted, refreshed=when.refreshed, offline=when.offline)
+        return held.trusted._replace(refreshed=when.refreshed, offline=when.offline)
 
     def _keep(self, name: CollectionName, known: Bundle, files: dict[str, bytes], when: Circumstances) -> Bundle:
         learned = Bundle(files, when.refreshed, max(when.now, known.greatest_time))

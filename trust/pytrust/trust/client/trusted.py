@@ -7,8 +7,8 @@ image is that digest, or an index that lists it as a platform.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from pytrust.trust.collection.model import (
     RELEASES,
@@ -27,8 +27,7 @@ from pytrust.trust.names import Digest, ImageRef, RoleName
 _CHAIN = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 
 
-@dataclass(frozen=True, slots=True)
-class Trusted:
+class Trusted(NamedTuple):
     """What was verified, and when.
 
     ``versions`` and ``expiries`` are those of every role that was read; ``refreshed`` is when the source was asked.
@@ -45,8 +44,7 @@ class Trusted:
         return min(self.expiries[role] for role in (*_CHAIN, *roles))
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """One image that is vouched for.
 
     ``digest`` is the one to run; ``target`` the signed entry that covers it; ``signers`` vouch for exactly this

@@ -6,8 +6,7 @@ Plain HTTP is for loopback and for hosts named insecure; nothing a peer says lea
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 from urllib.parse import urljoin
 
 from pytrust.trust.errors import BadContent
@@ -20,8 +19,7 @@ _PORT_MAX = 65535
 _URL = re.compile(r"(https?)://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[!-\[\]-~]*)?(\?[!-\[\]-~]*)?")
 
 
-@dataclass(frozen=True, slots=True)
-class Url:
+class Url(NamedTuple):
     """A URL with one reading; ``rest`` is path and query, and starts with ``/``."""
 
     scheme: str

@@ -87,7 +87,7 @@ class Session:
             PytrustError: no answer, or one that must not be followed.
         """
         site = self._sites.get(ref.registry, lambda: (self._reach(ref.registry, deadline), SITE_LIFE), deadline)
-        request = _Request(method, replace(site.api, rest=f"/v2/{ref.repository}/{path}"), {"Accept": accept})
+        request = _Request(method, site.api._replace(rest=f"/v2/{ref.repository}/{path}"), {"Accept": accept})
         grant = self._grant(site, ref.repository, deadline)
         answer, end = self._send(site, _authorized(request, grant), deadline)
         stale = not grant.header or monotonic() - grant.born > GRANT_MIN_LIFE
@@ -204,7 +204,7 @@ def _token_request(url: Url, service: str, scope: str, login: Login | None) -> _
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         return _Request("POST", url, headers, TOKEN_MAX_BYTES, refresh_form(service, scope, login.identity_token))
     separator = "&" if "?" in url.rest else "?"
-    target = replace(url, rest=f"{url.rest}{separator}{token_query(service, scope)}")
+    target = url._replace(rest=f"{url.rest}{separator}{token_query(service, scope)}")
     headers = {} if login is None else {"Authorization": login.basic()}
     return _Request("GET", target, headers, TOKEN_MAX_BYTES)
 

@@ -1,8 +1,8 @@
 """TUF 1.0 metadata through python-tuf: the model to bytes and back. Pure.
 
 Mapping (ADR 0007, docs/metadata.md): a released tag ``v2`` is the target path ``v2`` of the role ``releases``; what a
-signer vouches for lies under a path of its own, ``alice/v2``, so that every delegation is disjoint and terminating and an
-expired signer never stands in the way of a release. ``length`` is the manifest's size, ``sha256`` its digest.
+signer vouches for lies under a path of its own, ``alice/v2``, so that every delegation is disjoint and terminating, and
+an expired signer never stands in the way of a release. ``length`` is the manifest's size, ``sha256`` its digest.
 
 Every file carries its collection and its role in its signed part and is read for these only: keys are shared between
 collections and roles, and TUF itself does not say which repository a file belongs to.
