@@ -9,11 +9,12 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option, parse_refs
+from pytrust.cli.documents import collection_json, verified_json
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError, Rollback
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
-from pytrust.trust.names import ImageRef, parse_collection
+from pytrust.trust.names import ImageRef, RoleName, parse_collection
 
 if TYPE_CHECKING:
     from pytrust.trust.client.trust import TrustClient
@@ -61,7 +62,7 @@ def verify(
                 _check_content(found, served[ref]())
         return found
 
-    return _each(refs, check, _say_verified, _verified_json, as_json=as_json)
+    return _each(refs, check, _say_verified, verified_json, as_json=as_json)
 
 
 @click.command(epilog="example: pytrust inspect registry.example.com/foo/web")
@@ -75,7 +76,7 @@ def inspect(workspace: Workspace, name: str, offline: bool, as_json: bool) -> in
     with voice.working(f"looking up {collection}"):
         trusted = workspace.client(offline=offline).open(collection)
     if as_json:
-        voice.say_json(_collection_json(trusted))
+        voice.say_json(collection_json(trusted))
     else:
         _say_collection(trusted)
     return ExitCode.YES
@@ -97,7 +98,7 @@ def pull(workspace: Workspace, names: tuple[str, ...], not_older_than: int | Non
         _pull(workspace, found)
         return found
 
-    return _each(parse_refs(names), fetch, _say_pulled, _verified_json, as_json=False)
+    return _each(parse_refs(names), fetch, _say_pulled, verified_json, as_json=False)
 
 
 def _verified(client: TrustClient, ref: ImageRef, not_older_than: int | None) -> Verified:
@@ -182,64 +183,6 @@ def _say_pulled(found: Verified) -> None:
     voice.say(f"pulled {found.ref.at(found.digest)}")
 
 
-def _verified_json(found: Verified) -> dict[str, Any]:
-    return {
-        "name": str(found.ref),
-        "ok": True,
-        "digest": str(found.digest),
-        "signed": _target_json(found.target),
-        "signers": list(found.signers),
-        "role": found.role,
-        "threshold": found.authority.threshold,
-        "keys": [key.id for key in found.authority.keys],
-        "expires": found.expires.isoformat(),
-        "timestamp": found.timestamp,
-        "refreshed": found.refreshed.isoformat(),
-        "offline": found.offline,
-    }
-
-
-def _target_json(target: Any) -> dict[str, Any]:  # noqa: ANN401
-    return {
-        "tag": target.tag,
-        "digest": str(target.digest),
-        "size": target.length,
-        "mediaType": target.media_type,
-        "signed_at": target.signed_at,
-        "previous": str(target.previous) if target.previous else None,
-        "platforms": [
-            {"os": item.os, "architecture": item.architecture, "variant": item.variant, "digest": str(item.digest)}
-            for item in target.platforms
-        ],
-    }
-
-
-def _collection_json(trusted: Trusted) -> dict[str, Any]:
-    collection = trusted.collection
-    return {
-        "name": collection.name,
-        "tags": [
-            {**_target_json(target), "signers": list(collection.vouchers(target))}
-            for target in collection.releases.values()
-        ],
-        "signers": [
-            {"name": item.name, "keys": [key.id for key in item.authority.keys]} for item in collection.signers
-        ],
-        "roles": [
-            {
-                "role": role,
-                "version": trusted.versions[role],
-                "expires": expires.isoformat(),
-                "threshold": authority.threshold if (authority := collection.authority(role)) else None,
-                "keys": [key.id for key in authority.keys] if authority else [],
-            }
-            for role, expires in trusted.expiries.items()
-        ],
-        "refreshed": trusted.refreshed.isoformat(),
-        "offline": trusted.offline,
-    }
-
-
 def _say_collection(trusted: Trusted) -> None:
     collection = trusted.collection
     rows = [
@@ -255,6 +198,6 @@ def _say_collection(trusted: Trusted) -> None:
     voice.table(("ROLE", "VERSION", "EXPIRES", "THRESHOLD"), roles)
 
 
-def _rule(trusted: Trusted, role: Any) -> str:  # noqa: ANN401
+def _rule(trusted: Trusted, role: RoleName) -> str:
     authority = trusted.collection.authority(role)
     return f"{authority.threshold} of {len(authority.keys)}" if authority else ""
