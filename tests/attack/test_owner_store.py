@@ -6,6 +6,7 @@ waits for signatures, or holds the key of one signer (below the threshold).
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -34,6 +35,7 @@ from pytrust.trust.pins import Pin
 from pytrust.trust.publish.owner import Owner
 from pytrust.trust.publish.proposal import Proposal, decode, encode
 from pytrust.trust.publish.publisher import Outcome, Publisher
+from pytrust.trust.store.interface import RoleFile
 from pytrust.trust.store.sql import SqlStore
 from pytrust.trust.store.sqlite import SqliteReader
 
@@ -478,3 +480,47 @@ def test_6_a_tag_that_gets_other_content_says_what_it_was(house: House) -> None:
         house.owner.sign(NAME, [target("v9", digest)], [ALICE])
         found = house.verify(":v9")
         assert (found.digest, found.target.previous) == (digest, before)
+
+
+def test_a_tag_in_targets_is_not_believed_and_is_gone_after_the_next_change(house: House) -> None:
+    """Whoever stole the targets key once must not leave a tag that nothing shows and nothing removes."""
+    with house.store.writing() as transaction:
+        held = transaction.current(NAME)[TARGETS]
+        document = json.loads(held.data)
+        document["signed"]["version"] += 1
+        document["signed"]["targets"] = {"v9": {"length": 100, "hashes": {"sha256": EVIL.hex}}}
+        data = tuf.sign(NAME, TARGETS, json.dumps(document).encode(), [house.signer("targets")])
+        transaction.put(NAME, RoleFile(TARGETS, held.version + 1, held.expires, data))
+    house.publisher.refresh(NAME)
+    with pytest.raises(Unsigned):
+        house.verify(":v9")
+    house.owner.rotate(NAME, TARGETS, house.keyring.entry(RoleName("targets-2")).public, [ALICE])
+    newest = house.store.read(NAME, TARGETS)
+    assert newest is not None
+    assert json.loads(newest)["signed"]["targets"] == {}
+
+
+@pytest.mark.parametrize("name", ["/tmp/elsewhere", "../x", "a//b", "Foo", "", 5, b"x"])
+def test_names_in_the_store_are_not_taken_on_trust(house: House, name: object) -> None:
+    """They become folders when a store is exported."""
+    house.tamper(("UPDATE current SET collection=? WHERE role='timestamp'", (name,)))
+    with pytest.raises(Damaged):
+        SqliteReader(house.database).collections()
+
+
+@pytest.mark.parametrize("value", ["text", 5, 0.5, 300_000_000])
+def test_files_in_the_store_are_bytes(house: House, value: object) -> None:
+    house.tamper(("UPDATE files SET data=? WHERE role='timestamp'", (value,)))
+    with pytest.raises(Damaged):
+        SqliteReader(house.database).read(NAME, RoleName("timestamp"))
+    house.open()
+    with pytest.raises(Damaged), house.store.writing() as transaction:
+        transaction.current(NAME)
+
+
+@pytest.mark.parametrize("value", ["zz", 9_999_999_999_999_999, b"x"])
+def test_times_in_the_store_are_times(house: House, value: object) -> None:
+    house.tamper(("UPDATE files SET expires=? WHERE role='timestamp'", (value,)))
+    house.open()
+    with pytest.raises(Damaged), house.store.writing() as transaction:
+        transaction.current(NAME)

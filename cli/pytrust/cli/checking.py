@@ -11,7 +11,7 @@ from pytrust.cli import voice
 from pytrust.cli.arguments import json_option, parse_refs
 from pytrust.cli.documents import collection_json, verified_json
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError, Rollback
+from pytrust.trust.errors import BadContent, DigestMismatch, ExitCode, PytrustError, Rollback
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
 from pytrust.trust.names import ImageRef, RoleName, parse_collection
@@ -133,6 +133,8 @@ def _pull(workspace: Workspace, found: Verified) -> None:
     auth = engine_auth(workspace.credentials, found.ref, Deadline(DEADLINE))
     with voice.working(f"pulling {pinned}"):
         workspace.engine.pull(pinned, auth, lambda _: None)
+        if workspace.engine.inspect(str(pinned)) is None:
+            raise BadContent(f"the engine says that it pulled {pinned}, but does not have it", hint="try: docker info")
     if found.ref.tag is not None:
         workspace.engine.tag(str(pinned), ImageRef(found.ref.registry, found.ref.repository, found.ref.tag, None))
 

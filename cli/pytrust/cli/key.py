@@ -185,13 +185,13 @@ def _rotate_held(workspace: Workspace, role: RoleName, images: Sequence[Collecti
     from pytrust.trust.keys.private import generate as make
 
     old = workspace.keyring.entry(role).public
+    parse_role(f"{role}-{old.id[:8]}")  # what the old key will be called: refused now rather than half-way
+    config = workspace.home.config.read_bytes().decode("utf-8", "surrogateescape")
     fresh = make("ecdsa-p256")
     entry = workspace.keyring.add(_next_name(workspace, role), fresh, workspace.passphrases(role))
     if role == ROOT:  # before anything is published that only the new key vouches for
-        text = workspace.home.config.read_text()
-        write_atomic(
-            workspace.home.config, add_root_key(text, old.id, entry.public.id, str(workspace.home.config)).encode()
-        )
+        text = add_root_key(config, old.id, entry.public.id, str(workspace.home.config))
+        write_atomic(workspace.home.config, text.encode("utf-8", "surrogateescape"))
     result = _rotate_each(workspace, role, entry.public, images, [parse_role(signer) for signer in signers])
     kept = workspace.keyring.promote(entry.name, role)
     voice.note(f"hint: the old key is kept as {kept}; remove it when nothing needs it: pytrust key remove {kept}")

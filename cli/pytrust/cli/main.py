@@ -6,20 +6,40 @@ Importing this module costs nothing but the standard library's start; ``pytrust 
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 from pytrust.cli.version import __version__
 
+_UNSOUND = 4
+
 
 def main() -> None:
     """Run the command line and exit with one of ``ExitCode``."""
+    _open_closed_streams()
     if sys.argv[1:] == ["--version"]:
-        sys.stdout.write(f"pytrust {__version__}\n")
-        return
+        sys.exit(_print_version())
     gc.disable()  # a command lives for a moment, and a tenth of it would go into collecting what imports leave
     from pytrust.cli.root import run
 
     sys.exit(run(sys.argv[1:]))
+
+
+def _print_version() -> int:
+    try:
+        os.write(1, f"pytrust {__version__}\n".encode())
+    except OSError:
+        return _UNSOUND
+    return 0
+
+
+def _open_closed_streams() -> None:
+    """A stream that the caller closed leads nowhere, rather than to an error in the middle of the work."""
+    for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_WRONLY, "w"), ("stderr", os.O_WRONLY, "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, flags), mode))
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
 
 
 if __name__ == "__main__":

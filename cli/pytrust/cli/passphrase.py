@@ -13,7 +13,7 @@ from pathlib import Path
 from pytrust.cli import voice
 from pytrust.trust.errors import UsageError, WrongPassphrase
 from pytrust.trust.files import read_private
-from pytrust.trust.limits import PASSPHRASE_MIN_CHARS
+from pytrust.trust.limits import PASSPHRASE_MAX_BYTES, PASSPHRASE_MIN_CHARS
 from pytrust.trust.names import RoleName
 
 _MAX_BYTES = 4096
@@ -47,6 +47,8 @@ class Passphrases:
             raise UsageError(
                 f"the passphrase is shorter than {PASSPHRASE_MIN_CHARS} characters", hint="use a longer one"
             )
+        if len(passphrase) > PASSPHRASE_MAX_BYTES:
+            raise UsageError(f"the passphrase is longer than {PASSPHRASE_MAX_BYTES} bytes", hint="use a shorter one")
         return passphrase
 
     def _get(self, name: RoleName, *, new: bool) -> bytes:
@@ -70,7 +72,7 @@ class Passphrases:
             return self._read_descriptor(self._descriptor)
         docker = f"DOCKER_CONTENT_TRUST_{group.upper()}_PASSPHRASE"
         value = self._environment.get("PYTRUST_PASSPHRASE") or self._environment.get(docker)
-        return value.encode() if value else None
+        return os.fsencode(value) if value else None
 
     def _read_descriptor(self, descriptor: int) -> bytes:
         try:

@@ -39,12 +39,17 @@ def missing_text(collection: Collection, lacking: Sequence[Missing]) -> str:
 
 def change_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     """What a change does, one fact a line: everything that differs is named, since an approver sees nothing else."""
-    yield from _tag_lines(old.releases if old else {}, new.releases)
-    aside = _tag_lines(old.targets.targets if old else {}, new.targets.targets)
-    yield from (f"{line} (in targets, past releases)" for line in aside)
-    yield from _signer_lines(old, new)
-    yield from _delegation_lines(old, new)
-    yield from _key_lines(old, new)
+    lines = [
+        *_tag_lines(old.releases if old else {}, new.releases),
+        *_signer_lines(old, new),
+        *_delegation_lines(old, new),
+        *_key_lines(old, new),
+    ]
+    if not lines and new != old:
+        before = old.documents() if old else {}
+        again = [role for role, document in new.documents().items() if before.get(role) != document]
+        lines = [f"~ {', '.join(again)} signed again, unchanged"]
+    yield from lines
 
 
 def _tag_lines(before: Mapping[str, Target], after: Mapping[str, Target]) -> Iterator[str]:
@@ -84,6 +89,9 @@ def _delegation_lines(old: Collection | None, new: Collection) -> Iterator[str]:
         if was and was.threshold != item.authority.threshold:
             counts = f"(now {was.threshold} of {len(was.keys)})"
             yield f"~ {item.name} need {item.authority.threshold} of {len(item.authority.keys)} signers {counts}"
+        lost = [key for key in was.keys if key not in item.authority.keys] if was else []
+        if still := [key for key in lost if key in people]:
+            yield f"! {item.name} may no longer be signed by {', '.join(key.id for key in still)}"
         if strangers := [key for key in item.authority.keys if key not in people]:
             yield f"! {item.name} may be signed by {', '.join(key.id for key in strangers)}: the key of no signer"
     gone = (
@@ -96,11 +104,11 @@ def _delegation_lines(old: Collection | None, new: Collection) -> Iterator[str]:
 
 def _key_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     for role in TOP_LEVEL:
-        authority = new.root.authorities[role]
-        was = old.root.authorities[role] if old else authority
+        authority, was = new.root.authorities[role], old.root.authorities[role] if old else None
         if was != authority:
-            counts = f"(now {was.threshold} of {len(was.keys)})"
-            yield f"~ {role} is signed by {authority.threshold} of {len(authority.keys)}: {_keys(authority)} {counts}"
+            counts = f" (now {was.threshold} of {len(was.keys)})" if was else ""
+            sign, rule = "~" if was else "+", f"{authority.threshold} of {len(authority.keys)}"
+            yield f"{sign} {role} is signed by {rule}: {_keys(authority)}{counts}"
 
 
 def _keys(authority: Authority) -> str:

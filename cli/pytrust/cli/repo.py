@@ -15,6 +15,8 @@ from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.limits import WARN_BEFORE
 from pytrust.trust.names import CollectionName, RoleName, parse_collection, parse_role
 
+_PORT_MAX = 65535
+
 
 @click.group()
 def repo() -> None:
@@ -53,7 +55,7 @@ def serve_static(workspace: Workspace, listen: str) -> int:
     from pytrust.trust.server.static import StaticServer
 
     host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit():
+    if not host or not (port.isascii() and port.isdigit() and 0 < int(port) <= _PORT_MAX):
         raise UsageError(f"{listen!r} is not HOST:PORT", hint="for example 127.0.0.1:8080")
     server = StaticServer((host.strip("[]"), int(port)), workspace.reader)
     voice.note(f"serving on http://{listen}/tuf/")

@@ -46,8 +46,8 @@ def parse_settings(text: str, environment: Mapping[str, str], what: str) -> Sett
 
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{what}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{what}: {str(error)[:200]}", hint="it is TOML: see README, Files and settings") from error
     _check_keys(document, what)
     trust = document.get("trust", {})
     signer = environment.get("PYTRUST_TRUST_SIGNER") or _string(trust, "signer", "", what)

@@ -121,5 +121,9 @@ def _make_store(home: Home) -> None:
 
 
 def _login_name() -> str:
-    name = re.sub(r"[^a-z0-9_-]", "-", getpass.getuser().lower()).strip("-_")
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        return "owner"
+    name = re.sub(r"[^a-z0-9_-]", "-", user.lower()).strip("-_")
     return "owner" if name in {"", "root"} else name

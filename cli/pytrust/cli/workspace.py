@@ -268,9 +268,17 @@ def default_home() -> Path:
         return Path(given)
     if os.geteuid() == 0:
         return Path("/var/lib/pytrust")
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "pytrust"
+    return Path(os.environ.get("XDG_DATA_HOME") or _user_home() / ".local" / "share") / "pytrust"
 
 
 def docker_config() -> Path:
     """``DOCKER_CONFIG``, else ``~/.docker``."""
-    return Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    return Path(os.environ.get("DOCKER_CONFIG") or _user_home() / ".docker")
+
+
+def _user_home() -> Path:
+    """The user's home; without one, as in many containers, a place where nothing is."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path("/nonexistent")

@@ -57,6 +57,7 @@ def test_a_new_collection_shows_all_of_it() -> None:
         f"+ v2 {target('v2').digest}",
         f"+ signer alice ({public('alice').id})",
         f"+ signer bob ({public('bob').id})",
+        *(f"+ {role} is signed by 1 of 1: {public(role).id}" for role in ("root", "targets", "snapshot", "timestamp")),
     ]
 
 
@@ -95,7 +96,22 @@ def _with_another_root_threshold() -> Collection:
     return replace(BASE, root=replace(BASE.root, authorities=authorities))
 
 
-HIDDEN = [_with_hidden_releaser, _with_a_tag_in_targets, _with_another_delegation]
+def _without_bob_in_releases() -> Collection:
+    delegations = (Delegation(RELEASES, Authority((public("alice"),), 1)), *BASE.targets.delegations[1:])
+    return replace(BASE, targets=replace(BASE.targets, version=2, delegations=delegations))
+
+
+def _signed_again() -> Collection:
+    return replace(BASE, targets=replace(BASE.targets, version=2))
+
+
+HIDDEN = [
+    _without_bob_in_releases,
+    _signed_again,
+    _with_hidden_releaser,
+    _with_a_tag_in_targets,
+    _with_another_delegation,
+]
 
 
 @pytest.mark.parametrize("change", HIDDEN)

@@ -26,6 +26,7 @@ from pytrust.trust.collection.edit import (
 )
 from pytrust.trust.collection.model import RELEASES, RESERVED, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Targets
 from pytrust.trust.errors import Unsigned, UsageError
+from pytrust.trust.image import Platform
 from pytrust.trust.limits import ROOT_LIFETIME, TARGETS_LIFETIME
 from pytrust.trust.names import RoleName
 
@@ -246,3 +247,13 @@ def test_other_delegations_survive_a_change_of_signers() -> None:
     held = fresh(ALICE)
     held = replace(held, targets=replace(held.targets, delegations=(*held.targets.delegations, scans)))
     assert scans in set_signer(held, BOB, public("bob"), threshold=None, now=NOW).targets.delegations
+
+
+def test_a_vouch_is_for_the_platforms_too() -> None:
+    """Else a thief of one key adds a platform, and it counts as vouched for by everybody."""
+    child = Platform("linux", "amd64", None, target("evil").digest, 1)
+    held = release(vouch(fresh(ALICE, BOB), ALICE, [target("v1")], now=NOW), [target("v1")], now=NOW)
+    poisoned = release(held, [replace(target("v1"), platforms=(child,))], now=NOW)
+    assert held.vouchers(held.releases["v1"]) == (ALICE,)
+    assert poisoned.vouchers(poisoned.releases["v1"]) == ()
+    assert remove_signer(poisoned, BOB, threshold=None, now=NOW)[1] == ("v1",)

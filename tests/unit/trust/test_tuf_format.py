@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,7 +85,8 @@ def test_roots_round_trip(root: Root) -> None:
 @given(TARGETS_ROLE, st.sampled_from([TARGETS, RELEASES, ALICE]))
 def test_targets_round_trip(document: Targets, role: RoleName) -> None:
     data = tuf.write_targets(NAME, role, document)
-    assert tuf.read_targets(NAME, role, data) == document
+    believed = replace(document, targets={}) if role == TARGETS else document  # targets says who signs, not what
+    assert tuf.read_targets(NAME, role, data) == believed
     assert tuf.read_header(NAME, role, data) == (document.version, document.expires)
     foreign = foreign_tuf.Metadata[foreign_tuf.Targets].from_bytes(data).signed
     prefix = "" if role != ALICE else "alice/"

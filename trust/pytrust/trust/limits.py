@@ -54,3 +54,4 @@ NAMES_MAX: Final = 10_000  # one command, one publish
 NAMES_FILE_MAX_BYTES: Final = 4 * 1024 * 1024
 KEY_FILE_MAX_BYTES: Final = 64 * 1024
 PASSPHRASE_MIN_CHARS: Final = 8
+PASSPHRASE_MAX_BYTES: Final = 1000  # openssl takes no more than 1023

@@ -159,7 +159,7 @@ class Engine:
         except PermissionError as error:
             hint = "join the group docker (sudo usermod -aG docker $USER, then log in again), or be root"
             raise AccessDenied(f"no permission to talk to the engine at {self.address}", hint=hint) from error
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             hint = f"is the engine running? docker -H {self.address} info"
             raise Unreachable(f"no engine answers at {self.address}: {reason_of(error)}", hint=hint) from error
 

@@ -29,8 +29,9 @@ Progress = Callable[[str], None]
 
 def report(line: dict[str, Any], on_progress: Progress) -> None:
     """Pass on one progress line; raises the error that it tells of, if it does."""
-    if (error := line.get("error")) is not None:
-        detail = line.get("errorDetail")
+    detail = line.get("errorDetail")
+    error = line.get("error", detail)
+    if error is not None:
         code = detail.get("code") if isinstance(detail, dict) else None
         raise failure(code if isinstance(code, int) else _SERVER_ERRORS_FROM, one_line(str(error)))
     parts = [line.get("status"), line.get("progress"), line.get("stream")]

@@ -1,7 +1,7 @@
 """A verified collection as a value, and the question it answers: may I believe this name? Pure.
 
-Consumers accept a tag from ``releases``, then from ``targets``, as docker does. A digest is accepted when a released
-image is that digest, or an index that lists it as a platform.
+Consumers accept a tag from ``releases`` and from nowhere else. A digest is accepted when a released image is that
+digest, or an index that lists it as a platform.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from pytrust.trust.collection.model import (
     Authority,
     Collection,
     Target,
-    Targets,
 )
 from pytrust.trust.errors import BadMetadata, Unsigned
 from pytrust.trust.names import Digest, ImageRef, RoleName
@@ -70,42 +69,34 @@ def verify(trusted: Trusted, ref: ImageRef) -> Verified:
     Raises:
         Unsigned: nobody who is trusted vouches for it.
     """
-    target, role = _by_digest(trusted, ref, ref.digest) if ref.digest else _by_tag(trusted, ref)
-    authority = trusted.collection.authority(role)
+    target = _by_digest(trusted, ref, ref.digest) if ref.digest else _by_tag(trusted, ref)
+    authority = trusted.collection.authority(RELEASES)
     if authority is None:
-        raise BadMetadata(f"{ref.collection} does not delegate to {role}")
+        raise BadMetadata(f"{ref.collection} does not delegate to {RELEASES}")
     return Verified(
         ref=ref,
         digest=ref.digest or target.digest,
         target=target,
-        role=role,
+        role=RELEASES,
         signers=trusted.collection.vouchers(target),
         authority=authority,
-        expires=trusted.expires(role),
+        expires=trusted.expires(RELEASES),
         timestamp=trusted.versions[TIMESTAMP],
         refreshed=trusted.refreshed,
         offline=trusted.offline,
     )
 
 
-def _roles(trusted: Trusted) -> list[tuple[RoleName, Targets]]:
-    collection = trusted.collection
-    releases = collection.delegated.get(RELEASES)
-    return [*([(RELEASES, releases)] if releases else []), (TARGETS, collection.targets)]
-
-
-def _by_tag(trusted: Trusted, ref: ImageRef) -> tuple[Target, RoleName]:
-    for role, held in _roles(trusted):
-        if target := held.targets.get(ref.tag or ""):
-            return target, role
+def _by_tag(trusted: Trusted, ref: ImageRef) -> Target:
+    if target := trusted.collection.releases.get(ref.tag or ""):
+        return target
     raise Unsigned(f"{ref} is not signed", hint=f"sign it (pytrust sign {ref}), or use a signed tag")
 
 
-def _by_digest(trusted: Trusted, ref: ImageRef, digest: Digest) -> tuple[Target, RoleName]:
-    for role, held in _roles(trusted):
-        for target in held.targets.values():
-            if target.covers(digest) and ref.tag in {None, target.tag}:
-                return target, role
+def _by_digest(trusted: Trusted, ref: ImageRef, digest: Digest) -> Target:
+    for target in trusted.collection.releases.values():
+        if target.covers(digest) and ref.tag in {None, target.tag}:
+            return target
     under = "any tag" if ref.tag is None else f"the tag {ref.tag}"
     raise Unsigned(
         f"{digest} is not signed under {under} of {ref.collection}",

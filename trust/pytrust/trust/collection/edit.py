@@ -77,7 +77,7 @@ def vouch(collection: Collection, signer: RoleName, targets: Iterable[Target], *
             hint=f"pytrust signer add {signer} {collection.name}",
         )
     said = collection.delegated[signer].targets if signer in collection.delegated else {}
-    new = {target.tag: Target(target.tag, target.digest, target.length) for target in targets}
+    new = {target.tag: replace(target, signed_at="", previous=None) for target in targets}
     return _with_targets(collection, signer, {**said, **new}, now)
 
 

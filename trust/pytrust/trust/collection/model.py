@@ -75,7 +75,13 @@ class Target:
 
     def same_content(self, other: Target) -> bool:
         """Whether both say the same of the tag, whenever they said it."""
-        return (self.tag, self.digest, self.length) == (other.tag, other.digest, other.length)
+        return (self.tag, self.digest, self.length, self.media_type, self.platforms) == (
+            other.tag,
+            other.digest,
+            other.length,
+            other.media_type,
+            other.platforms,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def export_files(reader: Reader, name: CollectionName, folder: Path) -> None:
     timestamp = reader.read(name, TIMESTAMP)
     if timestamp is None:
         raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
-    target.mkdir(parents=True, exist_ok=True)
+    target.mkdir(0o755, parents=True, exist_ok=True)
     number = 1
     while (root := reader.read(name, ROOT, number)) is not None:
         _write(target, f"{number}.root.json", root)

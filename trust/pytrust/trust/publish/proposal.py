@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pytrust.trust.canonical import encode_json, parse_json
-from pytrust.trust.collection.model import RELEASES, ROOT, TARGETS, TOP_LEVEL, Authority, Collection, Root, Targets
+from pytrust.trust.collection.model import RELEASES, ROOT, TOP_LEVEL, Authority, Collection, Root, Targets
 from pytrust.trust.errors import BadMetadata, Damaged, PytrustError
 from pytrust.trust.formats import tuf
 from pytrust.trust.limits import CLOCK_TOLERANCE, ROOT_LIFETIME, TARGETS_LIFETIME, TARGETS_MAX_BYTES
@@ -112,8 +112,6 @@ def _check_plain(name: CollectionName, role: RoleName, document: Root | Targets,
     plain = tuf.payload(name, role, write(name, role, document))
     if tuf.payload(name, role, data) != plain:
         raise BadMetadata(f"{role} in the change to {name} holds more than can be shown", hint=_DROP)
-    if role == TARGETS and isinstance(document, Targets) and document.targets:
-        raise BadMetadata(f"the change to {name} puts tags into targets, past releases", hint=_DROP)
 
 
 def _check_span(name: CollectionName, role: RoleName, document: Root | Targets, before: int, now: datetime) -> None:

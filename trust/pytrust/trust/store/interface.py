@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Protocol
 
 from pytrust.trust.names import CollectionName, RoleName
@@ -79,3 +79,35 @@ def check_version(name: CollectionName, file: RoleFile, newest: int | None) -> N
             f"{name}: {file.role} is at version {newest} already, so {file.version} cannot be published",
             hint="somebody else published meanwhile: run the command again",
         )
+
+
+def stored_name(value: object) -> CollectionName:
+    """A name as it lies in a database; raises ``Damaged`` for what no collection is called."""
+    from pytrust.trust.errors import Damaged, InvalidName
+    from pytrust.trust.names import parse_collection
+
+    try:
+        if isinstance(value, str) and parse_collection(value) == value:
+            return CollectionName(value)
+    except InvalidName:
+        pass
+    raise Damaged(f"the store holds something called {str(value)[:200]!r}")
+
+
+def stored_bytes(value: object) -> bytes:
+    """A file as it lies in a database; raises ``Damaged`` for what is no bytes."""
+    from pytrust.trust.errors import Damaged
+
+    if not isinstance(value, bytes):
+        raise Damaged(f"the store holds a file that is {type(value).__name__}, not bytes")
+    return value
+
+
+def stored_time(value: object) -> datetime:
+    """A moment as it lies in a database, seconds since 1970; raises ``Damaged`` for what is none."""
+    from pytrust.trust.errors import Damaged
+
+    try:
+        return datetime.fromtimestamp(value, UTC)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError, OSError) as error:
+        raise Damaged(f"the store holds a file that expires at {str(value)[:40]!r}") from error

@@ -9,18 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
 
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
-from pytrust.trust.errors import Busy, Damaged, PytrustError
+from pytrust.trust.errors import PytrustError
 from pytrust.trust.files import PRIVATE, check_owned
 from pytrust.trust.limits import LOCK_TIMEOUT
 from pytrust.trust.names import CollectionName, RoleName
-from pytrust.trust.store.interface import RoleFile, check_version
+from pytrust.trust.store.interface import RoleFile, check_version, stored_bytes, stored_name, stored_time
+from pytrust.trust.store.sqlite import failure
 
 _tables = sa.MetaData()
 _files = sa.Table(
@@ -100,7 +101,7 @@ class SqlStore:
 
     def _names(self, query: sa.Select[Any]) -> list[CollectionName]:
         with self._guarded(), self._reading.connect() as connection:
-            return [CollectionName(name) for (name,) in connection.execute(query)]
+            return [stored_name(name) for (name,) in connection.execute(query)]
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:
@@ -108,12 +109,8 @@ class SqlStore:
             yield
         except PytrustError:
             raise
-        except sa.exc.OperationalError as error:
-            if "locked" in str(error.orig):
-                raise Busy(f"{self._path} is locked by another process", hint="wait for it, or end it") from error
-            raise Damaged(f"{self._path}: {error.orig}", hint="restore it from a backup") from error
-        except sa.exc.DatabaseError as error:
-            raise Damaged(f"{self._path}: {error.orig}", hint="restore it from a backup") from error
+        except sa.exc.DBAPIError as error:
+            raise failure(self._path, error.orig) from error
 
 
 class _SqlTransaction:
@@ -131,13 +128,13 @@ class _SqlTransaction:
         )
         rows = self._connection.execute(query)
         return {
-            RoleName(role): RoleFile(RoleName(role), version, datetime.fromtimestamp(expires, UTC), data)
+            RoleName(role): RoleFile(RoleName(role), version, stored_time(expires), stored_bytes(data))
             for role, version, expires, data in rows
         }
 
     def roots(self, name: CollectionName) -> list[bytes]:
         query = sa.select(_files.c.data).where(*_is(_files, name, ROOT)).order_by(_files.c.version)
-        return [data for (data,) in self._connection.execute(query)]
+        return [stored_bytes(data) for (data,) in self._connection.execute(query)]
 
     def put(self, name: CollectionName, file: RoleFile) -> None:
         newest = self._connection.scalar(sa.select(_current.c.version).where(*_is(_current, name, file.role)))
@@ -155,7 +152,8 @@ class _SqlTransaction:
 
     def proposal(self, name: CollectionName) -> bytes | None:
         query = sa.select(_proposals.c.document).where(_proposals.c.collection == name)
-        return self._connection.scalar(query)
+        found = self._connection.scalar(query)
+        return None if found is None else stored_bytes(found)
 
     def set_proposal(self, name: CollectionName, document: bytes | None) -> None:
         self._connection.execute(sa.delete(_proposals).where(_proposals.c.collection == name))
@@ -190,4 +188,5 @@ def _read(connection: sa.Connection, name: CollectionName, role: RoleName, versi
         query = query.order_by(_files.c.version.desc()).limit(1)
     else:
         query = query.where(_files.c.version == version)
-    return connection.scalar(query)
+    found = connection.scalar(query)
+    return None if found is None else stored_bytes(found)

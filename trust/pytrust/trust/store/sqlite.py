@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pytrust.trust.errors import Busy, Damaged
+from pytrust.trust.errors import Busy, Damaged, PytrustError, Unsound
 from pytrust.trust.files import check_owned
 from pytrust.trust.limits import LOCK_TIMEOUT
 from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.store.interface import stored_bytes, stored_name
 
 _NEWEST = "SELECT data FROM files WHERE collection=? AND format='tuf' AND role=? ORDER BY version DESC LIMIT 1"
 _EXACT = "SELECT data FROM files WHERE collection=? AND format='tuf' AND role=? AND version=?"
@@ -36,12 +37,12 @@ class SqliteReader:
         query, values = (_NEWEST, (name, role)) if version is None else (_EXACT, (name, role, version))
         with self._guarded():
             row = self._connection.execute(query, values).fetchone()
-        return None if row is None else bytes(row[0])
+        return None if row is None else stored_bytes(row[0])
 
     def collections(self) -> list[CollectionName]:
         """See ``Reader``."""
         with self._guarded():
-            return [CollectionName(name) for (name,) in self._connection.execute(_NAMES)]
+            return [stored_name(name) for (name,) in self._connection.execute(_NAMES)]
 
     def close(self) -> None:
         """Close the file."""
@@ -51,9 +52,15 @@ class SqliteReader:
     def _guarded(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.OperationalError as error:
-            if "locked" in str(error):
-                raise Busy(f"{self._path} is locked by another process", hint="wait for it, or end it") from error
-            raise Damaged(f"{self._path}: {error}", hint="restore it from a backup") from error
         except sqlite3.Error as error:
-            raise Damaged(f"{self._path}: {error}", hint="restore it from a backup") from error
+            raise failure(self._path, error) from error
+
+
+def failure(path: Path, error: BaseException | None) -> PytrustError:
+    """What SQLite's complaint means for the store: busy, no room for it, or damage."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return Busy(f"{path} is locked by another process", hint="wait for it, or end it")
+    if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
+        return Unsound(f"{path}: {error}", hint="free space, or check permissions: the store itself is unchanged")
+    return Damaged(f"{path}: {error}")

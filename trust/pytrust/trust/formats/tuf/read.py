@@ -12,6 +12,7 @@ from tuf.api import metadata as tuf
 from pytrust.trust.collection.model import (
     ROOT,
     SNAPSHOT,
+    TARGETS,
     TIMESTAMP,
     TOP_LEVEL,
     Authority,
@@ -55,11 +56,16 @@ def read_root(name: CollectionName, data: bytes) -> Root:
 
 
 def read_targets(name: CollectionName, role: RoleName, data: bytes) -> Targets:
-    """Read a targets file, or one that it delegates to; raises ``BadMetadata``."""
+    """Read a targets file, or one that it delegates to; raises ``BadMetadata``.
+
+    The top-level targets role says who signs, never what a tag is: entries there are not believed (ADR 0007).
+    """
     signed = _signed(name, role, data, tuf.Targets)
     own = target_path(role, "")
     targets = [
-        read_target(path.removeprefix(own), file) for path, file in signed.targets.items() if path.startswith(own)
+        read_target(path.removeprefix(own), file)
+        for path, file in signed.targets.items()
+        if path.startswith(own) and role != TARGETS
     ]
     delegations = _read_delegations(signed) if signed.delegations else ()
     return Targets(signed.version, signed.expires, {target.tag: target for target in targets}, delegations)
