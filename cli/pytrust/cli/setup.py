@@ -28,7 +28,7 @@ def init(workspace: Workspace, signer: str | None) -> None:
     replace any other.
     """
     name = parse_signer(signer or _login_name())
-    with _new_home(workspace.home) as draft:
+    with _NewHome(workspace.home) as draft:
         root = _make_keys(draft, workspace, name)
         _make_store(draft)
         write_atomic(draft.config, render_settings(DEFAULT_URL, name, [root], 1).encode())
@@ -56,7 +56,7 @@ def join(workspace: Workspace, url: str, roots: tuple[str, ...], threshold: int)
     keys = list(dict.fromkeys(map(parse_key_id, roots)))
     if threshold > len(keys):
         raise UsageError(f"{threshold} of {voice.plural(len(keys), 'root key')} cannot sign", hint="give more --root")
-    with _new_home(workspace.home) as draft:
+    with _NewHome(workspace.home) as draft:
         draft.keys.mkdir(PRIVATE_FOLDER)
         write_atomic(draft.config, render_settings(url, None, list(keys), threshold).encode())
     voice.say(f"created {workspace.home.path}: trusting {url} by {voice.plural(len(keys), 'root key')}")
@@ -76,7 +76,7 @@ def completion(shell: str) -> None:
     voice.write(kind(cli, {}, "pytrust", "_PYTRUST_COMPLETE").source().encode())
 
 
-class _new_home:  # noqa: N801
+class _NewHome:
     """A home in the making: it takes its name when the block ends well, whole, and leaves nothing otherwise."""
 
     def __init__(self, home: Home) -> None:
