@@ -249,6 +249,7 @@ STRICT: list[tuple[RoleName, str, Any]] = [
     (TARGETS, "signed/delegations/roles/0/path_hash_prefixes", ["ab"]),
     *[(TARGETS, "signed/delegations/roles/1/name", value) for value in ("releases", "targets", "root", "", "../x",
     "a/b", "A")],
+    *[(TARGETS, "signed/delegations/roles/1/name", value) for value in (True, 5, [], GONE)],
     (TARGETS, "signed/delegations/roles/0/keyids", ["missing"]),
     *[(RELEASES, "signed/targets", value) for value in ([], None, GONE, {"v1": {}}, {"v1": None})],
     *[(RELEASES, "signed/targets/v1/length", value) for value in (True, -1, "1", None, GONE)],

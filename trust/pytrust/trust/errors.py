@@ -143,12 +143,6 @@ class Conflict(Refused):
     advice = "run the command again"
 
 
-class NeedsSignatures(Refused):
-    """A change that is kept as a proposal until more signers approve it."""
-
-    code = "needs-signatures"
-
-
 class Unknown(PytrustError):
     """It could not be found out."""
 

@@ -143,8 +143,8 @@ def _read_delegations(targets: tuf.Targets) -> tuple[Delegation, ...]:
 def _check_role_name(name: str) -> None:
     """A role's name becomes a file's: it must not lead anywhere."""
     try:
-        parse_role(name)
-    except InvalidName as error:
+        parse_role(_text(name))
+    except (InvalidName, TypeError) as error:
         raise BadMetadata(f"targets.json delegates to a role that cannot be: {error}") from error
 
 
