@@ -1,0 +1,164 @@
+"""What the decision may ask about the world, and the answers.
+
+A query that could not be answered has the answer ``Unavailable``: that too is a fact, and a rule says what follows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+from pytrust.policy.core.value import Value
+from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
+
+
+class Roots(Value, frozen=True, kw_only=True):
+    """The root keys that a rule accepts: ``threshold`` of ``keys`` (sorted); without, the host's own pins count."""
+
+    keys: tuple[KeyId, ...]
+    threshold: int = 1
+
+
+class TrustQuery(Value, frozen=True, kw_only=True):
+    """Is ``ref`` signed? With a digest and no tag: is the digest signed under any tag?"""
+
+    ref: ImageRef
+    roots: Roots | None = None
+
+
+class ImageQuery(Value, frozen=True, kw_only=True):
+    """What does the engine hold under this name, digest reference or id?"""
+
+    name: str
+
+
+class ContainerQuery(Value, frozen=True, kw_only=True):
+    """Which container does the engine know by this name or id?"""
+
+    name: str
+
+
+class ExecQuery(Value, frozen=True, kw_only=True):
+    """Which exec instance is this?"""
+
+    exec_id: str
+
+
+class PathQuery(Value, frozen=True, kw_only=True):
+    """Where does this path on the host lead?"""
+
+    path: str
+
+
+class VolumeQuery(Value, frozen=True, kw_only=True):
+    """What kind of volume is this?"""
+
+    name: str
+
+
+class EngineQuery(Value, frozen=True, kw_only=True):
+    """What kind of engine is this?"""
+
+
+Query = TrustQuery | ImageQuery | ContainerQuery | ExecQuery | PathQuery | VolumeQuery | EngineQuery
+
+
+class Unavailable(Value, frozen=True, kw_only=True):
+    """It could not be found out."""
+
+    code: str
+    why: str
+    hint: str = ""
+
+
+class Missing(Value, frozen=True, kw_only=True):
+    """There is no such thing."""
+
+
+class Signed(Value, frozen=True, kw_only=True):
+    """``digest`` is the one to run; ``signers`` (sorted) vouch for exactly this content; UTC ``expires`` ends it."""
+
+    digest: Digest
+    signers: tuple[RoleName, ...]
+    expires: datetime
+    offline: bool = False
+
+
+class NotSigned(Value, frozen=True, kw_only=True):
+    """Nobody trusted vouches for it: unsigned, stale, forged, rolled back. ``code`` as in ``pytrust.trust.errors``."""
+
+    code: str
+    why: str
+    hint: str = ""
+
+
+class RepoDigest(Value, frozen=True, kw_only=True):
+    """A name and digest under which a registry gave the engine an image."""
+
+    collection: CollectionName
+    digest: Digest
+
+
+class HeldImage(Value, frozen=True, kw_only=True):
+    """An image on the engine. ``user`` as in its configuration; ``tags`` are local names and prove nothing."""
+
+    id: str
+    repo_digests: tuple[RepoDigest, ...] = ()
+    tags: tuple[ImageRef, ...] = ()
+    user: str = ""
+
+
+class Admission(Value, frozen=True, kw_only=True):
+    """A container that was let in: by which image (a signed one has a digest), which image id, under which policy."""
+
+    ref: ImageRef
+    image_id: str
+    policy: str
+
+
+class Container(Value, frozen=True, kw_only=True):
+    """A container on the engine. ``id`` in full; ``guarded``: its operator marked it as not to be touched."""
+
+    id: str
+    image_id: str
+    guarded: bool = False
+    admission: Admission | None = None
+
+
+class ExecInstance(Value, frozen=True, kw_only=True):
+    """An exec instance that was let in, and its container (full id)."""
+
+    container: str
+
+
+class HostPath(Value, frozen=True, kw_only=True):
+    """``real``: after symbolic links. ``guarded``: it holds, or lies in, what pytrust or the engine is ruled by."""
+
+    real: str
+    guarded: bool = False
+
+
+class Volume(Value, frozen=True, kw_only=True):
+    """A volume on the engine; ``options`` are those of its driver (sorted pairs), values only of type and device."""
+
+    driver: str
+    options: tuple[tuple[str, str], ...] = ()
+
+
+class EngineInfo(Value, frozen=True, kw_only=True):
+    """``seccomp``: the engine's own profile confines containers that ask for none."""
+
+    seccomp: bool
+
+
+Fact = (
+    Unavailable | Missing | Signed | NotSigned | HeldImage | Container | ExecInstance | HostPath | Volume | EngineInfo
+)
+
+
+class Facts(NamedTuple):
+    """The time (UTC) and everything known."""
+
+    now: datetime
+    known: Mapping[Query, Fact]
