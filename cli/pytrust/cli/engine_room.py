@@ -1,0 +1,64 @@
+"""The parts of a running proxy, put together from a workspace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytrust.cli import voice
+from pytrust.policy.admissions import Admissions
+from pytrust.policy.engine.emit import serialise_head
+from pytrust.policy.execs import Execs
+from pytrust.policy.gather import Gatherer
+from pytrust.policy.journal import Journal
+from pytrust.policy.proxy.aftermath import Aftermath
+from pytrust.policy.proxy.handler import Handler
+from pytrust.policy.proxy.judge import Judge
+from pytrust.policy.proxy.serve import Parts
+from pytrust.policy.proxy.upstream import Engines
+from pytrust.policy.trust_facts import TrustFacts
+from pytrust.trust.files import PRIVATE_FOLDER
+
+if TYPE_CHECKING:
+    from pytrust.cli.workspace import Workspace
+    from pytrust.policy.core.rules import Policy
+    from pytrust.policy.engine.address import EngineAddress
+
+
+@contextmanager
+def assemble(
+    workspace: Workspace,
+    listen: Sequence[EngineAddress],
+    engine: EngineAddress,
+    policy_file: Path,
+    load: Callable[[], Policy],
+) -> Iterator[Parts]:
+    """Open everything; the journal's lock is held until the end.
+
+    Raises:
+        UsageError: the policy is bad.
+        Busy: another proxy works with this home.
+    """
+    policy = load()
+    home = workspace.home.proxy
+    home.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
+    for address in listen:
+        if address.socket is not None:
+            address.socket.parent.mkdir(exist_ok=True)
+    engines, execs = Engines(engine), Execs()
+    with Journal.open(home / "journal") as journal, Admissions(home / "admissions.db") as admissions:
+        guarded = [workspace.home.path, *(a.socket for a in (engine, *listen) if a.socket is not None)]
+        gatherer = Gatherer(_asking(engines), TrustFacts(workspace.client), admissions, execs, guarded)
+        judge = Judge(policy, gatherer, journal, workspace.now)
+        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, execs), voice.note)
+        yield Parts(listen, handler, judge, policy_file, load, voice.note)
+
+
+def _asking(engines: Engines) -> Callable[..., object]:
+    async def ask(path: str) -> tuple[int, bytes]:
+        answer, body = await engines.ask(serialise_head("GET", path, [], None))
+        return answer.status, body
+
+    return ask

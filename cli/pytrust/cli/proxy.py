@@ -1,0 +1,111 @@
+"""``pytrust proxy`` and ``pytrust env``: a Docker engine that runs only what the policy allows."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.files import PUBLIC, read_bounded, write_atomic
+
+if TYPE_CHECKING:
+    from pytrust.policy.core.rules import Mode, Policy
+    from pytrust.policy.engine.address import EngineAddress
+
+_ENGINE: Final = "unix:///var/run/docker.sock"
+_ROOT_SOCKET: Final = Path("/run/pytrust/docker.sock")
+_ADDRESS_MAX_BYTES: Final = 4096
+_TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})  # as docker reads DOCKER_CONTENT_TRUST
+_FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})
+
+
+@click.command(
+    epilog="""\b
+examples:
+  pytrust policy init && pytrust proxy
+  pytrust proxy --listen unix:///run/pytrust/docker.sock --listen tcp://127.0.0.1:2375
+  eval "$(pytrust env)" && docker run --rm registry.example.com/foo/web:v2
+\b
+DOCKER_CONTENT_TRUST=0 in its environment is learning mode: what would be refused is let
+through and journalled; =1 enforces whatever the policy file says. SIGHUP loads the policy anew."""
+)
+@click.option("--listen", multiple=True, metavar="ADDR", help="unix:///PATH or tcp://127.0.0.1:PORT (repeatable).")
+@click.option("--engine", default=_ENGINE, show_default=True, metavar="ADDR", help="The Docker engine behind it.")
+@click.option(
+    "--policy", "file", type=click.Path(path_type=Path), metavar="FILE", help="[default: policy.yaml in the home]"
+)
+@click.pass_obj
+def proxy(workspace: Workspace, listen: tuple[str, ...], engine: str, file: Path | None) -> int:
+    """Stand in front of a Docker engine and let only through what the policy allows.
+
+    Clients speak to it as they speak to the engine. Images are pinned to their signed digests, containers are held
+    to the isolation of the policy, and every decision is journalled: see pytrust log.
+    """
+    from pytrust.cli.engine_room import assemble
+    from pytrust.policy.engine.address import parse_host
+    from pytrust.policy.proxy.serve import run
+
+    addresses = [parse_host(text) for text in listen] or [_default_address(workspace)]
+    behind = parse_host(engine)
+    if behind in addresses:
+        raise UsageError(f"{behind} cannot be listened on and be the engine", hint="give another --listen")
+    mode = _mode_asked_for(os.environ.get("DOCKER_CONTENT_TRUST"))
+    path = file or workspace.home.policy
+    with assemble(workspace, addresses, behind, path, lambda: _load(workspace, path, mode)) as parts:
+        write_atomic(workspace.home.proxy / "address", f"{addresses[0]}\n".encode(), mode=PUBLIC)
+        run(parts)
+    return ExitCode.YES
+
+
+@click.command(epilog='example: eval "$(pytrust env)"')
+@click.option("--listen", metavar="ADDR", help="Where the proxy listens [default: where it was last started].")
+@click.pass_obj
+def env(workspace: Workspace, listen: str | None) -> int:
+    """Print what a shell needs so that docker talks to the proxy."""
+    from pytrust.policy.engine.address import parse_host
+
+    address = parse_host(listen) if listen else _last_address(workspace)
+    voice.say(f"export DOCKER_HOST={shlex.quote(str(address))}")
+    voice.say("unset DOCKER_CONTEXT DOCKER_TLS_VERIFY DOCKER_CERT_PATH DOCKER_CONTENT_TRUST")
+    voice.say('# run: eval "$(pytrust env)"')
+    return ExitCode.YES
+
+
+def _load(workspace: Workspace, path: Path, mode: Mode | None) -> Policy:
+    import msgspec
+
+    policy = workspace.load_policy(path)
+    return policy if mode is None else msgspec.structs.replace(policy, mode=mode)
+
+
+def _mode_asked_for(value: str | None) -> Mode | None:
+    from pytrust.policy.core.rules import Mode
+
+    if not value:
+        return None
+    if value in _TRUE:
+        return Mode.ENFORCE
+    if value in _FALSE:
+        return Mode.WARN
+    raise UsageError(f"DOCKER_CONTENT_TRUST={value[:20]!r} is neither true nor false", hint="set it to 1 or 0")
+
+
+def _default_address(workspace: Workspace) -> EngineAddress:
+    from pytrust.policy.engine.address import EngineAddress
+
+    return EngineAddress(socket=_ROOT_SOCKET if os.geteuid() == 0 else workspace.home.proxy / "docker.sock")
+
+
+def _last_address(workspace: Workspace) -> EngineAddress:
+    from pytrust.policy.engine.address import parse_host
+
+    path = workspace.home.proxy / "address"
+    if not path.exists():
+        return _default_address(workspace)
+    return parse_host(read_bounded(path, _ADDRESS_MAX_BYTES).decode("utf-8", "replace").strip())

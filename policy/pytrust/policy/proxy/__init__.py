@@ -1,0 +1,1 @@
+"""The only part that holds a socket to the engine on behalf of somebody else."""

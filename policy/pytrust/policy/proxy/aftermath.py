@@ -1,0 +1,135 @@
+"""What follows when the engine has said yes: the new container is compared with what was allowed, a pulled image gets
+its tag, and what was let in is remembered.
+
+A container counts only once it is in the list of admissions. Killed before that, the proxy leaves a container that
+cannot be started: nothing has to be undone.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Final, NamedTuple
+
+import msgspec
+
+from pytrust.policy.admissions import Admissions
+from pytrust.policy.core.decision import Allow, Pin, Reason
+from pytrust.policy.core.facts import Admission
+from pytrust.policy.engine.body import Model
+from pytrust.policy.engine.compare import differences
+from pytrust.policy.engine.emit import serialise_head
+from pytrust.policy.execs import Execs
+from pytrust.policy.proxy.judge import Judge
+from pytrust.policy.proxy.answers import EngineFailed
+from pytrust.policy.proxy.upstream import Engines
+from pytrust.policy.proxy.words import message, refusal
+
+_CREATED: Final = 201
+_OK: Final = 200
+_NOT_FOUND: Final = 404
+
+
+class _Made(msgspec.Struct):
+    """What the engine answers to a creation."""
+
+    id: str = msgspec.field(name="Id")
+
+
+class Reply(NamedTuple):
+    """An answer that was read whole."""
+
+    status: int
+    body: bytes
+
+
+class Aftermath:
+    """The work after an allowed request of one of four kinds."""
+
+    def __init__(self, engines: Engines, judge: Judge, admissions: Admissions, execs: Execs) -> None:
+        self._engines, self._judge = engines, judge
+        self._admissions, self._execs = admissions, execs
+
+    async def created(self, reply: Reply, allow: Allow, sent: Model, policy: str) -> Reply:
+        """Compare a new container with what was sent; admit it, or remove it and say why."""
+        if reply.status != _CREATED:
+            return reply
+        if allow.overruled:
+            return Reply(reply.status, _with_warnings(reply.body, allow.overruled))
+        container = _made(reply.body)
+        wrong, image_id = await self._compare(container, sent, allow.pins[0])
+        if wrong:
+            return await self._remove(container, wrong)
+        self._admissions.admit(container, Admission(ref=allow.pins[0].ref, image_id=image_id, policy=policy))
+        return reply
+
+    def exec_made(self, reply: Reply, container: str) -> Reply:
+        """Remember an exec instance."""
+        if reply.status == _CREATED:
+            self._execs.add(_made(reply.body), container)
+        return reply
+
+    def removed(self, reply: Reply, container: str) -> Reply:
+        """Forget a container that is no more."""
+        if reply.status in {204, _NOT_FOUND}:
+            self._admissions.forget(container)
+        return reply
+
+    async def tag(self, pin: Pin, version: str, *, erred: bool) -> bytes:
+        """Give a pulled image its tag, so that ``docker images`` shows it; gives the last lines of the stream."""
+        ref = pin.ref
+        if erred or ref.tag is None or ref.digest is None:
+            return b""
+        source = f"{ref.collection}@{ref.digest}"
+        target = f"/v{version}/images/{source}/tag?repo={ref.collection}&tag={ref.tag}"
+        try:
+            answer, body = await self._engines.ask(serialise_head("POST", target, [], None))
+        except EngineFailed as error:
+            return _error_line(f"pytrust: {source} has no tag yet: {error}")
+        if answer.status != _CREATED:
+            return _error_line(f"pytrust: {source} has no tag yet: {_said(body)}")
+        return _line({"status": f"pytrust: {ref.collection}:{ref.tag} is {ref.digest}"})
+
+    async def _compare(self, container: str, sent: Model, pin: Pin) -> tuple[tuple[str, ...], str]:
+        request = serialise_head("GET", f"/containers/{container}/json", [], None)
+        answer, data = await self._engines.ask(request)
+        if answer.status != _OK:
+            return (f"the engine does not show it: {answer.status}",), ""
+        return differences(sent, data, pin.image_id), pin.image_id
+
+    async def _remove(self, container: str, wrong: tuple[str, ...]) -> Reply:
+        text = f"the engine made {container[:12]} otherwise than was allowed: {'; '.join(wrong)}"
+        await self._judge.note("container-removed", text)
+        request = serialise_head("DELETE", f"/containers/{container}?force=1&v=1", [], None)
+        await self._engines.ask(request)
+        status, sentence = refusal((Reason(code="mismatch", text=text, hint="nothing was kept; see: pytrust log"),))
+        return Reply(status, message(sentence))
+
+
+def _made(body: bytes) -> str:
+    """The id in an answer of 201; raises ``EngineFailed``."""
+    try:
+        return msgspec.json.decode(body, type=_Made).id
+    except msgspec.MsgspecError as error:
+        raise EngineFailed("it does not say what it made") from error
+
+
+def _with_warnings(body: bytes, reasons: tuple[Reason, ...]) -> bytes:
+    """Tell the client what learning mode passed over; docker prints it."""
+    answer = json.loads(body)
+    answer["Warnings"] = [*(answer.get("Warnings") or []), *(f"pytrust would refuse: {item.text}" for item in reasons)]
+    return json.dumps(answer).encode()
+
+
+def _said(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])[:300]
+    except (ValueError, LookupError, TypeError):
+        return "no reason given"
+
+
+def _line(value: object) -> bytes:
+    return json.dumps(value).encode() + b"\r\n"
+
+
+def _error_line(text: str) -> bytes:
+    return _line({"errorDetail": {"message": text}, "error": text})

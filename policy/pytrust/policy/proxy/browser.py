@@ -1,0 +1,39 @@
+"""Keeping web pages away from a port on loopback. Pure.
+
+A page can make a browser send requests to 127.0.0.1, and with a DNS name of its own that points there it can read the
+answers. Such a request carries that name in ``Host``, and its page in ``Origin``; docker's clients send neither.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+
+def from_elsewhere(headers: Mapping[str, str]) -> str:
+    """Why a request on a loopback port is not one of a docker client; empty if it may be."""
+    host = headers.get("host", "")
+    name = _host(f"//{host}")
+    if name is None or not _is_local(name):
+        return f"the port is for this host, not for {host[:100]!r}"
+    origin = headers.get("origin")
+    if origin is not None and _host(origin) != name:
+        return f"it comes from a web page of {origin[:100]!r}"
+    return ""
+
+
+def _host(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:
+        return None
+
+
+def _is_local(name: str) -> bool:
+    if name == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,236 @@
+"""One connection of a client: strict reading, one request at a time, in the order in which they came.
+
+    reading a head ──> reading a body ──> working ──> reading a head ...
+                                            ├──> a tunnel, for good
+                                            └──> refused: what still comes is thrown away for a moment, then closed
+
+Requests that follow before an answer is complete wait, unread, in a buffer of bounded size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from pytrust.policy.engine.call import Call, Malformed
+from pytrust.policy.engine.wire import RequestHead, RequestReader
+from pytrust.policy.proxy.limits import BODY_MAX_BYTES, BODY_TIMEOUT, HEAD_TIMEOUT, LINGER_TIMEOUT, PENDING_MAX_BYTES
+from pytrust.policy.proxy.limits import WRITE_HIGH_BYTES
+from pytrust.policy.proxy.relay import Relay
+from pytrust.policy.proxy.tunnel import Tunnel, vanished
+from pytrust.policy.proxy.words import CONTINUE, message, own
+
+if TYPE_CHECKING:
+    from pytrust.policy.proxy.handler import Handler
+    from pytrust.policy.proxy.house import House
+    from pytrust.policy.proxy.upstream import Engines
+
+_TIMED_OUT: Final = 408
+
+
+class Client(asyncio.Protocol):
+    """What a listener makes for each connection; ``caller`` says who it is, for the journal."""
+
+    __slots__ = ("_busy", "_call", "_deadline", "_eof", "_handler", "_head", "_house", "_lingering", "_paused", "_reader", "_relay", "_tasks", "_tunnel", "caller", "engines", "on_port", "transport")  # fmt: skip
+
+    def __init__(self, house: House, handler: Handler) -> None:
+        self._house, self._handler = house, handler
+        self.engines: Engines = handler.engines
+        self.transport: asyncio.Transport
+        self.caller = ""
+        self.on_port = False
+        self._reader = RequestReader()
+        self._head: RequestHead | None = None
+        self._call: Call | None = None
+        self._busy = self._paused = self._lingering = self._eof = False
+        self._deadline: float | None = None
+        self._relay: Relay | None = None
+        self._tunnel: Tunnel | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        self.caller = self._house.admit(self)
+        self.on_port = transport.get_extra_info("socket").family != socket.AF_UNIX
+
+    def data_received(self, data: bytes) -> None:
+        """Requests, or the input of a stream."""
+        if self._tunnel is not None:
+            self._tunnel.client_sent(data)
+        elif not self._lingering:
+            self._reader.feed(data)
+            if not self._busy:
+                self._advance()
+            elif self._reader.pending > PENDING_MAX_BYTES and not self._paused:
+                self._paused = True
+                self.transport.pause_reading()
+
+    def eof_received(self) -> bool:
+        """The client has no more to say. In a stream it still listens; before, it has gone."""
+        self._eof = True
+        if self._tunnel is not None:
+            self._tunnel.client_finished()
+            return True
+        return self._busy and not self._hang_up_now()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The client has gone."""
+        self._house.leave(self)
+        if self._tunnel is not None:
+            self._tunnel.client_lost()
+        elif self._relay is not None:
+            self._relay.cancel()
+
+    def pause_writing(self) -> None:
+        """The client does not keep up."""
+        self._slow(True)
+
+    def resume_writing(self) -> None:
+        """The client has kept up."""
+        self._slow(False)
+
+    # what others do with it
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is going on."""
+        return not self._busy and not self._lingering and self._deadline is None
+
+    def passes(self, relay: Relay) -> None:
+        """``relay`` answers the request that is worked on."""
+        self._relay = relay
+        if self.transport.is_closing():
+            relay.cancel()
+
+    def become(self, tunnel: Tunnel) -> None:
+        """HTTP is over."""
+        self._relay, self._tunnel = None, tunnel
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        if self.transport.is_closing():
+            tunnel.client_lost()
+        elif self._eof:
+            tunnel.client_finished()
+
+    def take_rest(self) -> bytes:
+        """What was sent ahead of the 101: the first input of the stream."""
+        return self._reader.take_rest()
+
+    def done(self, *, close: bool) -> None:
+        """The answer is out: next request, or the end."""
+        self._relay, self._busy = None, False
+        if close or self._eof or self._house.ending:
+            self._lingering = True
+            self.transport.close()
+            return
+        self._house.rest(self)
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+        self._advance()
+
+    def answer(self, status: int, body: bytes, *, head_only: bool = False, close: bool = False) -> None:
+        """An answer of our own to the request that is worked on."""
+        self.transport.write(own(status, body, close=close, head_only=head_only))
+        self.done(close=close)
+
+    def refuse(self, status: int, text: str) -> None:
+        """A refusal after which nothing of this connection is believed; it is closed once it had time to be read."""
+        self.transport.write(own(status, message(text), close=True))
+        self._relay, self._busy, self._lingering = None, False, True
+        self._deadline = self._house.now() + LINGER_TIMEOUT
+        if self._eof:
+            self.transport.close()
+        else:
+            self._drain()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self.transport.abort()
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """Work on behalf of this client; it ends by itself, even if the client goes."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def swept(self, now: float) -> None:
+        """Look at the clock."""
+        if self._tunnel is not None:
+            self._tunnel.swept()
+        elif self._deadline is not None and now > self._deadline:
+            self._too_late()
+        elif self._busy and self._eof and vanished(self.transport):
+            self.transport.abort()
+
+    # reading
+
+    def _advance(self) -> None:
+        try:
+            while not self._busy and not self._lingering and not self.transport.is_closing():
+                if self._head is None and not self._read_head():
+                    return
+                if self._head is not None and self._call is not None and not self._read_body(self._head, self._call):
+                    return
+        except Malformed as error:
+            self.refuse(error.status, f"pytrust: {error}")
+
+    def _read_head(self) -> bool:
+        head = self._reader.next_head()
+        if head is None:
+            if self._reader.pending == 0:
+                self._deadline = None
+            elif self._deadline is None:
+                self._deadline = self._house.now() + HEAD_TIMEOUT
+                self._house.wake(self)
+            return False
+        self._house.wake(self)
+        self._deadline = self._house.now() + BODY_TIMEOUT
+        self._call = self._handler.open(self, head)
+        if self._call is None:
+            self._busy, self._deadline = True, None
+            return False
+        self._head = head
+        if head.expect_continue:
+            self.transport.write(CONTINUE)
+        return True
+
+    def _read_body(self, head: RequestHead, call: Call) -> bool:
+        body = self._reader.read_body(BODY_MAX_BYTES)
+        if body is None:
+            return False
+        self._head, self._deadline, self._busy = None, None, True
+        self._handler.handle(self, head, call, body)
+        return True
+
+    def _drain(self) -> None:
+        """End our side and keep reading, so that the refusal is not lost in a reset; what is read goes nowhere."""
+        with suppress(OSError, RuntimeError):
+            self.transport.write_eof()
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
+
+    def _too_late(self) -> None:
+        if self._lingering:
+            self.transport.abort()
+        else:
+            self.refuse(_TIMED_OUT, "pytrust: the request did not arrive in time")
+
+    def _hang_up_now(self) -> bool:
+        """A stream that is passed on ends when its reader has gone; short work is finished."""
+        return self._relay is not None
+
+    def _slow(self, slow: bool) -> None:  # noqa: FBT001 - it is the state
+        if self._tunnel is not None:
+            self._tunnel.client_slow(slow)
+        elif self._relay is not None:
+            self._relay.pause(slow)

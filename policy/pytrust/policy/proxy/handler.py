@@ -1,0 +1,262 @@
+"""What is done with one request: judged, rewritten, sent on, and looked after until its answer is out.
+
+Reading (``Verdict.LOOK``) takes a short way, without a task and without the journal; everything else the long one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from functools import lru_cache, partial
+from typing import Final, NamedTuple
+
+from pytrust.policy.core.decision import Allow, Deny
+from pytrust.policy.core.request import Request, Unrecognised
+from pytrust.policy.engine.body import Model, decode
+from pytrust.policy.engine.call import Call, Malformed, Upgrade, Verdict
+from pytrust.policy.engine.emit import serialise_head
+from pytrust.policy.engine.models import ExecStart
+from pytrust.policy.engine.normalise import normalise
+from pytrust.policy.engine.rewrite import Outgoing, rewrite
+from pytrust.policy.engine.routes import match
+from pytrust.policy.engine.wire import RequestHead
+from pytrust.policy.proxy.aftermath import Aftermath, Reply
+from pytrust.policy.proxy.browser import from_elsewhere
+from pytrust.policy.proxy.client import Client
+from pytrust.policy.proxy.judge import Judge
+from pytrust.policy.proxy.limits import AUTH_MAX_CHARS
+from pytrust.policy.proxy.relay import Finish, Relay
+from pytrust.policy.proxy.answers import EngineFailed
+from pytrust.policy.proxy.upstream import Engines
+from pytrust.policy.proxy.words import capped, message, refusal
+from pytrust.trust.errors import PytrustError
+
+_BASE64: Final = re.compile(r"[A-Za-z0-9+/_=-]*")
+_VERSION: Final = re.compile(rb"[1-9]\.[0-9]{1,2}")
+_OK: Final = 200
+
+
+class _Plan(NamedTuple):
+    """What reading comes to, whoever asks."""
+
+    request: Request
+    data: bytes
+
+
+class _Job(NamedTuple):
+    """One allowed request."""
+
+    head: RequestHead
+    call: Call
+    request: Request
+    allow: Allow
+    outgoing: Outgoing
+    policy: str
+
+    @property
+    def close(self) -> bool:
+        """A connection on which an upgrade was asked for, and not given, is not believed any further."""
+        return not self.head.keep_alive or bool(self.head.upgrade)
+
+    def data(self, headers: list[tuple[str, str]]) -> bytes:
+        """The bytes for the engine."""
+        out = self.outgoing
+        return serialise_head(out.method, out.target, headers, out.body)
+
+
+class Handler:
+    """Serves the requests of all clients.
+
+    Args:
+        engines: connections to the engine.
+        judge: decides.
+        aftermath: what follows a yes.
+        say: tells the operator of faults of our own.
+    """
+
+    def __init__(self, engines: Engines, judge: Judge, aftermath: Aftermath, say: Callable[[str], None]) -> None:
+        self.engines = engines
+        self._judge, self._aftermath, self._say = judge, aftermath, say
+        self._version = ""
+
+    async def learn_version(self) -> str:
+        """The API version of calls that name none: the engine's, within what is understood here.
+
+        Raises:
+            EngineFailed: no engine answers.
+        """
+        answer, _ = await self.engines.ask(serialise_head("GET", "/_ping", [], None))
+        version = capped(answer.get(b"api-version") or b"")
+        if not _VERSION.fullmatch(version):
+            raise EngineFailed(f"{self.engines.address} does not answer like a Docker engine")
+        self._version = version.decode()
+        return self._version
+
+    def open(self, client: Client, head: RequestHead) -> Call | None:
+        """Find the route; None where the request is refused before its body is read. Raises ``Malformed``."""
+        if client.on_port and (why := from_elsewhere(head.headers)):
+            raise Malformed(403, why)
+        call = match(head.method, head.target)
+        if call is None or call.route.verdict is Verdict.CLOSED:
+            client.spawn(self._turn_away(client, head, call))
+            return None
+        if head.upgrade and head.upgrade != call.route.upgrade.name.lower():
+            raise Malformed(400, f"{call.route.what} cannot be upgraded to {head.upgrade}")
+        return call
+
+    def handle(self, client: Client, head: RequestHead, call: Call, body: bytes) -> None:
+        """Serve one request whose body is there. Raises ``Malformed``."""
+        if call.route.verdict is Verdict.LOOK and not body and self._look(client, head, call):
+            return
+        client.spawn(self._guarded(client, head, call, body))
+
+    def _look(self, client: Client, head: RequestHead, call: Call) -> bool:
+        """The short way; False where it takes the long one after all."""
+        version = call.version or self._version
+        if not version or call.route.what == "version":
+            return False
+        plan = _plan(head.method, head.target, version)
+        if not isinstance(self._judge.at_once(plan.request), Allow):
+            return False
+        connection = self.engines.at_hand()
+        if connection is None:
+            return False
+        relay = Relay(client, connection, close=not head.keep_alive)
+        client.passes(relay)
+        connection.send(plan.data, relay, bodiless=head.method == "HEAD")
+        return True
+
+    async def _guarded(self, client: Client, head: RequestHead, call: Call, body: bytes) -> None:
+        """The long way; every outcome is an answer."""
+        try:
+            await self._serve(client, head, call, body)
+        except Malformed as error:
+            client.refuse(error.status, f"pytrust: {error}")
+        except EngineFailed as error:
+            self._version = ""
+            client.refuse(502, f"pytrust: the engine failed: {error}")
+        except PytrustError as error:
+            self._say(f"error: {error}")
+            client.refuse(503, f"pytrust: {error}")
+        except Exception as error:  # noqa: BLE001 - one client's request must not end the proxy
+            self._say(f"error: internal: {type(error).__name__} while serving {call.route.what}")
+            client.refuse(500, "pytrust: internal error; nothing was sent to the engine by the failing step")
+
+    async def _serve(self, client: Client, head: RequestHead, call: Call, body: bytes) -> None:
+        model = decode(call.route.body, body)
+        request = normalise(call, model)
+        policy = self._judge.policy.version
+        decision = await self._decide(call, request, client.caller)
+        if isinstance(decision, Deny):
+            status, text = refusal(decision.reasons)
+            client.answer(status, message(text), head_only=head.method == "HEAD", close=not head.keep_alive)
+            return
+        version = call.version or self._version or await self.learn_version()
+        outgoing = rewrite(call, model, request, decision, version)
+        await self._send(client, model, _Job(head, call, request, decision, outgoing, policy))
+
+    async def _decide(self, call: Call, request: Request, caller: str) -> Allow | Deny:
+        if call.route.verdict is Verdict.LOOK and isinstance(decision := self._judge.at_once(request), Allow):
+            return decision
+        return await self._judge.settle(request, caller)
+
+    async def _send(self, client: Client, model: Model | None, job: _Job) -> None:
+        match job.call.route.verdict:
+            case Verdict.CREATE:
+                assert job.outgoing.model is not None
+                reply = await self._aftermath.created(await self._whole(job), job.allow, job.outgoing.model, job.policy)
+            case Verdict.EXEC:
+                reply = self._aftermath.exec_made(await self._whole(job), job.allow.container)
+            case Verdict.MANAGE if job.call.route.method == "DELETE":
+                reply = self._aftermath.removed(await self._whole(job), job.allow.container)
+            case Verdict.LOOK if job.call.route.what == "version":
+                reply = _capped_version(await self._whole(job))
+            case _:
+                await self._stream(client, job, detached=isinstance(model, ExecStart) and model.detached)
+                return
+        client.answer(reply.status, reply.body, close=job.close)
+
+    async def _whole(self, job: _Job) -> Reply:
+        answer, body = await self.engines.ask(job.data([]), timeout=None)
+        return Reply(answer.status, body)
+
+    async def _stream(self, client: Client, job: _Job, *, detached: bool) -> None:
+        """Send it, and let the answer flow."""
+        headers = [] if detached else _upgrade_headers(job.call.route.upgrade, job.head)
+        if job.call.route.verdict is Verdict.PULL:
+            headers += _registry_auth(job.head)
+        connection = await self.engines.acquire()
+        relay = Relay(
+            client,
+            connection,
+            close=job.close,
+            wants_switch=bool(job.head.upgrade),
+            finish=self._tagging(job) if job.call.route.verdict is Verdict.PULL else None,
+        )
+        client.passes(relay)
+        if not connection.closed:
+            upgrade = any(name == "Upgrade" for name, _ in headers)
+            connection.send(job.data(headers), relay, upgrade=upgrade, bodiless=job.head.method == "HEAD")
+
+    def _tagging(self, job: _Job) -> Finish:
+        pin, version = job.allow.pins[0], self._version or job.call.version
+
+        async def finish(erred: bool) -> bytes:  # noqa: FBT001 - the shape of Finish
+            return await self._aftermath.tag(pin, version, erred=erred)
+
+        return finish
+
+    async def _turn_away(self, client: Client, head: RequestHead, call: Call | None) -> None:
+        """Refuse what no body can make allowed."""
+        try:
+            request = normalise(call, None) if call else Unrecognised(method=head.method, path=_path(head.target))
+            decision = await self._judge.settle(request, client.caller)
+        except PytrustError as error:
+            client.refuse(503, f"pytrust: {error}")
+            return
+        assert isinstance(decision, Deny)
+        client.refuse(*refusal(decision.reasons))
+
+
+@lru_cache(maxsize=1024)
+def _plan(method: str, target: str, version: str) -> _Plan:
+    """Raises ``Malformed``."""
+    call = match(method, target)
+    assert call is not None
+    request = normalise(call, None)
+    outgoing = rewrite(call, None, request, Allow(), version)
+    return _Plan(request, serialise_head(outgoing.method, outgoing.target, [], outgoing.body))
+
+
+def _path(target: str) -> str:
+    return target.partition("?")[0][:200]
+
+
+def _upgrade_headers(upgrade: Upgrade, head: RequestHead) -> list[tuple[str, str]]:
+    """Docker's own clients may leave the upgrade out; the engine is always asked for it, so that it answers 101."""
+    if upgrade is Upgrade.TCP:
+        return [("Connection", "Upgrade"), ("Upgrade", "tcp")]
+    if upgrade is Upgrade.WEBSOCKET and head.upgrade:
+        words = [(name, value) for name, value in head.headers.items() if name.startswith("sec-websocket-")]
+        return [("Connection", "Upgrade"), ("Upgrade", "websocket"), *words]
+    return []
+
+
+def _registry_auth(head: RequestHead) -> list[tuple[str, str]]:
+    """The client's login for its registry; raises ``Malformed``."""
+    value = head.headers.get("x-registry-auth")
+    if value is None:
+        return []
+    if len(value) > AUTH_MAX_CHARS or not _BASE64.fullmatch(value):
+        raise Malformed(400, "X-Registry-Auth is not base64url text")
+    return [("X-Registry-Auth", value)]
+
+
+def _capped_version(reply: Reply) -> Reply:
+    """The engine's description of itself, but with no newer API than is understood here."""
+    if reply.status != _OK:
+        return reply
+    answer = json.loads(reply.body)
+    answer["ApiVersion"] = capped(str(answer.get("ApiVersion", "")).encode()).decode()
+    return Reply(reply.status, json.dumps(answer).encode())

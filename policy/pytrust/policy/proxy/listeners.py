@@ -1,0 +1,120 @@
+"""Where clients connect: unix sockets and loopback ports.
+
+``unix:///run/pytrust/docker.sock`` is made with mode 0660 and, for root, the group ``docker`` where there is one, as
+docker makes its own. ``tcp://127.0.0.1:2375`` is for loopback only: whoever reaches an engine owns the host.
+"""
+
+from __future__ import annotations
+
+import errno
+import grp
+import ipaddress
+import os
+import socket
+import stat
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pytrust.policy.engine.address import EngineAddress
+from pytrust.trust.errors import Busy, UsageError
+
+_BACKLOG: Final = 1024
+_MODE_GROUP: Final = 0o660
+_MODE_OWNER: Final = 0o600
+
+
+def check_loopback(address: EngineAddress) -> None:
+    """Raises ``UsageError`` for a TCP address that others could reach."""
+    if address.socket is None and not _is_loopback(address.host):
+        raise UsageError(
+            f"{address} can be reached from other hosts, without TLS",
+            hint=f"listen on tcp://127.0.0.1:{address.port}, or on a unix socket",
+        )
+
+
+def listen(address: EngineAddress) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        UsageError: an address that others could reach, or that cannot be used.
+        Busy: somebody listens there already.
+    """
+    check_loopback(address)
+    try:
+        return _listen_tcp(address) if address.socket is None else _listen_unix(address.socket)
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise Busy(f"somebody listens at {address} already", hint="end it, or listen elsewhere") from error
+        raise UsageError(f"cannot listen at {address}: {error.strerror}", hint="give another --listen") from error
+
+
+def unlink(address: EngineAddress) -> None:
+    """Remove the file of a unix socket that is no longer listened on."""
+    if address.socket is not None:
+        with suppress(OSError):
+            address.socket.unlink()
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen_tcp(address: EngineAddress) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind((address.host, address.port))
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    return listening
+
+
+def _listen_unix(path: Path) -> socket.socket:
+    _remove_stale(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(0o177)
+    try:
+        listening.bind(str(path))
+        _open_to_group(path)
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
+    finally:
+        os.umask(before)
+    return listening
+
+
+def _remove_stale(path: Path) -> None:
+    """A socket that nobody answers at was left by a process that was killed; anything else is not ours to remove."""
+    try:
+        kind = path.lstat().st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(kind):
+        raise UsageError(f"{path} exists and is no socket", hint="give another path to --listen")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as trial:
+        trial.settimeout(1.0)
+        if trial.connect_ex(str(path)) != errno.ECONNREFUSED:
+            raise OSError(errno.EADDRINUSE, "in use")
+    path.unlink()
+
+
+def _open_to_group(path: Path) -> None:
+    try:
+        group = grp.getgrnam("docker").gr_gid
+    except KeyError:
+        path.chmod(_MODE_OWNER)
+        return
+    if os.geteuid() == 0:
+        os.chown(path, -1, group)
+        path.chmod(_MODE_GROUP)
+    else:
+        path.chmod(_MODE_OWNER)

@@ -1,0 +1,149 @@
+"""The proxy as a running thing: listeners, signals, the policy file, and an orderly end.
+
+SIGTERM and SIGINT end it: nothing new is accepted, what runs gets a moment, streams are cut. SIGHUP, or a change of
+the policy file, loads the policy anew; a bad file changes nothing, and is said aloud and journalled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import socket
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pytrust.policy.core.rules import Policy
+from pytrust.policy.engine.address import EngineAddress
+from pytrust.policy.proxy.client import Client
+from pytrust.policy.proxy.handler import Handler
+from pytrust.policy.proxy.house import House
+from pytrust.policy.proxy.judge import Judge
+from pytrust.policy.proxy.limits import CONNECTIONS_MAX, DRAIN_TIMEOUT, SWEEP_INTERVAL
+from pytrust.policy.proxy.listeners import listen, unlink
+from pytrust.policy.proxy.answers import EngineFailed
+from pytrust.trust.errors import PytrustError
+
+_SPARE_FILES: Final = 256  # descriptors for everything but connections
+
+
+class Parts(NamedTuple):
+    """What a proxy is made of.
+
+    ``load`` reads the policy file anew, raising ``PytrustError`` where it is bad; ``say`` tells the operator.
+    """
+
+    listen: Sequence[EngineAddress]
+    handler: Handler
+    judge: Judge
+    policy_file: Path
+    load: Callable[[], Policy]
+    say: Callable[[str], None]
+
+
+def run(parts: Parts) -> None:
+    """Serve until a signal ends it; raises ``UsageError`` or ``Busy`` where it cannot listen."""
+    import uvloop
+
+    limit = _connection_limit()
+    with ExitStack() as opened:
+        sockets = [opened.enter_context(_listening(address)) for address in parts.listen]
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_Server(parts, limit).serve(sockets))
+
+
+class _Server:
+    def __init__(self, parts: Parts, limit: int) -> None:
+        self._parts, self._limit = parts, limit
+        self._over = asyncio.Event()
+        self._seen = _identity(parts.policy_file)
+        self._reload = False
+
+    async def serve(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept until told to end."""
+        loop, parts = asyncio.get_running_loop(), self._parts
+        house = House(loop.time, self._limit)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._over.set)
+        loop.add_signal_handler(signal.SIGHUP, self._ask_reload)
+        await self._begin()
+        servers = [await self._accept(listening, house) for listening in sockets]
+        sweeper = loop.create_task(self._sweep(house))
+        await self._over.wait()
+        for server in servers:
+            server.close()
+        await house.empty(DRAIN_TIMEOUT)
+        sweeper.cancel()
+        parts.handler.engines.close()
+        await parts.judge.note("stopped", "the proxy ends")
+        parts.judge.close()
+
+    async def _begin(self) -> None:
+        parts = self._parts
+        await parts.judge.note("started", f"policy {parts.judge.policy.version[:12]}, mode {parts.judge.policy.mode}")
+        try:
+            await parts.handler.learn_version()
+        except EngineFailed as error:
+            parts.say(f"warning: {error}; requests are refused until it does")
+        for address in parts.listen:
+            parts.say(f"listening on {address}, in front of {parts.handler.engines.address}")
+
+    async def _accept(self, listening: socket.socket, house: House) -> asyncio.Server:
+        loop, handler = asyncio.get_running_loop(), self._parts.handler
+        listening.setblocking(False)
+        if listening.family == socket.AF_UNIX:
+            return await loop.create_unix_server(lambda: Client(house, handler), sock=listening)
+        return await loop.create_server(lambda: Client(house, handler), sock=listening)
+
+    async def _sweep(self, house: House) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_INTERVAL)
+            house.sweep()
+            if self._reload or _identity(self._parts.policy_file) != self._seen:
+                await self._load()
+
+    def _ask_reload(self) -> None:
+        self._reload = True
+
+    async def _load(self) -> None:
+        parts = self._parts
+        self._reload, self._seen = False, _identity(parts.policy_file)
+        try:
+            policy = parts.load()
+        except PytrustError as error:
+            parts.say(f"warning: the new policy is not used, the old one stays: {error}")
+            await parts.judge.note("policy-refused", str(error))
+            return
+        parts.judge.policy = policy
+        parts.say(f"loaded policy {policy.version[:12]}, mode {policy.mode}")
+        await parts.judge.note("policy-loaded", f"policy {policy.version[:12]}, mode {policy.mode}")
+
+
+@contextmanager
+def _listening(address: EngineAddress) -> Iterator[socket.socket]:
+    listening = listen(address)
+    try:
+        yield listening
+    finally:
+        listening.close()
+        unlink(address)
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    """What changes when a file is replaced or rewritten; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _connection_limit() -> int:
+    """As many connections as the limit on open files carries: each may need one to the engine."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        soft = hard
+    return max(1, min(CONNECTIONS_MAX, (soft - _SPARE_FILES) // 2))

@@ -1,0 +1,102 @@
+"""A stream after the engine's own 101: bytes in both directions, each direction ended by itself.
+
+A half-close travels: when the client ends its side, the process in the container sees the end of its input while its
+output still flows (``docker run -i``). Nothing in here is read as HTTP, and neither connection is used again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import select
+import socket
+from contextlib import suppress
+
+from pytrust.policy.proxy.upstream import EngineConnection
+
+
+class Tunnel:
+    """Two transports joined; ``Stream`` for the engine's side, the ``client_*`` methods for the other."""
+
+    __slots__ = ("_client", "_client_done", "_engine", "_engine_done")
+
+    def __init__(self, client: asyncio.Transport, engine: EngineConnection, rest: bytes, early: bytes) -> None:
+        """``rest``: the engine's bytes behind its 101; ``early``: those the client sent before it."""
+        self._client, self._engine = client, engine
+        self._client_done = self._engine_done = False
+        engine.stream = self
+        if rest:
+            client.write(rest)
+        if early:
+            engine.transport.write(early)
+
+    # from the engine
+
+    def received(self, data: bytes) -> None:
+        """Output."""
+        self._client.write(data)
+
+    def finished(self) -> None:
+        """The end of the output."""
+        self._engine_done = True
+        if self._client_done:
+            self._client.close()
+        else:
+            self._end(self._client)
+
+    def lost(self) -> None:
+        """The engine has gone; what it said before is still delivered."""
+        self._client.close()
+
+    def pause(self) -> None:
+        """The engine does not keep up with the client."""
+        self._client.pause_reading()
+
+    def resume(self) -> None:
+        """It has kept up."""
+        self._client.resume_reading()
+
+    # from the client
+
+    def client_sent(self, data: bytes) -> None:
+        """Input."""
+        if not self._engine_done:
+            self._engine.transport.write(data)
+
+    def client_finished(self) -> None:
+        """The end of the input."""
+        self._client_done = True
+        if self._engine_done:
+            self._client.close()
+        else:
+            self._end(self._engine.transport)
+
+    def client_lost(self) -> None:
+        """The client has gone."""
+        self._engine.abort()
+
+    def client_slow(self, slow: bool) -> None:  # noqa: FBT001 - it is the state
+        """The client does not keep up with the engine, or has kept up."""
+        if slow:
+            self._engine.transport.pause_reading()
+        else:
+            self._engine.transport.resume_reading()
+
+    def swept(self) -> None:
+        """Now and then: a client that ended its input may have vanished altogether, which only poll tells."""
+        if self._engine_done or (self._client_done and vanished(self._client)):
+            self._client.abort()
+
+    @staticmethod
+    def _end(transport: asyncio.Transport) -> None:
+        with suppress(OSError, RuntimeError, NotImplementedError):
+            transport.write_eof()
+
+
+def vanished(transport: asyncio.Transport) -> bool:
+    """Whether the peer of a unix socket has closed both directions. A TCP peer can only be noticed by writing."""
+    sock = transport.get_extra_info("socket")
+    if sock is None or sock.family != socket.AF_UNIX or sock.fileno() < 0:
+        return False
+    poll = select.poll()
+    poll.register(sock.fileno(), 0)
+    return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))

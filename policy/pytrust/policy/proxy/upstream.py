@@ -1,0 +1,305 @@
+"""Connections to the engine: kept open, used by one request at a time, given back only after a whole answer.
+
+    idle ──send──> waiting ──head──> body ──end──> idle again
+                      └──101, where one was asked for──> tunnel: raw bytes until both sides are done
+
+Anything that is not HTTP, more than was announced, or a 101 that nobody asked for, is ``EngineFailed``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Final, Protocol, cast
+
+from pytrust.policy.engine.address import EngineAddress
+from pytrust.policy.proxy.answers import SWITCHING, Answer, Chunks, EngineFailed, Framing, read_head, split_head
+from pytrust.policy.proxy.limits import (
+    ANSWER_MAX_BYTES,
+    ASK_TIMEOUT,
+    CONNECT_TIMEOUT,
+    IDLE_ENGINES_MAX,
+    WRITE_HIGH_BYTES,
+)
+
+_FINAL: Final = 200  # below, an answer announces another
+
+
+class Sink(Protocol):
+    """Who an answer is for. Calls come in this order; ``failed`` may come at any time, and is then the last.
+
+    ``flush`` follows every burst of the others. The transport behind ``switched`` is the sink's from then on.
+    """
+
+    def answered(self, answer: Answer) -> None: ...
+    def body(self, data: bytes) -> None: ...
+    def ended(self) -> None: ...
+    def switched(self, answer: Answer, connection: EngineConnection, rest: bytes) -> None: ...
+    def failed(self, error: EngineFailed) -> None: ...
+    def flush(self) -> None: ...
+
+
+class Stream(Protocol):
+    """The other end of a tunnel."""
+
+    def received(self, data: bytes) -> None: ...
+    def finished(self) -> None: ...
+    def lost(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+
+
+class EngineConnection(asyncio.Protocol):
+    """One connection; give it to ``Engines.release`` after ``ended``."""
+
+    __slots__ = ("_answer", "_bodiless", "_chunks", "_head", "_left", "_sink", "_upgrade", "closed", "stream", "transport")  # fmt: skip
+
+    def __init__(self) -> None:
+        self.transport: asyncio.Transport
+        self.closed = False
+        self.stream: Stream | None = None
+        self._sink: Sink | None = None
+        self._answer: Answer | None = None
+        self._head = b""
+        self._left = 0
+        self._chunks: Chunks | None = None
+        self._upgrade = self._bodiless = False
+
+    @property
+    def reusable(self) -> bool:
+        """Whether the next request may be sent on it."""
+        return not self.closed and self._sink is None and self.stream is None
+
+    def send(self, request: bytes, sink: Sink, *, upgrade: bool = False, bodiless: bool = False) -> None:
+        """Send one request; the answer goes to ``sink``.
+
+        Args:
+            request: all of it.
+            sink: see ``Sink``.
+            upgrade: a 101 is what it asks for.
+            bodiless: it is HEAD.
+        """
+        self._sink, self._upgrade, self._bodiless, self._answer = sink, upgrade, bodiless, None
+        self.transport.write(request)
+
+    def abort(self) -> None:
+        """Hang up; nobody is told."""
+        self._sink = self.stream = None
+        self.closed = True
+        self.transport.abort()
+
+    # asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Ready."""
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
+        self.transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+
+    def data_received(self, data: bytes) -> None:
+        """A piece of an answer, or of a stream."""
+        if self.stream is not None:
+            self.stream.received(data)
+        elif self._sink is None:
+            self.abort()  # nobody asked
+        else:
+            self._answered(self._sink, data)
+
+    def eof_received(self) -> bool:
+        """The engine has no more to say; in a tunnel the other direction may go on."""
+        if self.stream is not None:
+            self.stream.finished()
+            return True
+        return False
+
+    def connection_lost(self, error: Exception | None) -> None:
+        """The end, expected or not."""
+        self.closed = True
+        stream, self.stream = self.stream, None
+        sink, self._sink = self._sink, None
+        if stream is not None:
+            stream.lost()
+        elif sink is not None:
+            self._broke_off(sink)
+
+    def pause_writing(self) -> None:
+        """The engine does not keep up."""
+        if self.stream is not None:
+            self.stream.pause()
+
+    def resume_writing(self) -> None:
+        """The engine has kept up."""
+        if self.stream is not None:
+            self.stream.resume()
+
+    # an answer
+
+    def _answered(self, sink: Sink, data: bytes) -> None:
+        try:
+            if self._answer is None:
+                rest = self._read_head(sink, data)
+                if rest is None:
+                    return
+                data = rest
+            if self._read_body(sink, self._answer, data):
+                self._complete(sink, self._answer)
+        except EngineFailed as error:
+            self.abort()
+            sink.failed(error)
+            return
+        sink.flush()
+
+    def _read_head(self, sink: Sink, data: bytes) -> bytes | None:
+        """What follows the head; None where it is not complete, or nothing more will come as HTTP."""
+        if self._head:
+            data = self._head + data
+        start = split_head(data)
+        if start < 0:
+            self._head = data
+            return None
+        self._head = b""
+        answer = read_head(data[:start], bodiless=self._bodiless)
+        if answer.status == SWITCHING and self._upgrade:
+            self._sink = None
+            sink.switched(answer, self, data[start:])
+            return None
+        if answer.status < _FINAL:
+            raise EngineFailed(f"it answered {answer.status}, which nobody asked for")
+        self._answer, self._left = answer, answer.length
+        self._chunks = Chunks() if answer.framing is Framing.CHUNKED else None
+        sink.answered(answer)
+        return data[start:]
+
+    def _read_body(self, sink: Sink, answer: Answer, data: bytes) -> bool:
+        """Pass a piece on; whether the body is complete."""
+        if self._chunks is not None:
+            for piece in self._chunks.decode(data):
+                sink.body(piece)
+            return self._chunks.complete
+        if answer.framing is Framing.CLOSE:
+            if data:
+                sink.body(data)
+            return False
+        if len(data) > self._left:
+            raise EngineFailed("its answer is longer than it said")
+        if data:
+            self._left -= len(data)
+            sink.body(data)
+        return self._left == 0
+
+    def _complete(self, sink: Sink, answer: Answer) -> None:
+        self._sink = None
+        if not answer.keep_alive:
+            self.abort()
+        sink.ended()
+
+    def _broke_off(self, sink: Sink) -> None:
+        """An answer without a length ends with the connection; any other is cut short."""
+        if self._answer is not None and self._answer.framing is Framing.CLOSE:
+            sink.ended()
+            sink.flush()
+        else:
+            sink.failed(EngineFailed("it broke off in the middle of its answer" if self._answer else "it hung up"))
+
+
+class Collected:
+    """A sink that keeps the whole answer; awaited through ``result``."""
+
+    def __init__(self, limit: int = ANSWER_MAX_BYTES) -> None:
+        self.result: asyncio.Future[tuple[Answer, bytes]] = asyncio.get_running_loop().create_future()
+        self._limit = limit
+        self._answer: Answer | None = None
+        self._pieces: list[bytes] = []
+        self._size = 0
+
+    def answered(self, answer: Answer) -> None:
+        """Keep the head."""
+        self._answer = answer
+
+    def body(self, data: bytes) -> None:
+        """Keep a piece, within the limit."""
+        self._size += len(data)
+        if self._size > self._limit:
+            raise EngineFailed(f"its answer is larger than {self._limit} bytes")
+        self._pieces.append(data)
+
+    def ended(self) -> None:
+        """All there."""
+        assert self._answer is not None
+        if not self.result.done():
+            self.result.set_result((self._answer, b"".join(self._pieces)))
+
+    def switched(self, answer: Answer, connection: EngineConnection, rest: bytes) -> None:
+        """Not asked for."""
+        connection.abort()
+        self.failed(EngineFailed("it switched protocols though nobody asked"))
+
+    def failed(self, error: EngineFailed) -> None:
+        """Not to be had."""
+        if not self.result.done():
+            self.result.set_exception(error)
+
+    def flush(self) -> None:
+        """Nothing is buffered."""
+
+
+class Engines:
+    """The connections to one engine."""
+
+    def __init__(self, address: EngineAddress) -> None:
+        self.address = address
+        self._idle: deque[EngineConnection] = deque()
+
+    def at_hand(self) -> EngineConnection | None:
+        """An open connection that waits, or None."""
+        while self._idle:
+            connection = self._idle.pop()
+            if connection.reusable and not connection.transport.is_closing():
+                return connection
+        return None
+
+    async def acquire(self) -> EngineConnection:
+        """A connection for one request; raises ``EngineFailed``."""
+        if (held := self.at_hand()) is not None:
+            return held
+        try:
+            async with asyncio.timeout(CONNECT_TIMEOUT):
+                return await self._connect()
+        except (OSError, TimeoutError) as error:
+            why = getattr(error, "strerror", None) or "it does not accept"
+            raise EngineFailed(f"no engine answers at {self.address}: {why}") from error
+
+    def release(self, connection: EngineConnection) -> None:
+        """Give a connection back after a whole answer."""
+        if connection.reusable and len(self._idle) < IDLE_ENGINES_MAX:
+            self._idle.append(connection)
+        elif not connection.closed:
+            connection.abort()
+
+    async def ask(self, request: bytes, timeout: float | None = ASK_TIMEOUT) -> tuple[Answer, bytes]:  # noqa: ASYNC109
+        """One request of our own, answered whole; raises ``EngineFailed``."""
+        connection = await self.acquire()
+        sink = Collected()
+        connection.send(request, sink)
+        try:
+            async with asyncio.timeout(timeout):
+                result = await sink.result
+        except TimeoutError as error:
+            raise EngineFailed("it does not answer") from error
+        finally:
+            if not sink.result.done() or sink.result.cancelled():
+                connection.abort()
+        self.release(connection)
+        return result
+
+    def close(self) -> None:
+        """Hang up on every idle connection."""
+        while self._idle:
+            self._idle.pop().abort()
+
+    async def _connect(self) -> EngineConnection:
+        loop, address = asyncio.get_running_loop(), self.address
+        if address.socket is not None:
+            _, connection = await loop.create_unix_connection(EngineConnection, str(address.socket))
+        else:
+            _, connection = await loop.create_connection(EngineConnection, address.host, address.port)
+        return connection

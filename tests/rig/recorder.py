@@ -1,0 +1,141 @@
+"""A relay before an engine that keeps what reaches it: the witness in tests of the proxy."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+_CHUNK: Final = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One request as the engine got it."""
+
+    method: str
+    target: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.target}"
+
+
+@dataclass(slots=True)
+class Recorder:
+    """Listens at ``path``; ``cut()`` and ``heal()`` make the engine unreachable and bring it back."""
+
+    path: Path
+    engine: Path
+    _streams: list[bytearray] = field(default_factory=list)
+    _open: set[socket.socket] = field(default_factory=set)
+    _down: bool = False
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def seen(self) -> list[Seen]:
+        """Every whole request since the last ``forget()``, connection by connection."""
+        with self._lock:
+            return [request for stream in self._streams for request in _requests(bytes(stream))]
+
+    def acted(self) -> list[Seen]:
+        """Those that are not mere looking: everything but GET and HEAD."""
+        return [request for request in self.seen() if request.method not in {"GET", "HEAD"}]
+
+    def raw(self) -> bytes:
+        """All bytes, whatever they are."""
+        with self._lock:
+            return b"".join(map(bytes, self._streams))
+
+    def forget(self) -> None:
+        with self._lock:
+            for stream in self._streams:
+                stream.clear()
+
+    def open_connections(self) -> int:
+        """How many connections to the engine are open."""
+        with self._lock:
+            return len(self._open)
+
+    def cut(self) -> None:
+        """Break every connection and refuse new ones, as an engine that is restarted does."""
+        with self._lock:
+            self._down = True
+            for connection in self._open:
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
+
+    def heal(self) -> None:
+        self._down = False
+
+    def _serve(self, client: socket.socket) -> None:
+        if self._down:
+            client.close()
+            return
+        stream = bytearray()
+        with client, socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as engine:
+            engine.connect(str(self.engine))
+            with self._lock:
+                self._streams.append(stream)
+                self._open.add(client)
+            back = threading.Thread(target=_copy, args=(engine, client, None, self._lock), daemon=True)
+            back.start()
+            _copy(client, engine, stream, self._lock)
+            back.join()
+            with self._lock:
+                self._open.discard(client)
+
+
+@contextmanager
+def recording(path: Path, engine: Path) -> Iterator[Recorder]:
+    """Listen at ``path`` for an engine at ``engine``."""
+    recorder = Recorder(path, engine)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen(128)
+        threading.Thread(target=_accept, args=(listener, recorder), daemon=True).start()
+        yield recorder
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+    recorder.cut()
+
+
+def _accept(listener: socket.socket, recorder: Recorder) -> None:
+    with suppress(OSError):
+        while True:
+            client, _ = listener.accept()
+            threading.Thread(target=recorder._serve, args=(client,), daemon=True).start()
+
+
+def _copy(source: socket.socket, target: socket.socket, stream: bytearray | None, lock: threading.Lock) -> None:
+    with suppress(OSError):
+        while data := source.recv(_CHUNK):
+            if stream is not None:
+                with lock:
+                    stream += data
+            target.sendall(data)
+    with suppress(OSError):
+        target.shutdown(socket.SHUT_WR)
+
+
+def _requests(stream: bytes) -> Iterator[Seen]:
+    """The proxy writes plainly: one head, one Content-Length; behind an upgrade nothing is HTTP."""
+    while b"\r\n\r\n" in stream:
+        head, _, rest = stream.partition(b"\r\n\r\n")
+        first, *lines = head.decode("latin-1").split("\r\n")
+        method, target, _ = first.split(" ")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        length = int(headers.get("content-length", "0"))
+        yield Seen(method, target, headers, rest[:length])
+        if "upgrade" in headers:
+            return
+        stream = rest[length:]
