@@ -44,7 +44,8 @@ lint: setup     ## ruff, mypy, import-linter
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: packages ## benchmarks beside the real peers, one JSON object a line (ONLY=proxy for some)
+bench:          ## benchmarks beside the real peers, one JSON object a line (ONLY=proxy for some)
+	@scripts/install-packages --bench
 	@$(MAKE) --no-print-directory setup
 	@$(BIN)/python -m bench $(ONLY)
 

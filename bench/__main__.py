@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from bench.trust import BENCHES
+from bench import proxy, proxy_core, trust
+
+_ALL = {**trust.BENCHES, **proxy_core.BENCHES, **proxy.BENCHES}
 
 
 def main(words: list[str]) -> int:
     """Run the chosen benchmarks."""
-    chosen = [run for name, run in BENCHES.items() if not words or any(name.startswith(word) for word in words)]
+    chosen = [run for name, run in _ALL.items() if not words or any(name.startswith(word) for word in words)]
     for run in chosen:
         run()
     return 0 if chosen else 2

@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-_E2E = "tests/e2e/"
+_E2E = ("tests/e2e/", "tests/attack/")
 _skipped: list[str] = []
 
 

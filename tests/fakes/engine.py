@@ -67,7 +67,7 @@ def stream(*lines: object, end: bool = True) -> bytes:
 @contextmanager
 def serve(engine: FakeEngine, path: Path) -> Iterator[FakeEngine]:
     """Listen on a unix socket at ``path``."""
-    with ThreadingUnixStreamServer(str(path), _handler(engine)) as server:
+    with _UnixServer(str(path), _handler(engine)) as server:
         server.daemon_threads = True
         yield from _running(engine, server)
 
@@ -81,6 +81,10 @@ def serve_tcp(engine: FakeEngine, context: ssl.SSLContext | None = None) -> Iter
             server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
         for _ in _running(engine, server):
             yield server.server_address[1]
+
+
+class _UnixServer(ThreadingUnixStreamServer):
+    request_queue_size = 128  # many at once, as an engine takes them
 
 
 def _running(engine: FakeEngine, server: ThreadingUnixStreamServer | ThreadingHTTPServer) -> Iterator[FakeEngine]:

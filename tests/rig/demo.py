@@ -15,10 +15,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tests.rig import dockerd, images
+from tests.rig import clock, demo_proxy, dockerd, images
+from tests.rig.demo_proxy import Guarded, expect
 from tests.rig.dockerd import PrivateEngine, private_engine
 from tests.rig.images import Docker
 from tests.rig.processes import RigError, ending_on_sigterm, environment
@@ -80,7 +82,7 @@ class Stage:
     def must(self, *words: str) -> str:
         """Run a command that has to answer yes; gives its output."""
         result = self.pytrust(*words)
-        _expect(result.code == 0, f"pytrust {' '.join(words)}: exit {result.code}: {result.complaint}{result.output}")
+        expect(result.code == 0, f"pytrust {' '.join(words)}: exit {result.code}: {result.complaint}{result.output}")
         return result.output
 
     def refused(self, code: str, *words: str) -> dict[str, Any]:
@@ -88,7 +90,7 @@ class Stage:
         result = self.pytrust(*words, "--json")
         answer = json.loads(result.output)[0]
         error: dict[str, Any] = answer.get("error", {})
-        _expect(result.code == 1 and error.get("code") == code, f"pytrust {' '.join(words)}: {result}")
+        expect(result.code == 1 and error.get("code") == code, f"pytrust {' '.join(words)}: {result}")
         return error
 
 
@@ -100,13 +102,13 @@ def verifies(stage: Stage) -> None:
     stage.must("init", "--signer", "alice")
     stage.must("sign", f"{stage.image}:v2")
     answer = stage.must("verify", f"{stage.image}:v2")
-    _expect(stage.digests["v2"] in answer and "signed by alice" in answer, answer)
+    expect(stage.digests["v2"] in answer and "signed by alice" in answer, answer)
 
 
 def unsigned(stage: Stage) -> None:
     """A tag that nobody signed is refused."""
     error = stage.refused("unsigned", "verify", f"{stage.image}:v1")
-    _expect(f"{stage.image}:v1" in error["message"] and bool(error["hint"]), str(error))
+    expect(f"{stage.image}:v1" in error["message"] and bool(error["hint"]), str(error))
 
 
 def moved(stage: Stage) -> None:
@@ -114,7 +116,7 @@ def moved(stage: Stage) -> None:
     stage.docker.make_image(f"{stage.image}:v2", content="something else")
     other = stage.docker.push(f"{stage.image}:v2")
     error = stage.refused("digest-mismatch", "verify", f"{stage.image}:v2")
-    _expect(other in error["message"] and stage.digests["v2"] in error["message"], str(error))
+    expect(other in error["message"] and stage.digests["v2"] in error["message"], str(error))
     stage.docker.run("image", "rm", f"{stage.image}:v2")
 
 
@@ -122,7 +124,7 @@ def pulls(stage: Stage) -> None:
     """``pytrust pull`` brings exactly the signed digest, under its tag, though the registry's tag was moved."""
     stage.must("pull", f"{stage.image}:v2")
     held = json.loads(stage.docker.run("image", "inspect", f"{stage.image}:v2"))[0]
-    _expect(f"{stage.image}@{stage.digests['v2']}" in held["RepoDigests"], str(held["RepoDigests"]))
+    expect(f"{stage.image}@{stage.digests['v2']}" in held["RepoDigests"], str(held["RepoDigests"]))
     stage.docker.push(f"{stage.image}:v2")
     stage.must("verify", f"{stage.image}:v2")
 
@@ -152,37 +154,69 @@ def threshold(stage: Stage) -> None:
     stage.must("key", "generate", "bob", "carol")
     stage.must("signer", "add", "bob", stage.image)
     proposed = stage.pytrust("signer", "add", "carol", stage.image, "--threshold", "2", "--by", "alice", "--by", "bob")
-    _expect(proposed.code == 0, f"{proposed}")
+    expect(proposed.code == 0, f"{proposed}")
     result = stage.pytrust("sign", "--signer", "alice", f"{stage.image}:v2")
-    _expect(result.code == 1 and "bob, carol" in result.output, f"{result}")
+    expect(result.code == 1 and "bob, carol" in result.output, f"{result}")
     stage.refused("unsigned", "verify", f"{stage.image}:v2")
     stage.must("approve", stage.image, "--signer", "carol", "--yes")
     answer = stage.must("verify", f"{stage.image}:v2")
-    _expect("signed by alice, carol (releases 2 of 3)" in answer, answer)
+    expect("signed by alice, carol (releases 2 of 3)" in answer, answer)
 
 
-CHECKS: Final[tuple[tuple[str, Check], ...]] = (
+_FIRST: Final[tuple[tuple[str, Check], ...]] = (
     ("the signed tag verifies: digest and signer are named", verifies),
     ("an unsigned tag is refused", unsigned),
     ("a tag that was moved in the registry is refused, both digests named", moved),
     ("pytrust pull brings exactly the signed digest under its tag", pulls),
+)
+_BEHIND_THE_PROXY: Final[tuple[tuple[str, Callable[[Guarded], None]], ...]] = (
+    ("docker run of the signed tag works behind the proxy; the engine is asked for the digest", demo_proxy.runs_signed),
+    ("docker run of an unsigned tag is refused with a reason", demo_proxy.refuses_unsigned),
+    ("an image retagged as the signed name does not run", demo_proxy.refuses_retagged),
+    ("content to which a tag was moved in the registry does not run", demo_proxy.refuses_moved),
+    ("the signed digest runs; another digest and an unsigned image id do not", demo_proxy.judges_digests),
+    ("--privileged, -v /:/host, --pid=host and seccomp=unconfined are refused by rule", demo_proxy.isolates),
+)
+_LAST_BEHIND_THE_PROXY: Final[tuple[tuple[str, Callable[[Guarded], None]], ...]] = (
+    ("without the trust store, known data serves until it expires, then nothing runs", demo_proxy.outlives_store),
+    ("pytrust log tells the story, and proves that nobody touched it", demo_proxy.logs),
+)
+_LAST: Final[tuple[tuple[str, Check], ...]] = (
     ("old metadata, put back, is refused", rolled_back),
     ("a revoked tag is refused", revoked),
     ("two of three signers are accepted, one is refused", threshold),
 )
+_REVOKED: Final = "after pytrust revoke, a stopped container no longer starts"
+COUNT: Final = len(_FIRST) + len(_BEHIND_THE_PROXY) + 1 + len(_LAST_BEHIND_THE_PROXY) + len(_LAST)
 
 
 def main() -> int:
     """Show everything; exit 0 only if all of it held."""
-    if reason := dockerd.missing() or missing() or images.missing():
+    if reason := dockerd.missing() or missing() or images.missing() or clock.missing():
         sys.stderr.write(f"error: the demo cannot run here: {reason}\n")
         return 1
     started = time.monotonic()
     with ending_on_sigterm(), _stage() as stage:
-        shown = sum(_show(text, check, stage) for text, check in CHECKS)
+        shown = sum(_show(text, partial(check, stage)) for text, check in _FIRST)
+        shown += _show_proxy(stage)
+        shown += sum(_show(text, partial(check, stage)) for text, check in _LAST)
     sys.stdout.write(f"took {time.monotonic() - started:.0f} s\n")
-    sys.stdout.write(f"demo: {shown} of {len(CHECKS)} checks passed\n")
-    return 0 if shown == len(CHECKS) else 1
+    sys.stdout.write(f"demo: {shown} of {COUNT} checks passed\n")
+    return 0 if shown == COUNT else 1
+
+
+def _show_proxy(stage: Stage) -> int:
+    try:
+        with demo_proxy.guard(
+            stage.folder, stage.engine.socket, stage.registry, stage.docker, stage.home, stage.image
+        ) as host:
+            shown = sum(_show(text, partial(check, host)) for text, check in _BEHIND_THE_PROXY)
+            revoke, sign = partial(stage.must, "revoke"), partial(stage.must, "sign")
+            shown += _show(_REVOKED, partial(demo_proxy.stays_stopped, host, revoke, sign))
+            return shown + sum(_show(text, partial(check, host)) for text, check in _LAST_BEHIND_THE_PROXY)
+    except (RigError, AssertionError) as error:
+        sys.stdout.write(f"failed the proxy does not start: {error}\n")
+        return 0
 
 
 @contextmanager
@@ -198,20 +232,15 @@ def _stage() -> Iterator[Stage]:
             yield stage
 
 
-def _show(text: str, check: Check, stage: Stage) -> bool:
+def _show(text: str, check: Callable[[], None]) -> bool:
     try:
-        check(stage)
+        check()
     except (RigError, AssertionError, subprocess.TimeoutExpired, ValueError, LookupError) as error:
         sys.stdout.write(f"failed {text}: {error}\n")
         return False
     sys.stdout.write(f"ok {text}\n")
     sys.stdout.flush()
     return True
-
-
-def _expect(held: bool, otherwise: str) -> None:
-    if not held:
-        raise AssertionError(otherwise)
 
 
 if __name__ == "__main__":

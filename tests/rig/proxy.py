@@ -168,8 +168,16 @@ class Stage:
         home: Path | None = None,
         env: Mapping[str, str] | None = None,
         engine: Path | None = None,
+        witnessed: bool = True,
     ) -> Iterator[Proxy]:
-        """Run a proxy with a copy of the home (or with ``home`` itself), on a socket and a port."""
+        """Run a proxy with a copy of the home (or with ``home`` itself), on a socket and a port.
+
+        Args:
+            policy: the text of its policy file.
+            env: what its environment has more.
+            engine: the socket of another engine than the stage's.
+            witnessed: a recorder stands between it and the engine; benchmarks go without.
+        """
         self._count += 1
         place = self.folder / f"p{self._count}"
         place.mkdir()
@@ -188,10 +196,11 @@ class Stage:
                 "--listen",
                 f"tcp://127.0.0.1:{port}",
             ]
-            command += ["--engine", f"unix://{witness.path}"]
+            behind = witness.path if witnessed else witness.engine
+            command += ["--engine", f"unix://{behind}"]
             settings = {**self._settings(home), **(env or {})}
             daemon = opened.enter_context(
-                running(command, log=place / "proxy.log", ready=lambda: _answers(listen), env=settings)
+                running(command, log=place / "proxy.log", ready=lambda: answers_ping(listen), env=settings)
             )
             witness.forget()
             yield Proxy(listen, port, home, daemon, witness)
@@ -246,7 +255,8 @@ class _Unix(http.client.HTTPConnection):
         self.sock.connect(str(self._path))
 
 
-def _answers(path: Path) -> bool:
+def answers_ping(path: Path) -> bool:
+    """Whether an engine, or a proxy, answers at a unix socket."""
     connection = _Unix(path)
     try:
         connection.request("GET", "/_ping")

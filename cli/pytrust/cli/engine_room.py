@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from pytrust.cli import voice
 from pytrust.policy.admissions import Admissions
 from pytrust.policy.engine.emit import serialise_head
+from pytrust.policy.engine_facts import Ask
 from pytrust.policy.execs import Execs
 from pytrust.policy.gather import Gatherer
 from pytrust.policy.journal import Journal
@@ -18,7 +19,6 @@ from pytrust.policy.proxy.handler import Handler
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.serve import Parts
 from pytrust.policy.proxy.upstream import Engines
-from pytrust.policy.trust_facts import TrustFacts
 from pytrust.trust.files import PRIVATE_FOLDER
 
 if TYPE_CHECKING:
@@ -50,15 +50,15 @@ def assemble(
     engines, execs = Engines(engine), Execs()
     with Journal.open(home / "journal") as journal, Admissions(home / "admissions.db") as admissions:
         guarded = [workspace.home.path, *(a.socket for a in (engine, *listen) if a.socket is not None)]
-        gatherer = Gatherer(_asking(engines), TrustFacts(workspace.client), admissions, execs, guarded)
+        gatherer = Gatherer(_asking(engines), workspace.trust_facts, admissions, execs, guarded)
         judge = Judge(policy, gatherer, journal, workspace.now)
         handler = Handler(engines, judge, Aftermath(engines, judge, admissions, execs), voice.note)
         yield Parts(listen, handler, judge, policy_file, load, voice.note)
 
 
-def _asking(engines: Engines) -> Callable[..., object]:
-    async def ask(path: str) -> tuple[int, bytes]:
-        answer, body = await engines.ask(serialise_head("GET", path, [], None))
+def _asking(engines: Engines) -> Ask:
+    async def ask(path: str, /) -> tuple[int, bytes]:
+        answer, body = await engines.ask(serialise_head("GET", path, [], b""))
         return answer.status, body
 
     return ask

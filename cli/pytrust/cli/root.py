@@ -29,6 +29,10 @@ _COMMANDS = {
     "signer": ("signer", "who may release tags of an image, and how many must agree"),
     "key": ("key", "your keys: generate, list, export, import, rotate, remove"),
     "repo": ("repo", "the metadata itself: export, serve, refresh, renew"),
+    "proxy": ("proxy", "a docker engine that runs only what the policy allows"),
+    "env": ("proxy", "print what a shell needs so that docker talks to the proxy"),
+    "policy": ("policy", "what may run: begin, check and try the policy file, explain a decision"),
+    "log": ("log", "what the proxy decided, and whether its journal is whole"),
     "completion": ("setup", "print the completion script of your shell"),
 }
 _INTERRUPTED = 130  # as a shell says of SIGINT
@@ -38,6 +42,11 @@ a first tag:
   pytrust sign registry.example.com/foo/web:v2
   pytrust verify registry.example.com/foo/web:v2
 \b
+an engine that runs nothing else:
+  pytrust policy init
+  pytrust proxy
+  eval "$(pytrust env)"
+\b
 exit codes:
   0 yes   1 no (unsigned, forged, other content)   2 usage
   3 could not find out (unreachable, expired cache)
@@ -46,7 +55,8 @@ exit codes:
 files and environment:
   PYTRUST_HOME (default: /var/lib/pytrust for root, else ~/.local/share/pytrust)
   PYTRUST_PASSPHRASE, or docker's two DOCKER_CONTENT_TRUST_..._PASSPHRASE
-  DOCKER_HOST, DOCKER_CONFIG, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY as docker reads them"""
+  DOCKER_HOST, DOCKER_CONFIG, DOCKER_CERT_PATH, DOCKER_TLS_VERIFY as docker reads them
+  DOCKER_CONTENT_TRUST=0 makes the proxy warn, =1 makes it enforce"""
 
 
 class LazyGroup(click.Group):

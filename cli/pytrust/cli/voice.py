@@ -4,6 +4,7 @@ The rules of the voice:
     - lower case, no full stop, one line for one fact; answers on stdout, everything else on stderr
     - a refusal is ``error: <thing>: <reason>`` and, where something can be done, ``hint: <what to do>``
     - tables are for people and appear on stdout as plain text; ``--json`` prints one document, and nothing else
+      (with ``--follow``, which has no end, one document a line)
     - work that takes more than a second says what it is doing
     - no secret is ever an argument of a function in this file
 """
@@ -44,6 +45,16 @@ def write(data: bytes) -> None:
 def say_json(document: object) -> None:
     """The whole answer, for machines."""
     sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+
+def say_json_line(document: object) -> None:
+    """One answer of many, for machines that read on."""
+    sys.stdout.write(json.dumps(document, separators=(",", ":")) + "\n")
+
+
+def flush() -> None:
+    """What was said so far reaches its reader now."""
+    sys.stdout.flush()
 
 
 def fail(error: PytrustError) -> None:

@@ -22,7 +22,9 @@ from pytrust.trust.names import ImageRef, RoleName
 
 if TYPE_CHECKING:
     from pytrust.cli.passphrase import Passphrases
+    from pytrust.policy.core.rules import Policy
     from pytrust.policy.engine.client import Engine
+    from pytrust.policy.trust_facts import TrustFacts
     from pytrust.trust.client.cache import Cache
     from pytrust.trust.client.source import Source
     from pytrust.trust.client.trust import TrustClient
@@ -67,6 +69,21 @@ class Home(NamedTuple):
         """What was verified."""
         return self.path / "cache"
 
+    @property
+    def policy(self) -> Path:
+        """What may run."""
+        return self.path / "policy.yaml"
+
+    @property
+    def proxy(self) -> Path:
+        """What the proxy remembers."""
+        return self.path / "proxy"
+
+    @property
+    def journal(self) -> Path:
+        """What the proxy decided."""
+        return self.proxy / "journal"
+
 
 class Workspace:
     """One invocation of the command."""
@@ -98,6 +115,28 @@ class Workspace:
         text = read_bounded(self.home.config, _CONFIG_MAX_BYTES).decode("utf-8", "replace")
         return parse_settings(text, os.environ, str(self.home.config))
 
+    def load_policy(self, path: Path | None = None) -> Policy:
+        """The policy of this home, or of the file at ``path``; read anew at every call.
+
+        Raises:
+            NotSetUp: there is no such file.
+            BadPermissions: others could have written it.
+            UsageError: it is no policy.
+        """
+        from pytrust.policy.document import parse_policy
+
+        file = path or self.home.policy
+        return parse_policy(self.read_policy(file), what=str(file))
+
+    @staticmethod
+    def read_policy(file: Path) -> bytes:
+        """The bytes of a policy file that nobody else could have written; raises what ``load_policy`` does."""
+        if not file.exists():
+            raise NotSetUp(f"{file} does not exist", hint="create a policy with: pytrust policy init")
+        check_owned(file.parent)
+        check_owned(file)
+        return read_bounded(file, _CONFIG_MAX_BYTES)
+
     @cached_property
     def keyring(self) -> Keyring:
         """The key ring."""
@@ -126,6 +165,13 @@ class Workspace:
 
         source = None if offline else self._source()
         return TrustClient(source, self.cache, self.settings.pins, now=self.now)
+
+    @cached_property
+    def trust_facts(self) -> TrustFacts:
+        """Look-ups for decisions; the root keys that a policy names come before the pins."""
+        from pytrust.policy.trust_facts import TrustFacts
+
+        return TrustFacts(self._source(), self.cache, self.settings.pins, now=self.now)
 
     @cached_property
     def reader(self) -> SqliteReader:

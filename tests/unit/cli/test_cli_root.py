@@ -121,7 +121,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["signer"], ["key"], ["repo"]])
+@pytest.mark.parametrize("arguments", [[], ["signer"], ["key"], ["repo"], ["policy"]])
 def test_groups_alone_show_their_help_in_lines(arguments: list[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(arguments) == ExitCode.USAGE
     shown = b"".join(capfdbinary.readouterr()).decode()

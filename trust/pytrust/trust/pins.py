@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from pytrust.trust.errors import UntrustedRoot, UsageError
 from pytrust.trust.names import CollectionName, KeyId
+
+_PATTERNS_KEPT: Final = 1024  # compiled; a host's pins and policy have some dozens
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +32,13 @@ class Pin:
 
 def matches(pattern: str, name: str) -> bool:
     """Whether an image name fits: ``*`` stands for one path component or a part of it, ``**`` for any rest."""
+    return _compiled(pattern).fullmatch(name) is not None
+
+
+@lru_cache(_PATTERNS_KEPT)
+def _compiled(pattern: str) -> re.Pattern[str]:
     parts = re.split(r"(\*\*|\*)", pattern)
-    expression = "".join({"**": ".*", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts)
-    return re.fullmatch(expression, name) is not None
+    return re.compile("".join({"**": ".*", "*": "[^/]*"}.get(part, re.escape(part)) for part in parts))
 
 
 def find_pin(pins: Iterable[Pin], name: CollectionName) -> Pin:

@@ -77,12 +77,16 @@ class Missing(Value, frozen=True, kw_only=True):
 
 
 class Signed(Value, frozen=True, kw_only=True):
-    """``digest`` is the one to run; ``signers`` (sorted) vouch for exactly this content; UTC ``expires`` ends it."""
+    """``digest`` is the one to run; ``signers`` (sorted) vouch for exactly this content; UTC ``expires`` ends it.
+
+    ``offline``: by what this host verified before; ``fallback`` is then the code of what was wrong with the source.
+    """
 
     digest: Digest
     signers: tuple[RoleName, ...]
     expires: datetime
     offline: bool = False
+    fallback: str = ""
 
 
 class NotSigned(Value, frozen=True, kw_only=True):

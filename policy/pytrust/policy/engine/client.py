@@ -15,15 +15,23 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 from pytrust.policy.engine.address import EngineAddress
+from pytrust.policy.engine.questions import image_in_path
 from pytrust.policy.engine.transport import open_connection, reason_of
-from pytrust.policy.engine.words import Progress, engine_message, failure, pushed_digest, report, strings
+from pytrust.policy.engine.words import (
+    ANSWER_MAX_BYTES,
+    Progress,
+    engine_message,
+    failure,
+    pushed_digest,
+    report,
+    strings,
+)
 from pytrust.trust.errors import (
     AccessDenied,
     BadContent,
-    InvalidName,
     NotFound,
     TooSlow,
     Unreachable,
@@ -32,14 +40,12 @@ from pytrust.trust.errors import (
 from pytrust.trust.limits import CHUNK_BYTES, ERROR_BODY_MAX_BYTES
 from pytrust.trust.names import Digest, ImageRef
 
-ANSWER_MAX_BYTES: Final = 4 * 1024 * 1024  # the description of one image; honest ones are below 100 KiB
 LINE_MAX_BYTES: Final = 64 * 1024  # one progress line; honest ones are below 1 KiB
 ANSWER_TIMEOUT: Final = 30.0  # seconds without a byte, where the engine only looks something up
 IDLE_TIMEOUT: Final = 60.0  # seconds between two progress lines; the engine reports several times a second
 
 _OK: Final = 200
 _ERRORS_FROM: Final = 400
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@-]*)*")
 _NO_AUTH = base64.urlsafe_b64encode(b"{}").decode()  # engines before 23.0 refuse a push without the header
 
 
@@ -78,7 +84,7 @@ class Engine:
     def inspect(self, name: str) -> ImageInfo | None:
         """What the engine holds under a name or id; ``None`` if nothing."""
         try:
-            with self._call("GET", f"/images/{_in_path(name)}/json") as answer:
+            with self._call("GET", f"/images/{image_in_path(name)}/json") as answer:
                 return self._image(self._read(answer))
         except NotFound:
             return None
@@ -86,7 +92,7 @@ class Engine:
     def tag(self, source: str, ref: ImageRef) -> None:
         """Give the image ``source`` (a name or id) the name and tag of ``ref``; a digest in ``ref`` does not count."""
         query = {"repo": str(ref.collection), "tag": _tag(ref)}
-        with self._call("POST", f"/images/{_in_path(source)}/tag", query) as answer:
+        with self._call("POST", f"/images/{image_in_path(source)}/tag", query) as answer:
             self._read(answer)
 
     def pull(self, ref: ImageRef, auth: str | None, on_progress: Progress) -> None:
@@ -112,7 +118,7 @@ class Engine:
     def push(self, ref: ImageRef, auth: str | None, on_progress: Progress) -> Digest | None:
         """Make the engine push the tag of ``ref``; gives the digest the engine says it pushed, if it says one."""
         digest = None
-        path = f"/images/{_in_path(str(ref.collection))}/push"
+        path = f"/images/{image_in_path(str(ref.collection))}/push"
         with self._call("POST", path, {"tag": _tag(ref)}, auth=auth or _NO_AUTH, idle=IDLE_TIMEOUT) as answer:
             for line in self._lines(answer):
                 report(line, on_progress)
@@ -213,13 +219,6 @@ class Engine:
 
     def _nonsense(self) -> BadContent:
         return BadContent(f"{self.address} does not answer like a Docker engine", hint="try: docker info")
-
-
-def _in_path(name: str) -> str:
-    """A name that stays one name in a URL path: no empty, ``.`` or ``..`` part leads to another route."""
-    if not _NAME.fullmatch(name):
-        raise InvalidName(f"{name[:300]!r} is not the name or id of an image")
-    return quote(name, safe="/:@")
 
 
 def _tag(ref: ImageRef) -> str:

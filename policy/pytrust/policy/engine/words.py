@@ -18,6 +18,7 @@ from pytrust.trust.errors import (
 )
 from pytrust.trust.names import Digest
 
+ANSWER_MAX_BYTES: Final = 4 * 1024 * 1024  # one description; honest ones are below 100 KiB
 _MESSAGE_MAX_CHARS: Final = 500
 _SERVER_ERRORS_FROM: Final = 500
 _DENIED = ("unauthorized", "access denied", "resource is denied", "authentication required", "no basic auth")

@@ -7,26 +7,30 @@ cannot be started: nothing has to be undone.
 
 from __future__ import annotations
 
+import asyncio
 import json
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from pytrust.policy.admissions import Admissions
 from pytrust.policy.core.decision import Allow, Pin, Reason
 from pytrust.policy.core.facts import Admission
-from pytrust.policy.engine.body import Model
 from pytrust.policy.engine.compare import differences
 from pytrust.policy.engine.emit import serialise_head
+from pytrust.policy.engine.models import ContainerCreate
 from pytrust.policy.execs import Execs
-from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.answers import EngineFailed
+from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.proxy.words import message, refusal
 
 _CREATED: Final = 201
 _OK: Final = 200
 _NOT_FOUND: Final = 404
+
+
+T = TypeVar("T")
 
 
 class _Made(msgspec.Struct):
@@ -49,7 +53,7 @@ class Aftermath:
         self._engines, self._judge = engines, judge
         self._admissions, self._execs = admissions, execs
 
-    async def created(self, reply: Reply, allow: Allow, sent: Model, policy: str) -> Reply:
+    async def created(self, reply: Reply, allow: Allow, sent: ContainerCreate, policy: str) -> Reply:
         """Compare a new container with what was sent; admit it, or remove it and say why."""
         if reply.status != _CREATED:
             return reply
@@ -59,7 +63,8 @@ class Aftermath:
         wrong, image_id = await self._compare(container, sent, allow.pins[0])
         if wrong:
             return await self._remove(container, wrong)
-        self._admissions.admit(container, Admission(ref=allow.pins[0].ref, image_id=image_id, policy=policy))
+        admission = Admission(ref=allow.pins[0].ref, image_id=image_id, policy=policy)
+        await asyncio.to_thread(self._admissions.admit, container, admission)
         return reply
 
     def exec_made(self, reply: Reply, container: str) -> Reply:
@@ -74,6 +79,12 @@ class Aftermath:
             self._admissions.forget(container)
         return reply
 
+    async def tidy(self) -> None:
+        """Forget the containers that were removed while nobody looked; raises ``EngineFailed``."""
+        answer, body = await self._engines.ask(serialise_head("GET", "/containers/json?all=1", [], b""))
+        if answer.status == _OK:
+            self._admissions.retain(item.id for item in _decoded(body, list[_Made]))
+
     async def tag(self, pin: Pin, version: str, *, erred: bool) -> bytes:
         """Give a pulled image its tag, so that ``docker images`` shows it; gives the last lines of the stream."""
         ref = pin.ref
@@ -82,15 +93,15 @@ class Aftermath:
         source = f"{ref.collection}@{ref.digest}"
         target = f"/v{version}/images/{source}/tag?repo={ref.collection}&tag={ref.tag}"
         try:
-            answer, body = await self._engines.ask(serialise_head("POST", target, [], None))
+            answer, body = await self._engines.ask(serialise_head("POST", target, [], b""))
         except EngineFailed as error:
             return _error_line(f"pytrust: {source} has no tag yet: {error}")
         if answer.status != _CREATED:
             return _error_line(f"pytrust: {source} has no tag yet: {_said(body)}")
         return _line({"status": f"pytrust: {ref.collection}:{ref.tag} is {ref.digest}"})
 
-    async def _compare(self, container: str, sent: Model, pin: Pin) -> tuple[tuple[str, ...], str]:
-        request = serialise_head("GET", f"/containers/{container}/json", [], None)
+    async def _compare(self, container: str, sent: ContainerCreate, pin: Pin) -> tuple[tuple[str, ...], str]:
+        request = serialise_head("GET", f"/containers/{container}/json", [], b"")
         answer, data = await self._engines.ask(request)
         if answer.status != _OK:
             return (f"the engine does not show it: {answer.status}",), ""
@@ -99,7 +110,7 @@ class Aftermath:
     async def _remove(self, container: str, wrong: tuple[str, ...]) -> Reply:
         text = f"the engine made {container[:12]} otherwise than was allowed: {'; '.join(wrong)}"
         await self._judge.note("container-removed", text)
-        request = serialise_head("DELETE", f"/containers/{container}?force=1&v=1", [], None)
+        request = serialise_head("DELETE", f"/containers/{container}?force=1&v=1", [], b"")
         await self._engines.ask(request)
         status, sentence = refusal((Reason(code="mismatch", text=text, hint="nothing was kept; see: pytrust log"),))
         return Reply(status, message(sentence))
@@ -107,10 +118,14 @@ class Aftermath:
 
 def _made(body: bytes) -> str:
     """The id in an answer of 201; raises ``EngineFailed``."""
+    return _decoded(body, _Made).id
+
+
+def _decoded(body: bytes, kind: type[T]) -> T:
     try:
-        return msgspec.json.decode(body, type=_Made).id
-    except msgspec.MsgspecError as error:
-        raise EngineFailed("it does not say what it made") from error
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise EngineFailed("its answer is not what an engine says") from error
 
 
 def _with_warnings(body: bytes, reasons: tuple[Reason, ...]) -> bytes:

@@ -19,7 +19,7 @@ _NO_BODY: Final = frozenset({SWITCHING, 204, 304})
 _CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-class EngineFailed(Exception):
+class EngineFailed(ConnectionError):
     """The engine cannot be reached, broke off, or does not speak HTTP."""
 
 
@@ -62,10 +62,9 @@ def read_head(head: bytes, *, bodiless: bool) -> Answer:
     parser = httptools.HttpResponseParser(heard)
     try:
         parser.feed_data(head)
-    except httptools.HttpParserUpgrade:
-        pass
-    except httptools.HttpParserError as error:
-        raise EngineFailed(f"it does not speak HTTP: {error}") from error
+    except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+        if not heard.complete:  # behind the head, a parser has its own idea of what an upgrade means
+            raise EngineFailed(f"it does not speak HTTP: {error}") from error
     if not heard.complete:
         raise EngineFailed("it does not speak HTTP")
     status = parser.get_status_code()

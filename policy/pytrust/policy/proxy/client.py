@@ -17,8 +17,14 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from pytrust.policy.engine.call import Call, Malformed
 from pytrust.policy.engine.wire import RequestHead, RequestReader
-from pytrust.policy.proxy.limits import BODY_MAX_BYTES, BODY_TIMEOUT, HEAD_TIMEOUT, LINGER_TIMEOUT, PENDING_MAX_BYTES
-from pytrust.policy.proxy.limits import WRITE_HIGH_BYTES
+from pytrust.policy.proxy.limits import (
+    BODY_MAX_BYTES,
+    BODY_TIMEOUT,
+    HEAD_TIMEOUT,
+    LINGER_TIMEOUT,
+    PENDING_MAX_BYTES,
+    WRITE_HIGH_BYTES,
+)
 from pytrust.policy.proxy.relay import Relay
 from pytrust.policy.proxy.tunnel import Tunnel, vanished
 from pytrust.policy.proxy.words import CONTINUE, message, own
@@ -33,8 +39,6 @@ _TIMED_OUT: Final = 408
 
 class Client(asyncio.Protocol):
     """What a listener makes for each connection; ``caller`` says who it is, for the journal."""
-
-    __slots__ = ("_busy", "_call", "_deadline", "_eof", "_handler", "_head", "_house", "_lingering", "_paused", "_reader", "_relay", "_tasks", "_tunnel", "caller", "engines", "on_port", "transport")  # fmt: skip
 
     def __init__(self, house: House, handler: Handler) -> None:
         self._house, self._handler = house, handler
@@ -80,7 +84,7 @@ class Client(asyncio.Protocol):
             return True
         return self._busy and not self._hang_up_now()
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """The client has gone."""
         self._house.leave(self)
         if self._tunnel is not None:
@@ -229,7 +233,7 @@ class Client(asyncio.Protocol):
         """A stream that is passed on ends when its reader has gone; short work is finished."""
         return self._relay is not None
 
-    def _slow(self, slow: bool) -> None:  # noqa: FBT001 - it is the state
+    def _slow(self, slow: bool) -> None:
         if self._tunnel is not None:
             self._tunnel.client_slow(slow)
         elif self._relay is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pytrust.policy.core.decision import Allow, Deny
@@ -16,18 +16,18 @@ from pytrust.policy.core.request import Request, Unrecognised
 from pytrust.policy.engine.body import Model, decode
 from pytrust.policy.engine.call import Call, Malformed, Upgrade, Verdict
 from pytrust.policy.engine.emit import serialise_head
-from pytrust.policy.engine.models import ExecStart
+from pytrust.policy.engine.models import ContainerCreate, ExecStart
 from pytrust.policy.engine.normalise import normalise
 from pytrust.policy.engine.rewrite import Outgoing, rewrite
 from pytrust.policy.engine.routes import match
-from pytrust.policy.engine.wire import RequestHead
+from pytrust.policy.engine.wire import RequestHead, require_json
 from pytrust.policy.proxy.aftermath import Aftermath, Reply
+from pytrust.policy.proxy.answers import EngineFailed
 from pytrust.policy.proxy.browser import from_elsewhere
 from pytrust.policy.proxy.client import Client
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.limits import AUTH_MAX_CHARS
 from pytrust.policy.proxy.relay import Finish, Relay
-from pytrust.policy.proxy.answers import EngineFailed
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.proxy.words import capped, message, refusal
 from pytrust.trust.errors import PytrustError
@@ -52,6 +52,7 @@ class _Job(NamedTuple):
     request: Request
     allow: Allow
     outgoing: Outgoing
+    version: str
     policy: str
 
     @property
@@ -62,7 +63,8 @@ class _Job(NamedTuple):
     def data(self, headers: list[tuple[str, str]]) -> bytes:
         """The bytes for the engine."""
         out = self.outgoing
-        return serialise_head(out.method, out.target, headers, out.body)
+        kind = [] if out.body is None else [("Content-Type", "application/json")]
+        return serialise_head(out.method, out.target, [*headers, *kind], out.body or b"")
 
 
 class Handler:
@@ -80,13 +82,18 @@ class Handler:
         self._judge, self._aftermath, self._say = judge, aftermath, say
         self._version = ""
 
+    async def begin(self) -> None:
+        """Get to know the engine; raises ``EngineFailed``."""
+        await self.learn_version()
+        await self._aftermath.tidy()
+
     async def learn_version(self) -> str:
         """The API version of calls that name none: the engine's, within what is understood here.
 
         Raises:
             EngineFailed: no engine answers.
         """
-        answer, _ = await self.engines.ask(serialise_head("GET", "/_ping", [], None))
+        answer, _ = await self.engines.ask(serialise_head("GET", "/_ping", [], b""))
         version = capped(answer.get(b"api-version") or b"")
         if not _VERSION.fullmatch(version):
             raise EngineFailed(f"{self.engines.address} does not answer like a Docker engine")
@@ -101,6 +108,7 @@ class Handler:
         if call is None or call.route.verdict is Verdict.CLOSED:
             client.spawn(self._turn_away(client, head, call))
             return None
+        require_json(head)
         if head.upgrade and head.upgrade != call.route.upgrade.name.lower():
             raise Malformed(400, f"{call.route.what} cannot be upgraded to {head.upgrade}")
         return call
@@ -154,7 +162,7 @@ class Handler:
             return
         version = call.version or self._version or await self.learn_version()
         outgoing = rewrite(call, model, request, decision, version)
-        await self._send(client, model, _Job(head, call, request, decision, outgoing, policy))
+        await self._send(client, model, _Job(head, call, request, decision, outgoing, version, policy))
 
     async def _decide(self, call: Call, request: Request, caller: str) -> Allow | Deny:
         if call.route.verdict is Verdict.LOOK and isinstance(decision := self._judge.at_once(request), Allow):
@@ -164,8 +172,9 @@ class Handler:
     async def _send(self, client: Client, model: Model | None, job: _Job) -> None:
         match job.call.route.verdict:
             case Verdict.CREATE:
-                assert job.outgoing.model is not None
-                reply = await self._aftermath.created(await self._whole(job), job.allow, job.outgoing.model, job.policy)
+                sent = job.outgoing.model
+                assert isinstance(sent, ContainerCreate)
+                reply = await self._aftermath.created(await self._whole(job), job.allow, sent, job.policy)
             case Verdict.EXEC:
                 reply = self._aftermath.exec_made(await self._whole(job), job.allow.container)
             case Verdict.MANAGE if job.call.route.method == "DELETE":
@@ -199,8 +208,11 @@ class Handler:
             upgrade = any(name == "Upgrade" for name, _ in headers)
             connection.send(job.data(headers), relay, upgrade=upgrade, bodiless=job.head.method == "HEAD")
 
-    def _tagging(self, job: _Job) -> Finish:
-        pin, version = job.allow.pins[0], self._version or job.call.version
+    def _tagging(self, job: _Job) -> Finish | None:
+        """The last step of a pull; none where learning mode let an unpinned one through."""
+        if not job.allow.pins:
+            return None
+        pin, version = job.allow.pins[0], job.version
 
         async def finish(erred: bool) -> bytes:  # noqa: FBT001 - the shape of Finish
             return await self._aftermath.tag(pin, version, erred=erred)
@@ -226,7 +238,7 @@ def _plan(method: str, target: str, version: str) -> _Plan:
     assert call is not None
     request = normalise(call, None)
     outgoing = rewrite(call, None, request, Allow(), version)
-    return _Plan(request, serialise_head(outgoing.method, outgoing.target, [], outgoing.body))
+    return _Plan(request, serialise_head(outgoing.method, outgoing.target, [], outgoing.body or b""))
 
 
 def _path(target: str) -> str:

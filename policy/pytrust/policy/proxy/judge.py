@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Protocol
@@ -13,21 +13,28 @@ from pytrust.policy.core.decision import Allow, Decision, Deny, Need, Reason
 from pytrust.policy.core.facts import Fact, Facts, Query
 from pytrust.policy.core.request import Request
 from pytrust.policy.core.rules import Policy
-from pytrust.policy.gather import Gatherer
 from pytrust.policy.journal import Decided, Entry, Event
 from pytrust.policy.proxy.limits import ROUNDS_MAX
+
+
+class Answers(Protocol):
+    """Who finds things out: one fact for each query, and never an exception (``gather.Gatherer``)."""
+
+    async def answer(self, queries: Iterable[Query]) -> dict[Query, Fact]:
+        """Within a bounded time."""
 
 
 class Records(Protocol):
     """Where entries are kept; raises ``Unsound`` where that is not possible."""
 
-    def append(self, entry: Entry) -> int: ...
+    def append(self, entry: Entry) -> int:
+        """Survives the death of this process when it returns."""
 
 
 class Judge:
     """Decides under the policy of the moment; ``policy`` is replaced when a new one is loaded."""
 
-    def __init__(self, policy: Policy, gatherer: Gatherer, records: Records, now: Callable[[], datetime]) -> None:
+    def __init__(self, policy: Policy, gatherer: Answers, records: Records, now: Callable[[], datetime]) -> None:
         self.policy = policy
         self._gatherer, self._records, self._now = gatherer, records, now
         self._writer = ThreadPoolExecutor(1, "journal")

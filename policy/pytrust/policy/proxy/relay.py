@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
-from pytrust.policy.proxy.tunnel import Tunnel
 from pytrust.policy.proxy.answers import Answer, EngineFailed, Framing
+from pytrust.policy.proxy.tunnel import Tunnel
 from pytrust.policy.proxy.upstream import EngineConnection
 from pytrust.policy.proxy.words import LAST_CHUNK, head, switching
 
@@ -93,7 +93,7 @@ class Relay:
             self._client.transport.write(b"".join(self._out))
             self._out.clear()
 
-    def pause(self, slow: bool) -> None:  # noqa: FBT001 - it is the state
+    def pause(self, slow: bool) -> None:
         """The client does not keep up, or has kept up."""
         if self._connection.closed:
             return

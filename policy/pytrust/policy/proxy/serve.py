@@ -17,13 +17,13 @@ from typing import Final, NamedTuple
 
 from pytrust.policy.core.rules import Policy
 from pytrust.policy.engine.address import EngineAddress
+from pytrust.policy.proxy.answers import EngineFailed
 from pytrust.policy.proxy.client import Client
 from pytrust.policy.proxy.handler import Handler
 from pytrust.policy.proxy.house import House
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.limits import CONNECTIONS_MAX, DRAIN_TIMEOUT, SWEEP_INTERVAL
 from pytrust.policy.proxy.listeners import listen, unlink
-from pytrust.policy.proxy.answers import EngineFailed
 from pytrust.trust.errors import PytrustError
 
 _SPARE_FILES: Final = 256  # descriptors for everything but connections
@@ -84,7 +84,7 @@ class _Server:
         parts = self._parts
         await parts.judge.note("started", f"policy {parts.judge.policy.version[:12]}, mode {parts.judge.policy.mode}")
         try:
-            await parts.handler.learn_version()
+            await parts.handler.begin()
         except EngineFailed as error:
             parts.say(f"warning: {error}; requests are refused until it does")
         for address in parts.listen:

@@ -74,7 +74,7 @@ class Tunnel:
         """The client has gone."""
         self._engine.abort()
 
-    def client_slow(self, slow: bool) -> None:  # noqa: FBT001 - it is the state
+    def client_slow(self, slow: bool) -> None:
         """The client does not keep up with the engine, or has kept up."""
         if slow:
             self._engine.transport.pause_reading()

@@ -26,33 +26,48 @@ _FINAL: Final = 200  # below, an answer announces another
 
 
 class Sink(Protocol):
-    """Who an answer is for. Calls come in this order; ``failed`` may come at any time, and is then the last.
+    """Who an answer is for; ``flush`` follows every burst of the other calls."""
 
-    ``flush`` follows every burst of the others. The transport behind ``switched`` is the sink's from then on.
-    """
+    def answered(self, answer: Answer) -> None:
+        """First: the head."""
 
-    def answered(self, answer: Answer) -> None: ...
-    def body(self, data: bytes) -> None: ...
-    def ended(self) -> None: ...
-    def switched(self, answer: Answer, connection: EngineConnection, rest: bytes) -> None: ...
-    def failed(self, error: EngineFailed) -> None: ...
-    def flush(self) -> None: ...
+    def body(self, data: bytes) -> None:
+        """Then: a piece of the body; may raise ``EngineFailed`` to have no more."""
+
+    def ended(self) -> None:
+        """Last: the answer was whole."""
+
+    def switched(self, answer: Answer, connection: EngineConnection, rest: bytes) -> None:
+        """Instead of all this: a 101 that was asked for, and what came behind it."""
+
+    def failed(self, error: EngineFailed) -> None:
+        """At any time, and then the last: there is no answer, or no more of it."""
+
+    def flush(self) -> None:
+        """Nothing more for the moment."""
 
 
 class Stream(Protocol):
     """The other end of a tunnel."""
 
-    def received(self, data: bytes) -> None: ...
-    def finished(self) -> None: ...
-    def lost(self) -> None: ...
-    def pause(self) -> None: ...
-    def resume(self) -> None: ...
+    def received(self, data: bytes) -> None:
+        """Output."""
+
+    def finished(self) -> None:
+        """The end of the output."""
+
+    def lost(self) -> None:
+        """The connection is gone."""
+
+    def pause(self) -> None:
+        """The engine does not keep up."""
+
+    def resume(self) -> None:
+        """The engine has kept up."""
 
 
 class EngineConnection(asyncio.Protocol):
     """One connection; give it to ``Engines.release`` after ``ended``."""
-
-    __slots__ = ("_answer", "_bodiless", "_chunks", "_head", "_left", "_sink", "_upgrade", "closed", "stream", "transport")  # fmt: skip
 
     def __init__(self) -> None:
         self.transport: asyncio.Transport
@@ -111,7 +126,7 @@ class EngineConnection(asyncio.Protocol):
             return True
         return False
 
-    def connection_lost(self, error: Exception | None) -> None:
+    def connection_lost(self, _: Exception | None) -> None:
         """The end, expected or not."""
         self.closed = True
         stream, self.stream = self.stream, None
@@ -136,32 +151,31 @@ class EngineConnection(asyncio.Protocol):
     def _answered(self, sink: Sink, data: bytes) -> None:
         try:
             if self._answer is None:
-                rest = self._read_head(sink, data)
-                if rest is None:
-                    return
-                data = rest
-            if self._read_body(sink, self._answer, data):
-                self._complete(sink, self._answer)
+                data = self._read_head(sink, data)
+            if (answer := self._answer) is None:
+                return
+            if self._read_body(sink, answer, data):
+                self._complete(sink, answer)
         except EngineFailed as error:
             self.abort()
             sink.failed(error)
             return
         sink.flush()
 
-    def _read_head(self, sink: Sink, data: bytes) -> bytes | None:
-        """What follows the head; None where it is not complete, or nothing more will come as HTTP."""
+    def _read_head(self, sink: Sink, data: bytes) -> bytes:
+        """What follows the head; ``_answer`` stays None where it is not complete, or HTTP is over."""
         if self._head:
             data = self._head + data
         start = split_head(data)
         if start < 0:
             self._head = data
-            return None
+            return b""
         self._head = b""
         answer = read_head(data[:start], bodiless=self._bodiless)
         if answer.status == SWITCHING and self._upgrade:
             self._sink = None
             sink.switched(answer, self, data[start:])
-            return None
+            return b""
         if answer.status < _FINAL:
             raise EngineFailed(f"it answered {answer.status}, which nobody asked for")
         self._answer, self._left = answer, answer.length
@@ -228,7 +242,7 @@ class Collected:
         if not self.result.done():
             self.result.set_result((self._answer, b"".join(self._pieces)))
 
-    def switched(self, answer: Answer, connection: EngineConnection, rest: bytes) -> None:
+    def switched(self, answer: Answer, connection: EngineConnection, rest: bytes) -> None:  # noqa: ARG002
         """Not asked for."""
         connection.abort()
         self.failed(EngineFailed("it switched protocols though nobody asked"))
@@ -275,7 +289,7 @@ class Engines:
         elif not connection.closed:
             connection.abort()
 
-    async def ask(self, request: bytes, timeout: float | None = ASK_TIMEOUT) -> tuple[Answer, bytes]:  # noqa: ASYNC109
+    async def ask(self, request: bytes, timeout: float | None = ASK_TIMEOUT) -> tuple[Answer, bytes]:
         """One request of our own, answered whole; raises ``EngineFailed``."""
         connection = await self.acquire()
         sink = Collected()

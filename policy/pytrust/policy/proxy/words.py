@@ -20,7 +20,7 @@ NOT_FOUND_CODES: Final = frozenset({"no-such-image", "no-such-container", "no-su
 _HOP_BY_HOP: Final = frozenset(
     {b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade"}
 )
-_API_MAX: Final = tuple(map(int, API_MAX.split(".")))
+_CAP: Final = "{}.{}".format(*API_MAX)
 
 
 @lru_cache(maxsize=256)
@@ -57,7 +57,7 @@ def own(status: int, body: bytes, *, close: bool = False, head_only: bool = Fals
     """An answer of our own with a JSON body."""
     lines = (
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
-        f"Api-Version: {API_MAX}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        f"Api-Version: {_CAP}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
         f"{'Connection: close' if close else 'Connection: keep-alive'}\r\n\r\n"
     )
     return lines.encode() + (b"" if head_only else body)
@@ -77,8 +77,8 @@ def refusal(reasons: tuple[Reason, ...]) -> tuple[int, str]:
 def capped(version: bytes) -> bytes:
     """An API version, but none newer than the bodies that are understood here."""
     major, _, minor = version.partition(b".")
-    if major.isdigit() and minor.isdigit() and (int(major), int(minor)) > _API_MAX:
-        return API_MAX.encode()
+    if major.isdigit() and minor.isdigit() and (int(major), int(minor)) > API_MAX:
+        return _CAP.encode()
     return version
 
 

@@ -22,6 +22,7 @@ from tests.fakes.engine import FakeEngine, Scripted, answer, serve, serve_tcp, s
 from pytrust.policy.engine import client
 from pytrust.policy.engine.address import EngineAddress, TlsFiles
 from pytrust.policy.engine.client import Engine, ImageInfo
+from pytrust.policy.engine.words import ANSWER_MAX_BYTES
 from pytrust.trust import errors
 from pytrust.trust.names import ImageRef
 from pytrust.trust.registry.dockerconfig import Login, encode_engine_auth
@@ -228,7 +229,7 @@ def test_silence_has_an_end(engine: Engine, fake: FakeEngine, monkeypatch: pytes
 
 
 def test_a_description_is_bounded(engine: Engine, fake: FakeEngine) -> None:
-    fake.script["/images/web/json"] = Scripted(answer(200, "x" * client.ANSWER_MAX_BYTES))
+    fake.script["/images/web/json"] = Scripted(answer(200, "x" * ANSWER_MAX_BYTES))
     with pytest.raises(errors.BadContent, match="larger than"):
         engine.inspect("web")
 

@@ -1,0 +1,131 @@
+"""A container create that is only tried: judged as the proxy judges it, with the engine's answers made up."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
+from typing import Final, assert_never
+
+import msgspec
+
+from pytrust.policy.core.facts import (
+    ContainerQuery,
+    EngineInfo,
+    EngineQuery,
+    ExecQuery,
+    Fact,
+    HeldImage,
+    HostPath,
+    ImageQuery,
+    Missing,
+    PathQuery,
+    Query,
+    RepoDigest,
+    TrustQuery,
+    Unavailable,
+    VolumeQuery,
+)
+from pytrust.policy.core.request import Create, Held
+from pytrust.policy.core.rules import Policy
+from pytrust.policy.engine.body import decode
+from pytrust.policy.engine.call import Malformed
+from pytrust.policy.engine.normalise import normalise
+from pytrust.policy.engine.routes import match
+from pytrust.policy.journal import Decided, Entry
+from pytrust.policy.proxy.judge import Answers, Judge
+from pytrust.trust.errors import PytrustError, UsageError
+from pytrust.trust.names import ImageRef
+
+EngineSide = ImageQuery | PathQuery | VolumeQuery | EngineQuery | ContainerQuery | ExecQuery
+
+_TARGET: Final = "/containers/create"
+_IMAGE_ID: Final = f"sha256:{'0' * 64}"
+_NO_ENGINE: Final = Unavailable(
+    code="no-engine", why="this command asks no engine", hint="name images by tag or digest, and no other container"
+)
+
+
+def read_request(image: str | None, body: bytes | None) -> Create:
+    """The request that docker makes for ``image``, with the other fields of ``body``, a ``/containers/create``.
+
+    Raises:
+        UsageError: the engine or the proxy would not understand it.
+    """
+    try:
+        call = match("POST", _TARGET)
+        assert call is not None
+        model = decode(call.route.body, b"{}" if body is None else body)
+        assert model is not None
+        request = normalise(call, model if image is None else msgspec.structs.replace(model, image=image))
+    except Malformed as error:
+        raise UsageError(str(error), hint="docs/policy.md, Trying it out") from error
+    assert isinstance(request, Create)
+    return request
+
+
+class Supposed:
+    """Looks up signatures with ``trust``, and makes up what an ordinary engine would answer.
+
+    It holds every image that is named, and runs it as ``user``. Of the images that ``request`` names by id it knows
+    nothing.
+    """
+
+    def __init__(self, request: Create, user: str, trust: Callable[[TrustQuery], Awaitable[Fact]]) -> None:
+        self._ids = {image.text for image in (request.image, *request.mounts) if isinstance(image, Held)}
+        self._user, self._trust = user, trust
+
+    async def answer(self, queries: Iterable[Query]) -> dict[Query, Fact]:
+        """One fact for each query."""
+        return {
+            query: await self._look_up(query) if isinstance(query, TrustQuery) else self._suppose(query)
+            for query in queries
+        }
+
+    async def _look_up(self, query: TrustQuery) -> Fact:
+        try:
+            return await self._trust(query)
+        except PytrustError as error:
+            return Unavailable(code=error.code, why=str(error), hint=error.hint)
+
+    def _suppose(self, query: EngineSide) -> Fact:
+        match query:
+            case ImageQuery(name=name):
+                return _NO_ENGINE if name in self._ids else self._image(ImageRef.parse(name))
+            case PathQuery(path=path):
+                return HostPath(real=path)
+            case VolumeQuery():
+                return Missing()
+            case EngineQuery():
+                return EngineInfo(seccomp=True)
+            case ContainerQuery() | ExecQuery():
+                return _NO_ENGINE
+            case _:
+                assert_never(query)
+
+    def _image(self, ref: ImageRef) -> HeldImage:
+        given = (RepoDigest(collection=ref.collection, digest=ref.digest),) if ref.digest else ()
+        return HeldImage(id=_IMAGE_ID, repo_digests=given, tags=() if ref.digest else (ref,), user=self._user)
+
+
+async def settle(request: Create, policy: Policy, answers: Answers, now: Callable[[], datetime]) -> Decided:
+    """The entry that the proxy would write to its journal."""
+    notes = _Notes()
+    judge = Judge(policy, answers, notes, now)
+    try:
+        await judge.settle(request, "pytrust policy test")
+    finally:
+        judge.close()
+    entry = notes.entries[-1]
+    assert isinstance(entry, Decided)
+    return entry
+
+
+class _Notes:
+    """A journal that nobody keeps."""
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+
+    def append(self, entry: Entry) -> int:
+        self.entries.append(entry)
+        return len(self.entries)

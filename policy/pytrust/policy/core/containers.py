@@ -1,0 +1,161 @@
+"""May a container that exists be used? For all that runs something in it, it has to have been let in."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime
+from typing import Final, assert_never
+
+from pytrust.policy.core.decision import Allow, Injection, Reason
+from pytrust.policy.core.facts import Container, ContainerQuery, ExecInstance, ExecQuery
+from pytrust.policy.core.inquiry import Inquiry, shown
+from pytrust.policy.core.isolation import judge_asks, mutations
+from pytrust.policy.core.request import Attach, Exec, ExecUse, Manage, NetworkConnect, Rename, Start, Update
+from pytrust.policy.core.standard import Standard
+from pytrust.policy.core.vouching import Claim, find_rule, place, rule_for, vouched
+from pytrust.trust.names import ImageRef
+
+ContainerRequest = Manage | Start | Update | Rename | Exec | ExecUse | Attach | NetworkConnect
+
+_RECREATE: Final = "remove the container, and create it again from a signed image"
+
+
+def judge_container(inquiry: Inquiry, request: ContainerRequest) -> Allow:
+    """What is to be allowed, unless the inquiry ends with reasons or open questions."""
+    match request:
+        case Manage(container=name) | Rename(container=name):
+            allow = _allow(_resolve(inquiry, name))
+        case ExecUse(exec_id=exec_id):
+            allow = _use_exec(inquiry, exec_id)
+        case NetworkConnect():
+            allow = _connect(inquiry, request)
+        case Start():
+            allow = _start(inquiry, request)
+        case Update():
+            allow = _update(inquiry, request)
+        case Exec() | Attach():
+            allow = _use(inquiry, request)
+        case _:
+            assert_never(request)
+    return allow
+
+
+def _use_exec(inquiry: Inquiry, exec_id: str) -> Allow:
+    text = f"No such exec instance: {shown(exec_id)}"  # docker's own words
+    missing = Reason(code="no-such-exec", text=text, firm=True)
+    found = inquiry.answer(ExecQuery(exec_id=exec_id), ExecInstance, f"the exec instance {shown(exec_id)}", missing)
+    return Allow(container=found.container) if found else Allow()
+
+
+def _connect(inquiry: Inquiry, request: NetworkConnect) -> Allow:
+    container = _resolve(inquiry, request.container)
+    if container:
+        judge_asks(inquiry, _standard(inquiry, container), request.asks)
+    return _allow(container)
+
+
+def _use(inquiry: Inquiry, request: Exec | Attach) -> Allow:
+    """What goes on in a running container follows the level of its image; the image is not judged again."""
+    container = _admitted(inquiry, request.container)
+    if container and isinstance(request, Exec):
+        judge_asks(inquiry, _standard(inquiry, container), request.asks)
+    return _allow(container)
+
+
+def _update(inquiry: Inquiry, request: Update) -> Allow:
+    """A limit on processes that is taken away is replaced, as in a new container."""
+    container = _admitted(inquiry, request.container)
+    if container is None:
+        return Allow()
+    standard = _standard(inquiry, container)
+    judge_asks(inquiry, standard, request.asks)
+    written = mutations(standard, request.asks)
+    return Allow(container=container.id, mutations=tuple(item for item in written if item.injection is Injection.PIDS))
+
+
+def _start(inquiry: Inquiry, request: Start) -> Allow:
+    """Trust may have ended since the container was made: its image is judged again, as of now."""
+    container = _admitted(inquiry, request.container)
+    if container is None:
+        return Allow()
+    judge_asks(inquiry, _standard(inquiry, container), request.asks)
+    expires = _vouch(inquiry, container.admission.ref) if container.admission else None
+    return Allow(container=container.id, expires=expires)
+
+
+def _vouch(inquiry: Inquiry, ref: ImageRef) -> datetime | None:
+    """By digest alone: the tag may have moved on. Gives the end of the signature."""
+    rule = find_rule(inquiry.policy, ref.collection)
+    if rule is None or rule.trust is None:
+        return None
+    if ref.digest is None:
+        text = f"the container was made from {ref}, which was allowed unsigned then"
+        inquiry.refuse(Reason(code="unsigned", text=text, rule=place(rule), hint=_RECREATE))
+        return None
+    claim = Claim(dataclasses.replace(ref, tag=None), rule.trust, place(rule))
+    signed = vouched(inquiry, claim, way=_RECREATE)
+    return signed.expires if signed else None
+
+
+def _admitted(inquiry: Inquiry, name: str) -> Container | None:
+    """A container that was let in, with the image that it has, under a name that a rule still covers."""
+    container = _resolve(inquiry, name)
+    if container is None:
+        return None
+    admission = container.admission
+    if admission is None:
+        inquiry.refuse(_not_admitted(shown(name)))
+        return container
+    if container.image_id != admission.image_id:
+        inquiry.refuse(_foreign_image(shown(name), container.image_id, admission.image_id))
+    rule_for(inquiry, admission.ref.collection)
+    return container
+
+
+def _resolve(inquiry: Inquiry, name: str) -> Container | None:
+    text = shown(name)
+    missing = Reason(code="no-such-container", text=f"No such container: {text}", firm=True)  # docker's own words
+    container = inquiry.answer(ContainerQuery(name=name), Container, f"the container {text}", missing)
+    if container and container.guarded:
+        inquiry.refuse(_guarded(text))
+    return container
+
+
+def _standard(inquiry: Inquiry, container: Container) -> Standard:
+    if container.admission is None:
+        return Standard.of(inquiry.policy)
+    collection = container.admission.ref.collection
+    return Standard.of(inquiry.policy, find_rule(inquiry.policy, collection), collection)
+
+
+def _allow(container: Container | None) -> Allow:
+    return Allow(container=container.id) if container else Allow()
+
+
+def _guarded(text: str) -> Reason:
+    """Firm: learning what would be denied is no reason to lose the proxy."""
+    return Reason(
+        code="guarded",
+        text=f"the container {text} is guarded by its operator",
+        rule="containers: what is guarded is not touched",
+        hint="use the engine itself, as its operator",
+        firm=True,
+    )
+
+
+def _not_admitted(text: str) -> Reason:
+    return Reason(
+        code="not-admitted",
+        text=f"the container {text} was not created through pytrust",
+        rule="containers: only what was let in may run",
+        hint=_RECREATE,
+    )
+
+
+def _foreign_image(text: str, found: str, admitted: str) -> Reason:
+    return Reason(
+        code="foreign-image",
+        text=f"the container {text} has the image {shown(found)}, and was let in with {shown(admitted)}",
+        rule="containers: only what was let in may run",
+        hint=_RECREATE,
+    )

@@ -1,0 +1,62 @@
+"""What is behind a mount? Host paths and volumes are judged by where they lead, not by how they are written."""
+
+from __future__ import annotations
+
+from pytrust.policy.core.decision import Reason
+from pytrust.policy.core.facts import HostPath, Missing, PathQuery, Volume, VolumeQuery
+from pytrust.policy.core.inquiry import Inquiry, shown, unanswered
+from pytrust.policy.core.request import Ask, Field
+from pytrust.policy.core.standard import Standard
+
+
+def judge_bind(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
+    """A path of the host needs an exception, for the path as it was written and for the place that it leads to."""
+    if not standard.lifts(ask):
+        inquiry.refuse(standard.refusal(ask))
+        return
+    thing = f"the host path {shown(ask.value)}"
+    path = inquiry.answer(PathQuery(path=ask.value), HostPath, thing, _no_such_path(standard, ask))
+    if path is None:
+        return
+    real = Ask(field=ask.field, value=path.real)
+    if path.guarded:
+        inquiry.refuse(_guarded(standard, thing))
+    elif not standard.lifts(real):
+        inquiry.refuse(_elsewhere(standard, thing, real))
+
+
+def judge_volume(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
+    """A volume by name: what the local driver makes without options. One that is missing is made so by the engine."""
+    fact = inquiry.look_up(VolumeQuery(name=ask.value))
+    match fact:
+        case None | Missing() | Volume(driver="local", options=()):
+            pass
+        case Volume(driver=driver, options=options):
+            made = ", ".join((f"driver={driver}", *(f"{key}={value}".rstrip("=") for key, value in options)))
+            text = f"the volume {shown(ask.value)} may not be mounted: it is made with {shown(made)}"
+            inquiry.refuse(standard.refusal(ask, text))
+        case _:
+            inquiry.refuse(unanswered(f"the volume {shown(ask.value)}", fact, standard.rule(ask.field)))
+
+
+def _no_such_path(standard: Standard, ask: Ask) -> Reason:
+    return Reason(
+        code="no-such-path",
+        text=f"the host path {shown(ask.value)} does not exist",
+        rule=standard.rule(ask.field),
+        hint="make it first: the engine would make it as root",
+    )
+
+
+def _guarded(standard: Standard, thing: str) -> Reason:
+    return Reason(
+        code="guarded-path",
+        text=f"{thing} leads to what the engine or pytrust is ruled by",
+        rule=standard.rule("guarded-path"),
+        hint="mount another folder: no exception covers this one",
+    )
+
+
+def _elsewhere(standard: Standard, thing: str, real: Ask) -> Reason:
+    how = "mounted writable" if real.field is Field.WRITABLE_BIND else "mounted"
+    return standard.refusal(real, f"{thing} leads to {shown(real.value)}, which may not be {how}")

@@ -1,0 +1,46 @@
+"""SQLite files of our own: opened in one way, and complaining in sentences."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pytrust.trust.errors import Unsound
+from pytrust.trust.files import PRIVATE, check_owned
+from pytrust.trust.limits import LOCK_TIMEOUT
+from pytrust.trust.store.sqlite import failure
+
+
+def connect(path: Path, *statements: str, read_only: bool = False, timeout: float = LOCK_TIMEOUT) -> sqlite3.Connection:
+    """Open a file that exists, for any thread, each statement its own transaction; run ``statements`` first.
+
+    A schema that somebody else put there is not trusted (SQLite, PRAGMA trusted_schema).
+    """
+    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+    try:
+        for statement in ("PRAGMA trusted_schema=OFF", *statements):
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def make_private(path: Path) -> None:
+    """Create an empty file that is its owner's alone, or check that it is; raises ``BadPermissions``."""
+    path.touch(PRIVATE)
+    check_owned(path, forbidden=0o077)
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """Let nothing out of the block but ``Unsound`` and its kin, naming ``path``."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise failure(path, error) from error
+    except OSError as error:
+        raise Unsound(f"{path}: {error.strerror or error}", hint="free space, or check permissions") from error

@@ -1,0 +1,155 @@
+"""The policy file: YAML in, ``core.rules.Policy`` out. Strict and pure.
+
+    bytes ─> strictyaml (lines) ─> schema (shape) ─> here: names, patterns, references ─> Policy
+
+Nothing in the file is passed over: an unknown key, a pattern that can fit nothing, a name that ``roots`` does not
+have are errors with their line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import PurePath
+from typing import NamedTuple, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pytrust.policy.complaint import complaint
+from pytrust.policy.core.facts import Roots
+from pytrust.policy.core.rules import Containers, ImageRule, Lift, Policy, Trust
+from pytrust.policy.pattern import check_name_pattern, check_value_pattern
+from pytrust.policy.schema import Document, ImageEntry, LiftEntry, RootKeys, RootSet, TrustEntry
+from pytrust.policy.strictyaml import Path, Tree, parse_yaml
+from pytrust.trust.collection.model import parse_signer
+from pytrust.trust.errors import UsageError
+from pytrust.trust.names import parse_key_id
+
+_Name = TypeVar("_Name", bound=str)
+
+
+class Reading(NamedTuple):
+    """A policy, and what only its document shows: its file's ``name``, the ``roots`` that no rule uses (with where)."""
+
+    policy: Policy
+    name: str
+    unused_roots: tuple[tuple[str, str], ...]
+
+
+def parse_policy(text: bytes | str, *, what: str) -> Policy:
+    """Read a policy file; ``what`` names it in errors, its last part in ``where``.
+
+    Raises:
+        UsageError: it is no policy; the message begins with ``<what>:<line>:`` wherever a line is to blame.
+    """
+    return read_document(text, what=what).policy
+
+
+def read_document(text: bytes | str, *, what: str) -> Reading:
+    """As ``parse_policy``, for who reviews the document itself."""
+    data = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    tree = parse_yaml(data, what=what)
+    try:
+        document = msgspec.convert(tree.value, Document)
+    except msgspec.ValidationError as error:
+        raise complaint(error, tree, what) from error
+    return _Builder(document, tree, what).reading(sha256(data).hexdigest())
+
+
+class _Builder:
+    """Makes values of the core from a document of the right shape; each is told its line."""
+
+    def __init__(self, document: Document, tree: Tree, what: str) -> None:
+        self._document = document
+        self._tree = tree
+        self._what = what
+        self._roots = {name: self._root_set(item, ("roots", name)) for name, item in document.roots.items()}
+
+    def reading(self, version: str) -> Reading:
+        document = self._document
+        images = tuple(self._image(entry, ("images", index)) for index, entry in enumerate(document.images))
+        used = {entry.trust.root for entry in document.images if entry.trust is not UNSET}
+        return Reading(
+            Policy(version=version, images=images, containers=self._containers(), mode=document.mode),
+            PurePath(self._what).name,
+            tuple((name, self._where("roots", name)) for name in self._roots if name not in used),
+        )
+
+    def _image(self, entry: ImageEntry, path: Path) -> ImageRule:
+        with self._blaming(*path, "match"):
+            check_name_pattern(entry.match)
+        return ImageRule(
+            match=entry.match,
+            where=self._where(*path),
+            trust=self._trust(entry.trust, (*path, "trust")) if entry.unsigned is UNSET else None,
+            isolation=None if entry.isolation is UNSET else entry.isolation,
+        )
+
+    def _trust(self, entry: TrustEntry | UnsetType, path: Path) -> Trust:
+        if entry is UNSET:
+            return Trust()
+        roots = self._accepted(entry, path)
+        if entry.signers is UNSET:
+            return Trust(roots=roots)
+        signers = self._distinct(entry.signers.any_of, parse_signer, (*path, "signers", "any_of"))
+        return Trust(roots=roots, signers=signers, threshold=entry.signers.threshold)
+
+    def _accepted(self, entry: TrustEntry, path: Path) -> Roots | None:
+        if entry.root_keys is not UNSET:
+            return self._root_set(entry.root_keys, (*path, "root_keys"))
+        if entry.root is UNSET:
+            return None
+        if entry.root not in self._roots:
+            known = ", ".join(self._roots) or "none"
+            with self._blaming(*path, "root"):
+                raise UsageError(f"roots has no {entry.root[:60]!r}; known: {known[:300]}", hint="add it to roots")
+        return self._roots[entry.root]
+
+    def _root_set(self, item: RootSet, path: Path) -> Roots:
+        if isinstance(item, RootKeys):
+            return Roots(keys=self._distinct(item.keys, parse_key_id, (*path, "keys")), threshold=item.threshold)
+        return Roots(keys=self._distinct(item, parse_key_id, path))
+
+    def _distinct(self, texts: Sequence[str], parse: Callable[[str], _Name], path: Path) -> tuple[_Name, ...]:
+        """Read names; one that stands twice would count once, whatever the threshold seems to say."""
+        names: set[_Name] = set()
+        for index, text in enumerate(texts):
+            with self._blaming(*path, index):
+                name = parse(text)
+                if name in names:
+                    raise UsageError(f"{text[:80]} stands twice", hint="keep one of them")
+            names.add(name)
+        return tuple(sorted(names))
+
+    def _containers(self) -> Containers:
+        section = self._document.containers
+        return Containers(
+            isolation=section.isolation,
+            pids=section.pids,
+            memory=section.memory_bytes,
+            lifts=tuple(self._lift(entry, ("containers", "allow", index)) for index, entry in enumerate(section.allow)),
+            where=self._where("containers"),
+        )
+
+    def _lift(self, entry: LiftEntry, path: Path) -> Lift:
+        with self._blaming(*path, "match"):
+            check_name_pattern(entry.match)
+        values = () if entry.values is UNSET else tuple(entry.values)
+        for index, value in enumerate(values):
+            with self._blaming(*path, "values", index):
+                check_value_pattern(value)
+        return Lift(field=entry.rule, where=self._where(*path), match=entry.match, values=values)
+
+    def _where(self, *path: str | int) -> str:
+        """The file, and the line of what the file has; what it leaves out has none."""
+        name, line = PurePath(self._what).name, self._tree.lines.get(path)
+        return f"{name}:{line}" if line else name
+
+    @contextmanager
+    def _blaming(self, *path: str | int) -> Iterator[None]:
+        try:
+            yield
+        except UsageError as error:
+            raise UsageError(f"{self._what}:{self._tree.lines.get(path, 1)}: {error}", hint=error.hint) from error

@@ -1,0 +1,115 @@
+"""What an engine says of images, containers, volumes and itself, as facts. Pure.
+
+What is needed is read strictly, the rest is skipped; an answer of another shape is ``BadContent``. What a container's
+description holds besides (environment, command line) is never kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+
+from pytrust.policy.core.facts import Container, EngineInfo, HeldImage, RepoDigest, Volume
+from pytrust.policy.engine.asking import RESERVED_PREFIX
+from pytrust.trust.errors import BadContent, InvalidName
+from pytrust.trust.names import ImageRef
+
+GUARDED_LABEL: Final = f"{RESERVED_PREFIX}guarded"
+"""A container that carries it with the value ``true`` is not to be touched through the proxy."""
+_SHOWN_OPTIONS: Final = frozenset({"type", "device"})  # ``o`` may hold the password of a network drive
+
+_ImageId = Annotated[str, msgspec.Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
+_ContainerId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+S = TypeVar("S", bound="_Said")
+
+
+class _Said(msgspec.Struct, rename="pascal"):
+    """An object of the engine's; engines write ``null`` for what is empty, and leave out what they do not know."""
+
+
+class _ImageConfig(_Said):
+    user: str | None = None
+
+
+class _Image(_Said):
+    id: _ImageId
+    repo_digests: list[str] | None = None
+    repo_tags: list[str] | None = None
+    config: _ImageConfig | None = None
+
+
+class _ContainerConfig(_Said):
+    labels: dict[str, str] | None = None
+
+
+class _Container(_Said):
+    id: _ContainerId
+    image: _ImageId
+    config: _ContainerConfig
+
+
+class _Volume(_Said):
+    driver: str
+    options: dict[str, str] | None = None
+
+
+class _Info(_Said):
+    security_options: list[str] | None = None
+
+
+def read_image(body: bytes) -> HeldImage:
+    """``GET /images/{name}/json``; names that are none (``<none>@<none>``) are left out."""
+    said = _read(body, _Image)
+    found = {(ref.collection, ref.digest): None for ref in _refs(said.repo_digests)}
+    digests = tuple(RepoDigest(collection=name, digest=digest) for name, digest in found if digest is not None)
+    tags = tuple(ref for ref in _refs(said.repo_tags) if ref.tag is not None)
+    user = said.config.user if said.config else None
+    return HeldImage(id=said.id, repo_digests=digests, tags=tags, user=user or "")
+
+
+def read_container(body: bytes) -> Container:
+    """``GET /containers/{id}/json``; whether it was let in, the engine does not know."""
+    said = _read(body, _Container)
+    guarded = (said.config.labels or {}).get(GUARDED_LABEL) == "true"
+    return Container(id=said.id, image_id=said.image, guarded=guarded)
+
+
+def read_volume(body: bytes) -> Volume:
+    """``GET /volumes/{name}``."""
+    said = _read(body, _Volume)
+    shown = {key: value if key in _SHOWN_OPTIONS else "" for key, value in (said.options or {}).items()}
+    return Volume(driver=said.driver, options=tuple(sorted(shown.items())))
+
+
+def read_info(body: bytes) -> EngineInfo:
+    """``GET /info``: security options read ``name=seccomp,profile=builtin``.
+
+    A profile of the operator's own counts as one; ``unconfined``, and a kernel without seccomp, do not.
+    """
+    options = [dict(_pairs(option)) for option in _read(body, _Info).security_options or ()]
+    profiles = [option.get("profile", "") for option in options if option.get("name") == "seccomp"]
+    return EngineInfo(seccomp=bool(profiles) and not {"", "unconfined"} & set(profiles))
+
+
+def _read(body: bytes, kind: type[S]) -> S:
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+        raise BadContent(f"this is no answer of a Docker engine: {error}", hint="try: docker info") from error
+
+
+def _refs(names: Iterable[str] | None) -> list[ImageRef]:
+    refs = []
+    for name in names or ():
+        with suppress(InvalidName):
+            refs.append(ImageRef.parse(name))
+    return refs
+
+
+def _pairs(option: str) -> Iterable[tuple[str, str]]:
+    for part in option.split(","):
+        key, _, value = part.partition("=")
+        yield key, value

@@ -1,0 +1,30 @@
+"""Names of things on an engine other than images: containers, volumes, accounts. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from pytrust.policy.engine.call import Malformed
+
+_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")  # moby, daemon/names; ids fit as well
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+
+
+def container_name(text: str) -> str:
+    """The name or id of a container, which engines also take with a slash in front; raises ``Malformed``."""
+    name = text.removeprefix("/")
+    if not _NAME.fullmatch(name):
+        raise Malformed(400, f"{text[:100]!r} is not the name of a container")
+    return name
+
+
+def volume_name(text: str) -> str:
+    """The name of a volume, or nothing for a new one without; raises ``Malformed`` where it is neither."""
+    if text and not _NAME.fullmatch(text):
+        raise Malformed(400, f"{text[:100]!r} is neither the name of a volume nor an absolute path")
+    return text
+
+
+def account(text: str) -> str:
+    """A user or group, numbers in one spelling: to an engine ``+0``, ``-0`` and ``00`` are root, too."""
+    return str(int(text)) if _NUMBER.fullmatch(text) else text

@@ -1,0 +1,105 @@
+"""Answers to the core's questions, all at once, in bounded time; a failure is an answer, too.
+
+answer(queries) ─┬─ TrustQuery ──────────────────────> trust_facts (threads, one verification a collection)
+                 ├─ Image-, Container-, VolumeQuery,
+                 │  EngineQuery ─────────────────────> engine_facts (the engine's API)
+                 ├─ PathQuery ───────────────────────> host (a thread)
+                 └─ ExecQuery ───────────────────────> execs
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Final, assert_never
+
+from pytrust.policy.core.facts import (
+    ContainerQuery,
+    EngineQuery,
+    ExecQuery,
+    Fact,
+    ImageQuery,
+    Missing,
+    PathQuery,
+    Query,
+    TrustQuery,
+    Unavailable,
+    VolumeQuery,
+)
+from pytrust.policy.engine.words import one_line
+from pytrust.policy.engine_facts import Admissions, Ask, EngineFacts
+from pytrust.policy.execs import Execs
+from pytrust.policy.host import look_up
+from pytrust.policy.threads import Threads
+from pytrust.policy.trust_facts import TrustFacts
+from pytrust.trust.errors import PytrustError
+from pytrust.trust.limits import DEADLINE
+
+QUERIES_MAX: Final = 512  # of one request; an honest one raises a few dozen
+PATHS_AT_ONCE: Final = 4  # threads that a dead network drive can hold
+
+_TOO_MANY = Unavailable(
+    code="too-many", why=f"the request raises more than {QUERIES_MAX} questions", hint="ask for less in one request"
+)
+_TOO_SLOW = Unavailable(code="too-slow", why=f"no answer within {DEADLINE:g} s", hint="try again")
+
+
+class Gatherer:
+    """Finds things out; ``guarded`` are absolute paths on this host, see ``host.look_up``."""
+
+    def __init__(
+        self,
+        ask: Ask,
+        trust: TrustFacts,
+        admissions: Admissions,
+        execs: Execs,
+        guarded: Sequence[str | os.PathLike[str]],
+    ) -> None:
+        self._engine = EngineFacts(ask, admissions)
+        self._trust, self._execs = trust, execs
+        self._guarded = [os.path.abspath(place) for place in guarded]  # noqa: PTH100 - links are the answer's business
+        self._paths = Threads(PATHS_AT_ONCE)
+
+    async def answer(self, queries: Iterable[Query]) -> dict[Query, Fact]:
+        """One fact for each query, within ``DEADLINE`` seconds."""
+        wanted = set(queries)
+        if not 0 < len(wanted) <= QUERIES_MAX:
+            return dict.fromkeys(wanted, _TOO_MANY)
+        tasks = {query: asyncio.create_task(self._answer(query)) for query in wanted}
+        try:
+            done, _ = await asyncio.wait(tasks.values(), timeout=DEADLINE)
+        finally:
+            for task in tasks.values():
+                task.cancel()
+        return {query: task.result() if task in done else _TOO_SLOW for query, task in tasks.items()}
+
+    async def _answer(self, query: Query) -> Fact:
+        try:
+            return await self._find_out(query)
+        except PytrustError as error:
+            return Unavailable(code=error.code, why=one_line(str(error)), hint=error.hint)
+        except Exception as error:  # noqa: BLE001 - whatever breaks, there is a decision; the text may hold anything
+            return Unavailable(code="internal", why=f"{type(error).__name__} while finding it out", hint="report it")
+
+    async def _find_out(self, query: Query) -> Fact:
+        fact: Fact
+        match query:
+            case TrustQuery():
+                fact = await self._trust.answer(query)
+            case ImageQuery(name=name):
+                fact = await self._engine.image(name)
+            case ContainerQuery(name=name):
+                fact = await self._engine.container(name)
+            case VolumeQuery(name=name):
+                fact = await self._engine.volume(name)
+            case EngineQuery():
+                fact = await self._engine.info()
+            case PathQuery(path=path):
+                fact = await self._paths.run(partial(look_up, path, self._guarded))
+            case ExecQuery(exec_id=exec_id):
+                fact = self._execs.find(exec_id) or Missing()
+            case _:
+                assert_never(query)
+        return fact

@@ -1,0 +1,161 @@
+"""Is it signed? The answers of the trust client as facts, for many askers at once, while the source may be gone.
+
+What the source does, and what becomes of what this host verified before (the cached state, which never outlives its
+own expiry, nor ``OFFLINE_MAX_AGE`` since the source was last heard):
+
+    silent, unreachable, failing, turning us away,       the cached state answers, ``Signed.offline``; who can forge
+    a store that is gone or damaged; forged,             can as well cut the line, and must gain nothing by either.
+    malformed or mixed metadata                          ``Signed.fallback`` says which of these it was
+    metadata older than was seen (rollback)              refused: the source takes back what it said, and a state that
+                                                         was put back must not go unnoticed behind a cache
+    metadata whose time is over (stale)                  refused, from the second of its expiry on
+    nothing is signed under the name, foreign root       refused: that is an answer, and no failure
+
+A clock that was set back, a damaged cache or a cache that cannot be written is refused, too: both ways go through it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Final, NamedTuple
+
+from pytrust.policy.core.facts import Fact, NotSigned, Roots, Signed, TrustQuery, Unavailable
+from pytrust.policy.engine.words import one_line
+from pytrust.policy.outage import Sentinel
+from pytrust.policy.threads import Threads
+from pytrust.trust.client.cache import Cache
+from pytrust.trust.client.source import Source
+from pytrust.trust.client.trust import TrustClient
+from pytrust.trust.client.trusted import Trusted, verify
+from pytrust.trust.errors import (
+    AccessDenied,
+    BadContent,
+    BadMetadata,
+    Busy,
+    ExpiredCache,
+    PytrustError,
+    Rollback,
+    Stale,
+    Unknown,
+    Unsigned,
+    Unsound,
+    UntrustedRoot,
+)
+from pytrust.trust.http import Deadline
+from pytrust.trust.limits import DEADLINE
+from pytrust.trust.names import CollectionName, ImageRef
+from pytrust.trust.pins import Pin
+
+SOURCE_TIMEOUT: Final = DEADLINE / 2  # seconds for the source; what is left is for the cached state
+THREADS_MAX: Final = 8  # verifications at once
+FLIGHTS_MAX: Final = 1024  # collections in question at once; more than a host's clients ask for
+CLIENTS_MAX: Final = 64  # sets of root keys; a policy names a handful
+
+_INSTEAD = (Unknown, Unsound, BadMetadata, AccessDenied, BadContent)
+_ANSWERS = (Unsigned, BadMetadata, Stale, UntrustedRoot)
+
+
+class Opened(NamedTuple):
+    """A collection, or why it cannot be trusted; ``trouble`` is why not the source, but the cache was believed."""
+
+    outcome: Trusted | PytrustError
+    trouble: PytrustError | None = None
+
+
+class _Clients(NamedTuple):
+    """Two ways to one cache, under one set of root keys."""
+
+    online: TrustClient
+    offline: TrustClient
+
+
+class TrustFacts:
+    """Answers from ``source`` and ``cache``; ``pins`` are the host's own, ``now`` is the clock (UTC).
+
+    Who asks for a collection while it is being verified gets the result of that verification.
+    """
+
+    def __init__(self, source: Source, cache: Cache, pins: Sequence[Pin], *, now: Callable[[], datetime]) -> None:
+        self._source = Sentinel(source)
+        self._cache, self._pins, self._now = cache, pins, now
+        self._threads = Threads(THREADS_MAX)
+        self._clients: dict[Roots | None, _Clients] = {}
+        self._flights: dict[tuple[CollectionName, Roots | None], asyncio.Task[Opened]] = {}
+
+    async def answer(self, query: TrustQuery) -> Fact:
+        """``Signed``, ``NotSigned`` or ``Unavailable``; raises ``Busy`` where too many collections are in question."""
+        return fact_of(await self._open(query.ref.collection, query.roots), query.ref)
+
+    async def _open(self, name: CollectionName, roots: Roots | None) -> Opened:
+        key = (name, roots)
+        if (flight := self._flights.get(key)) is None:
+            if len(self._flights) >= FLIGHTS_MAX:
+                raise Busy(f"{FLIGHTS_MAX} collections are being looked up already", hint="try again")
+            work = partial(self._look_up, self._clients_for(roots), name)
+            flight = self._flights[key] = asyncio.create_task(self._threads.run(work))
+            flight.add_done_callback(lambda _: self._flights.pop(key, None))
+        return await asyncio.shield(flight)
+
+    def _clients_for(self, roots: Roots | None) -> _Clients:
+        if (clients := self._clients.get(roots)) is None:
+            while len(self._clients) >= CLIENTS_MAX:
+                del self._clients[next(iter(self._clients))]
+            pins = self._pins if roots is None else [Pin("**", frozenset(roots.keys), roots.threshold)]
+            online, offline = (TrustClient(way, self._cache, pins, now=self._now) for way in (self._source, None))
+            clients = self._clients[roots] = _Clients(online, offline)
+        return clients
+
+    def _look_up(self, clients: _Clients, name: CollectionName) -> Opened:
+        """Ask the source, else the cache; runs on a thread."""
+        trouble = self._source.outage()
+        try:
+            if trouble is None:
+                return Opened(clients.online.open(name, Deadline(SOURCE_TIMEOUT)))
+        except PytrustError as error:
+            if not isinstance(error, _INSTEAD) or isinstance(error, Rollback):
+                return Opened(error)
+            trouble = error
+        except OSError as error:
+            return Opened(_full(error))
+        try:
+            return Opened(clients.offline.open(name, Deadline(SOURCE_TIMEOUT)), trouble)
+        except PytrustError as error:
+            return Opened(error, trouble)
+        except OSError as error:
+            return Opened(_full(error), trouble)
+
+
+def fact_of(opened: Opened, ref: ImageRef) -> Fact:
+    """What a collection says of one reference. Pure."""
+    if isinstance(opened.outcome, PytrustError):
+        return _refusal(opened.outcome, opened.trouble)
+    try:
+        found = verify(opened.outcome, ref)
+    except PytrustError as error:
+        return _refusal(error, opened.trouble)
+    return Signed(
+        digest=found.digest,
+        signers=tuple(sorted(found.signers)),
+        expires=found.expires,
+        offline=found.offline,
+        fallback=opened.trouble.code if opened.trouble else "",
+    )
+
+
+def _refusal(error: PytrustError, trouble: PytrustError | None) -> NotSigned | Unavailable:
+    """``error`` is what the cached state said where ``trouble`` kept us from the source."""
+    cause, text = error, str(error)
+    if trouble is not None and str(trouble) != text:
+        outlived = isinstance(error, ExpiredCache) and not isinstance(trouble, BadMetadata)
+        cause, text = (error if outlived else trouble), f"{trouble}; in the cache: {error}"
+    kind = NotSigned if isinstance(cause, _ANSWERS) else Unavailable
+    return kind(code=cause.code, why=one_line(text), hint=(trouble or error).hint)
+
+
+def _full(error: OSError) -> Unsound:
+    """What was learned could not be kept, so it cannot be relied on that nothing older is believed tomorrow."""
+    reason = (error.strerror or type(error).__name__).lower()
+    return Unsound(f"what is known cannot be kept: {reason}", hint="free space, or check the permissions of the cache")

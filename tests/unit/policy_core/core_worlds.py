@@ -1,0 +1,274 @@
+"""A small world of names, in which generated requests, facts and policies meet often enough to matter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from hypothesis import strategies as st
+
+from pytrust.policy.core.decide import decide
+from pytrust.policy.core.decision import Allow, Deny, Need
+from pytrust.policy.core.facts import (
+    Admission,
+    Container,
+    ContainerQuery,
+    EngineInfo,
+    EngineQuery,
+    ExecInstance,
+    ExecQuery,
+    Fact,
+    Facts,
+    HeldImage,
+    HostPath,
+    ImageQuery,
+    Missing,
+    NotSigned,
+    PathQuery,
+    Query,
+    RepoDigest,
+    Roots,
+    Signed,
+    TrustQuery,
+    Unavailable,
+    Volume,
+    VolumeQuery,
+)
+from pytrust.policy.core.request import (
+    Ask,
+    Attach,
+    Change,
+    Closed,
+    Create,
+    Exec,
+    ExecUse,
+    Field,
+    Held,
+    Image,
+    Look,
+    Manage,
+    Named,
+    NetworkConnect,
+    NetworkCreate,
+    Pull,
+    Rename,
+    Request,
+    Start,
+    TagImage,
+    Unrecognised,
+    Update,
+    VolumeCreate,
+)
+from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mode, Policy, Trust
+from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+LATER = NOW + timedelta(days=7)
+ROUNDS_MAX = 3
+
+COLLECTIONS = ("docker.io/foo/web", "docker.io/library/redis", "localhost/dev/app")
+DIGESTS = (Digest("a" * 64), Digest("b" * 64))
+SIGNERS = (RoleName("alice"), RoleName("bob"))
+ROOTS = Roots(keys=(KeyId("c" * 64),))
+IMAGE_IDS = ("sha256:" + "1" * 64, "sha256:" + "2" * 64)
+CONTAINERS = ("3" * 64, "4" * 64)
+
+VALUES = {
+    Field.CAPABILITY: ("NET_BIND_SERVICE", "CHOWN", "SYS_ADMIN", "ALL"),
+    Field.SECCOMP: ("builtin", "unconfined"),
+    Field.USER: ("0", "1000", "root", "", "99999999999"),
+    Field.GROUP: ("0", "20", "docker"),
+    Field.BIND: ("/srv/data/a", "/etc"),
+    Field.WRITABLE_BIND: ("/srv/data/a", "/etc"),
+    Field.VOLUME: ("data", "disk"),
+    Field.PIDS: ("100", "100000"),
+    Field.MEMORY: ("1048576", "1099511627776"),
+    Field.PORT: (":80", "127.0.0.1:8080"),
+    Field.RESTART: ("always", "on-failure:3"),
+    Field.ULIMIT: ("nofile=1024:2048", "rtprio=1:1"),
+}
+
+
+def _reference(name: str, tag: str | None, digest: Digest | None) -> ImageRef:
+    registry, _, repository = name.partition("/")
+    return ImageRef(registry, repository, tag, digest)
+
+
+fields = st.sampled_from(Field)
+asks = st.one_of(
+    fields.flatmap(
+        lambda field: st.sampled_from(VALUES.get(field, ("true", "host", "x"))).map(lambda v: Ask(field=field, value=v))
+    ),
+    st.builds(Ask, field=fields, value=st.text(max_size=20)),
+)
+many_asks = st.lists(asks, max_size=3).map(tuple)
+tags = st.sampled_from(["v1", "v2"])
+refs = st.builds(
+    lambda name, tag, digest: _reference(name, tag if tag or digest else "v1", digest),
+    st.sampled_from(COLLECTIONS),
+    st.none() | tags,
+    st.none() | st.sampled_from(DIGESTS),
+)
+images: st.SearchStrategy[Image] = st.one_of(
+    st.builds(Named, ref=refs), st.builds(Held, text=st.sampled_from([*IMAGE_IDS, "1111", "cafe"]))
+)
+names = st.sampled_from(["web", "db", "0" * 12])
+texts = st.text(max_size=12)
+
+image_requests: st.SearchStrategy[Create | Pull] = st.one_of(
+    st.builds(Create, image=images),
+    st.builds(Create, image=images, mounts=st.lists(images, max_size=2).map(tuple)),
+    st.builds(Create, image=images, asks=many_asks),
+    st.builds(Create, image=st.builds(Held, text=st.just(IMAGE_IDS[0]))),
+    st.builds(Pull, ref=refs, every_tag=st.booleans()),
+)
+requests: st.SearchStrategy[Request] = st.one_of(
+    image_requests,
+    image_requests,
+    st.builds(TagImage, source=texts, target=refs),
+    st.builds(Start, what=texts, container=names, asks=many_asks),
+    st.builds(Start, what=texts, container=names),
+    st.builds(Update, container=names, asks=many_asks),
+    st.builds(Exec, container=names, asks=many_asks),
+    st.builds(ExecUse, what=texts, exec_id=names),
+    st.builds(Attach, what=texts, container=names),
+    st.builds(Manage, what=texts, container=names),
+    st.builds(Rename, container=names, name=texts),
+    st.builds(NetworkCreate, name=texts, asks=many_asks),
+    st.builds(NetworkConnect, network=texts, container=names, asks=many_asks),
+    st.builds(VolumeCreate, name=texts, asks=many_asks),
+    st.one_of(
+        st.builds(Look, what=texts),
+        st.builds(Change, what=texts),
+        st.builds(Closed, what=texts, hint=texts),
+        st.builds(Unrecognised, method=texts, path=texts),
+    ),
+)
+
+matches = st.sampled_from([*COLLECTIONS, "docker.io/**", "localhost/dev/*", "**"])
+levels = st.sampled_from(Isolation)
+trusts = st.builds(
+    Trust,
+    roots=st.none() | st.just(ROOTS),
+    signers=st.sampled_from([(), SIGNERS, SIGNERS[:1]]),
+    threshold=st.integers(1, 2),
+)
+rules = st.builds(
+    ImageRule, match=matches, where=st.just("policy.yaml:4"), trust=st.none() | trusts, isolation=st.none() | levels
+)
+rest_rules = st.lists(
+    st.builds(ImageRule, match=st.just("**"), where=st.just("policy.yaml:5"), trust=st.just(Trust())), max_size=1
+)
+lifts = st.builds(
+    Lift,
+    field=fields | st.sampled_from(list(VALUES)),
+    where=st.just("policy.yaml:9"),
+    match=matches,
+    values=st.sampled_from([(), ("/srv/data/**",), ("*",)]),
+)
+containers = st.builds(
+    Containers, isolation=levels, lifts=st.lists(lifts, max_size=4).map(tuple), where=st.just("policy.yaml:7")
+)
+
+
+def policies(mode: Mode = Mode.ENFORCE) -> st.SearchStrategy[Policy]:
+    """Policies in ``mode``."""
+    return st.builds(
+        Policy,
+        version=st.just("d" * 64),
+        images=st.lists(rules, max_size=3).flatmap(lambda some: rest_rules.map(lambda rest: (*some, *rest))),
+        containers=containers,
+        mode=st.just(mode),
+    )
+
+
+unavailable = st.builds(Unavailable, code=st.just("unreachable"), why=st.just("nobody answers"))
+_repo_digests = st.builds(
+    RepoDigest,
+    collection=st.sampled_from(COLLECTIONS).map(CollectionName),
+    digest=st.sampled_from(DIGESTS),
+)
+_tags = st.builds(lambda name, tag: _reference(name, tag, None), st.sampled_from(COLLECTIONS), tags)
+held_images = st.builds(
+    HeldImage,
+    id=st.sampled_from(IMAGE_IDS),
+    repo_digests=st.lists(_repo_digests, max_size=3).map(tuple),
+    tags=st.lists(_tags, max_size=2).map(tuple),
+    user=st.sampled_from(["", "0", "1000", "1000:0", "web"]),
+)
+signed = st.builds(
+    Signed,
+    digest=st.sampled_from(DIGESTS),
+    signers=st.sampled_from([SIGNERS, SIGNERS[:1], SIGNERS[1:]]),
+    expires=st.sampled_from([NOW - timedelta(days=1), NOW, LATER, LATER + timedelta(days=1)]),
+)
+not_signed = st.builds(NotSigned, code=st.just("unsigned"), why=st.just("nobody signed it"))
+_containers = st.builds(
+    Container,
+    id=st.sampled_from(CONTAINERS),
+    image_id=st.sampled_from(IMAGE_IDS),
+    guarded=st.sampled_from([False, False, True]),
+    admission=st.none() | st.builds(Admission, ref=refs, image_id=st.sampled_from(IMAGE_IDS), policy=st.just("d" * 64)),
+)
+_paths = st.builds(HostPath, real=st.sampled_from(["/srv/data/a", "/etc"]), guarded=st.booleans())
+_volumes = st.builds(
+    Volume, driver=st.sampled_from(["local", "nfs"]), options=st.sampled_from([(), (("device", "/dev/sda1"),)])
+)
+_admitted = st.builds(
+    lambda ref: Container(
+        id=CONTAINERS[0], image_id=IMAGE_IDS[0], admission=Admission(ref=ref, image_id=IMAGE_IDS[0], policy="d" * 64)
+    ),
+    refs,
+)
+any_facts: st.SearchStrategy[Fact] = st.one_of(
+    unavailable, st.just(Missing()), signed, not_signed, held_images, _containers, _paths, _volumes,
+    st.builds(EngineInfo, seccomp=st.booleans()), st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)),
+)  # fmt: skip
+
+
+def _held_under(query: ImageQuery) -> st.SearchStrategy[Fact]:
+    """Mostly what an honest engine says to a name with a digest: that it has the image under it."""
+    name, at, digest = query.name.partition("@")
+    if not at:
+        return held_images
+    given_name = RepoDigest(collection=CollectionName(name), digest=Digest.parse(digest))
+    return st.one_of(st.just(HeldImage(id=IMAGE_IDS[0], repo_digests=(given_name,), user="1000")), held_images)
+
+
+def _signed_as(query: TrustQuery) -> st.SearchStrategy[Fact]:
+    honest = Signed(digest=query.ref.digest or DIGESTS[0], signers=SIGNERS, expires=LATER)
+    return st.one_of(st.just(honest), signed, not_signed)
+
+
+def facts_on(query: Query) -> st.SearchStrategy[Fact]:
+    """Answers to a question: fitting ones for the most part, and what else gatherers say."""
+    match query:
+        case TrustQuery():
+            return st.one_of(_signed_as(query), _signed_as(query), unavailable)
+        case ImageQuery():
+            return st.one_of(_held_under(query), _held_under(query), st.just(Missing()) | unavailable)
+        case ContainerQuery():
+            return st.one_of(_admitted, _admitted, _containers, st.just(Missing()) | unavailable)
+        case ExecQuery():
+            return st.one_of(st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)), st.just(Missing()))
+        case PathQuery():
+            return st.one_of(_paths, unavailable)
+        case VolumeQuery():
+            return st.one_of(_volumes, st.just(Missing()), unavailable)
+        case EngineQuery():
+            return st.one_of(st.just(EngineInfo(seccomp=True)), st.builds(EngineInfo, seccomp=st.booleans()))
+
+
+def settle(
+    request: Request, policy: Policy, answer: Callable[[Query], Fact], now: datetime = NOW
+) -> tuple[Allow | Deny, dict[Query, Fact], int]:
+    """Ask and answer until there is a decision; gives that, what became known, and the rounds it took."""
+    known: dict[Query, Fact] = {}
+    for rounds in range(ROUNDS_MAX + 2):
+        decision = decide(request, Facts(now, known), policy)
+        if not isinstance(decision, Need):
+            return decision, known, rounds
+        assert decision.queries, "asks for nothing"
+        assert not decision.queries & known.keys(), "asks again for what it was told"
+        known.update({query: answer(query) for query in sorted(decision.queries, key=repr)})
+    raise AssertionError(f"still asks after {ROUNDS_MAX} rounds")
