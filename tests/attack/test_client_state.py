@@ -186,7 +186,7 @@ def test_symlinked_cache_folder(known: Scene, tmp_path: Path) -> None:
 def test_symlinked_lock(known: Scene, tmp_path: Path) -> None:
     """The lock is not followed out of the folder."""
     victim = tmp_path / "victim"
-    lock = cache_file(known.home).with_suffix(".lock")
+    (lock,) = (known.home / "cache").glob("*.lock")
     lock.unlink()
     lock.symlink_to(victim)
     answer = known.verify()

@@ -169,9 +169,11 @@ class Workspace:
     @cached_property
     def trust_facts(self) -> TrustFacts:
         """Look-ups for decisions; the root keys that a policy names come before the pins."""
+        from pytrust.policy.store_file import StoreFile
         from pytrust.policy.trust_facts import TrustFacts
 
-        return TrustFacts(self._source(), self.cache, self.settings.pins, now=self.now)
+        source = StoreFile(self.store_path) if self.store_path else self._source()
+        return TrustFacts(source, self.cache, self.settings.pins, now=self.now)
 
     @cached_property
     def reader(self) -> SqliteReader:

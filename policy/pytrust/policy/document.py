@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from pathlib import PurePath
 from typing import NamedTuple, TypeVar
 
 import msgspec
@@ -65,6 +64,7 @@ class _Builder:
         self._document = document
         self._tree = tree
         self._what = what
+        self._name = what.rpartition("/")[2]
         self._roots = {name: self._root_set(item, ("roots", name)) for name, item in document.roots.items()}
 
     def reading(self, version: str) -> Reading:
@@ -73,7 +73,7 @@ class _Builder:
         used = {entry.trust.root for entry in document.images if entry.trust is not UNSET}
         return Reading(
             Policy(version=version, images=images, containers=self._containers(), mode=document.mode),
-            PurePath(self._what).name,
+            self._name,
             tuple((name, self._where("roots", name)) for name in self._roots if name not in used),
         )
 
@@ -144,8 +144,8 @@ class _Builder:
 
     def _where(self, *path: str | int) -> str:
         """The file, and the line of what the file has; what it leaves out has none."""
-        name, line = PurePath(self._what).name, self._tree.lines.get(path)
-        return f"{name}:{line}" if line else name
+        line = self._tree.lines.get(path)
+        return f"{self._name}:{line}" if line else self._name
 
     @contextmanager
     def _blaming(self, *path: str | int) -> Iterator[None]:

@@ -52,8 +52,8 @@ def check_value_pattern(text: str) -> None:
 
 def covers(broad: str, narrow: str) -> bool:
     """Whether every name that fits ``narrow`` also fits ``broad``; a no may be wrong, a yes is not."""
-    rests = ("", "\0", "\0/" * (broad.count("/") + 1) + "\0")
-    return all(matches(broad, narrow.replace("**", rest).replace("*", part)) for rest in rests for part in ("", "\0"))
+    rests = ("\0", "\0/" * (broad.count("/") + 1) + "\0")  # only a wildcard takes these; the long one only **
+    return all(matches(broad, narrow.replace("**", rest).replace("*", "\0")) for rest in rests)
 
 
 def _check_wildcards(text: str, most: int) -> None:

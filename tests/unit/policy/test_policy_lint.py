@@ -62,8 +62,13 @@ def test_no_rule_and_learning_mode() -> None:
 
 
 def test_findings_come_by_line() -> None:
-    found = findings(f"roots:\n  b: [{KEY}]\n  a: [{KEY}]\nimages: [{{match: '**', unsigned: allow}}]\nmode: warn")
-    assert [line.split()[0] for line in found] == ["policy.yaml", *(f"policy.yaml:{line}" for line in (3, 4, 5))]
+    found = findings(
+        "mode: warn\ncontainers: {isolation: privileged}\nimages:\n"
+        + "  - {match: localhost/dev/**, unsigned: allow}\n" * 9
+        + f"roots: {{org: [{KEY}]}}"
+    )
+    lines = [int(line.split()[0].partition(":")[2] or 0) for line in found]
+    assert (lines, lines[:2], lines[-1]) == (sorted(lines), [0, 3], 14)
 
 
 def test_roots_that_nobody_uses() -> None:

@@ -77,6 +77,7 @@ def create(folder: Path, after: Link, at: datetime) -> Path:
         connection.execute("INSERT INTO origin VALUES (?, ?, ?)", (*after, int(at.timestamp())))
         connection.execute("INSERT INTO sqlite_sequence VALUES ('entries', ?)", (after.seq,))
         connection.execute("COMMIT")
+        connection.execute("PRAGMA journal_mode = WAL")
     fresh.rename(path)
     sync_folder(folder)
     return path
@@ -100,7 +101,7 @@ class GrowingFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._connection = connect(path, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
+        self._connection = connect(path, "PRAGMA synchronous = NORMAL")
         try:
             self._origin = _origin(self._connection)
             self.last = _last(self._connection) or self._origin

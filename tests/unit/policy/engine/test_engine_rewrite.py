@@ -228,7 +228,13 @@ def test_absent_null_and_empty_stay_apart(key: str) -> None:
 
 
 def test_everything_else_is_sent_as_it_was() -> None:
-    config = {"Env": ["A=1"], "Cmd": None, "Volumes": {"/x": {}}, "StopTimeout": 3, "ExposedPorts": {"80/tcp": {}}}
+    config: dict[str, Any] = {
+        "Env": ["A=1"],
+        "Cmd": None,
+        "Volumes": {"/x": {}},
+        "StopTimeout": 3,
+        "ExposedPorts": {"80/tcp": {}},
+    }
     assert create(config).items() >= config.items()
 
 

@@ -11,6 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 from pytrust.trust.canonical import encode_json, parse_json
@@ -23,6 +24,7 @@ from pytrust.trust.names import CollectionName, RoleName
 _MAX_BYTES = 256 * 1024 * 1024  # 256 roots and 32 roles at their limits would be 300 MB: never seen, never needed
 _FORMAT = 1
 _SLASH = "+"  # no image name has one
+_LOCK_DIGITS = 3  # hex digits: 4,096 lock files at most
 _FILE = re.compile(r"root_history/[1-9][0-9]{0,17}\.root\.json|[\w.~%-]{1,200}\.json", re.ASCII)
 _NEVER = datetime.fromtimestamp(0, UTC)
 
@@ -70,10 +72,10 @@ class Cache:
         return sorted(CollectionName(file.replace(_SLASH, "/")) for file in files)
 
     def lock_path(self, name: CollectionName) -> Path:
-        """The file that whoever refreshes holds a lock on."""
+        """The file that whoever refreshes holds a lock on; names share a bounded number of them, for anybody may ask."""
         self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         check_owned(self._folder)
-        return self._path(name).with_suffix(".lock")
+        return self._folder / f"{sha256(name.encode()).hexdigest()[:_LOCK_DIGITS]}.lock"
 
     def _path(self, name: CollectionName) -> Path:
         return self._folder / f"{name.replace('/', _SLASH)}.json"

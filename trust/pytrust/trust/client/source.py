@@ -99,12 +99,14 @@ class Bridge(FetcherInterface):
 
     def _fetch(self, url: str) -> Iterator[bytes]:
         file = url.removeprefix(self.BASE_URL)
-        role = parse_file_name(file)[1]
+        number, role = parse_file_name(file)
         data = self._source.fetch(self._name, file, self._deadline)
         if data is None:
             raise DownloadHTTPError(f"no {file}", _NOT_FOUND)
         self._count(role)
         self.expiries[role] = tuf.check(self._name, role, data)
+        if role == ROOT and tuf.read_root(self._name, data).version != number:
+            raise BadMetadata(f"{file} of {self._name} is another version of the root")
         return iter((data,))
 
     def _count(self, role: RoleName) -> None:

@@ -62,5 +62,5 @@ def failure(path: Path, error: BaseException | None) -> PytrustError:
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return Busy(f"{path} is locked by another process", hint="wait for it, or end it")
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
-        return Unsound(f"{path}: {error}", hint="free space, or check permissions: the store itself is unchanged")
+        return Unsound(f"{path}: {error}", hint="free space, or check permissions: what is stored is unchanged")
     return Damaged(f"{path}: {error}")
