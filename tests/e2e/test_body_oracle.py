@@ -205,30 +205,32 @@ Pairs = list[tuple[str, Any]]
 """An object whose keys may stand twice."""
 
 
+RIGHT: Final = {"HostConfig": {}, "Privileged": True, "Binds": ["/tmp:/h"], "PidsLimit": 5}
+WRONG: Final[tuple[Any, ...]] = (None, True, 1, [], [None], 1e2, "true", {}, "\ud800")
+TAILS: Final = (b"}}", b" {}", b"]", b"\n", b"\0", b"")
+
+
 @st.composite
 def hostile(draw: st.DrawFn) -> bytes:
-    """A body with one thing wrong."""
+    """A body with one thing wrong, or one that only looks so."""
     root: Pairs = [(name, value) for name, value in draw(CONFIG).items() if name != "HostConfig"]
     host: Pairs = list(draw(HOST).items())
-    where, key = draw(some((root, "HostConfig"), (host, "Privileged"), (host, "Binds"), (host, "PidsLimit")))
-    value = draw(some(None, True, 1, [], [None], ["/tmp:/h"], 1e2, "true", {}))
-    there: Pairs = [*(pair for pair in where if pair[0] != key), (key, value)]
-    match draw(st.integers(0, 5)):
-        case 0:
-            there = draw(st.permutations([*there, (folded(draw, key), value)]))
+    key, fault = draw(some(*RIGHT)), draw(st.integers(0, 8))
+    value = draw(some(*WRONG)) if fault == 0 else RIGHT[key]
+    there: Pairs = [*(pair for pair in (root if key == "HostConfig" else host) if pair[0] != key), (key, value)]
+    match fault:
         case 1:
-            there = [*there, ("Unknown", 1)]
+            there = draw(st.permutations([*there, (folded(draw, key), value)]))
         case 2:
-            there = [*there, *host]
+            there = [*there, ("Unknown", 1)]
         case 3:
+            there = [*there, *host]
+        case 4:
             there = [(folded(draw, name), value) for name, value in there]
         case _:
             there = draw(st.permutations(there))
-    root = there if where is root else [*root, ("HostConfig", Nested(there))]
-    data = dump(root).encode()
-    return data + bytes(
-        draw(some(b"", b"\n", b"}}", b" {}", b"]", b"\0") if draw(st.integers(0, 4)) == 0 else st.just(b""))
-    )
+    root = there if key == "HostConfig" else [*root, ("HostConfig", Nested(there))]
+    return dump(root).encode() + bytes(draw(some(*TAILS)) if fault == 5 else b"")
 
 
 class Nested:

@@ -44,7 +44,7 @@ CASES: list[tuple[str, dict[str, Any], bool]] = [
 ]
 
 
-@pytest.mark.parametrize(("image", "body", "allowed"), CASES, ids=lambda case: json.dumps(case))
+@pytest.mark.parametrize(("image", "body", "allowed"), CASES, ids=json.dumps)
 def test_what_is_tried_is_what_happens(
     stage: Stage, proxy: Proxy, tmp_path: Path, image: str, body: dict[str, Any], allowed: bool
 ) -> None:

@@ -37,10 +37,14 @@ class Admissions:
         with guarded(path):
             path.parent.mkdir(PRIVATE_FOLDER, exist_ok=True)
             make_private(path)
-            self._connection = connect(path, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL", _TABLE)
+            self._connection = connect(path, "PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _TABLE)
 
     def admit(self, container: str, admission: Admission) -> None:
-        """Remember ``container``; when this returns, it is on the disk. Raises ``ServerError`` for what is no id."""
+        """Remember ``container``; raises ``ServerError`` for what is no id.
+
+        When this returns, the admission survives the death of this process. That of the machine it may not survive:
+        the container must then be made again, which errs on the safe side and saves each creation a flush.
+        """
         if not _ID.fullmatch(container):
             raise ServerError(f"the engine named a new container {container[:100]!r}, which is no container id")
         self._change("INSERT OR REPLACE INTO admissions VALUES (?, ?)", (container, _encoder.encode(admission)))

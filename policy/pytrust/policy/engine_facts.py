@@ -13,11 +13,14 @@ from pytrust.policy.core.facts import Admission, Container, EngineInfo, HeldImag
 from pytrust.policy.engine import questions
 from pytrust.policy.engine.answers import read_container, read_image, read_info, read_volume
 from pytrust.policy.engine.words import ANSWER_MAX_BYTES, engine_message, failure
+from pytrust.policy.recent import Recent
 from pytrust.trust.errors import BadContent, TooSlow, Unreachable
 
 QUESTION_TIMEOUT: Final = 5.0  # seconds; the engine answers all of these from its own memory
 QUESTIONS_MAX: Final = 16  # at once, for all requests together
 INFO_AGE: Final = 30.0  # seconds; what kind of engine it is changes when it is restarted
+IMAGE_AGE: Final = 10.0  # seconds; content under a digest never changes, but it may be removed
+IMAGES_KEPT: Final = 256
 
 T = TypeVar("T")
 
@@ -44,11 +47,18 @@ class EngineFacts:
     def __init__(self, ask: Ask, admissions: Admissions) -> None:
         self._ask, self._admissions = ask, admissions
         self._slots = asyncio.Semaphore(QUESTIONS_MAX)
-        self._info: tuple[float, EngineInfo] | None = None
+        self._info: Recent[str, EngineInfo] = Recent(size=1, age=INFO_AGE)
+        self._pinned: Recent[str, HeldImage] = Recent(size=IMAGES_KEPT, age=IMAGE_AGE)
 
     async def image(self, name: str) -> HeldImage | Missing:
-        """An image by reference or id."""
-        return await self._get(questions.image(name), read_image) or Missing()
+        """An image by reference or id; one by digest as it was at most ``IMAGE_AGE`` seconds ago."""
+        now = asyncio.get_running_loop().time()
+        if (held := self._pinned.get(name, now)) is not None:
+            return held
+        found = await self._get(questions.image(name), read_image)
+        if found is None:
+            return Missing()
+        return self._pinned.put(name, found, now) if "@" in name else found
 
     async def container(self, name: str) -> Container | Missing:
         """A container by name or id."""
@@ -64,12 +74,12 @@ class EngineFacts:
     async def info(self) -> EngineInfo:
         """The engine itself, as it was at most ``INFO_AGE`` seconds ago."""
         now = asyncio.get_running_loop().time()
-        if self._info is None or now - self._info[0] > INFO_AGE:
-            found = await self._get(questions.INFO, read_info)
-            if found is None:
-                raise BadContent("the engine knows nothing of itself", hint="try: docker info")
-            self._info = (now, found)
-        return self._info[1]
+        if (known := self._info.get(questions.INFO, now)) is not None:
+            return known
+        found = await self._get(questions.INFO, read_info)
+        if found is None:
+            raise BadContent("the engine knows nothing of itself", hint="try: docker info")
+        return self._info.put(questions.INFO, found, now)
 
     async def _get(self, path: str, read: Callable[[bytes], T]) -> T | None:
         """The answer, read; None where there is no such thing."""

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.journal import API, DIGEST, WEB
-from tests.rig.needs import need
-from tests.rig.processes import find
 
 from pytrust.policy.admissions import Admissions
 from pytrust.policy.core.facts import Admission
@@ -169,15 +167,3 @@ def test_kill_9(path: Path) -> None:
     with Admissions(path) as admissions:
         assert all(admissions.find(f"{number:064x}") for number in range(last + 1))
         assert admissions.find(f"{last + 2:064x}") is None
-
-
-def test_admitting_waits_for_the_disk(path: Path, tmp_path: Path) -> None:
-    need("" if find("strace") else "looking at what reaches the disk needs strace: scripts/install-packages")
-    trace = tmp_path / "trace"
-    strace = ["strace", "-f", "-o", str(trace), "-e", "trace=fdatasync,fsync,write"]
-    subprocess.run([*strace, sys.executable, "-c", WRITER, str(path), "5"], check=True, capture_output=True)
-    calls = trace.read_text()
-    for number in range(5):
-        before, said, calls = calls.partition(f'write(1, "{number}')
-        assert said
-        assert "sync(" in before

@@ -142,13 +142,21 @@ def test_volumes(scene: Scene) -> None:
     assert scene.ask(VolumeQuery(name="gone")) == Missing()
 
 
-def test_the_engine_is_asked_for_itself_once_in_a_while(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_is_asked_for_itself_once_in_a_while(scene: Scene) -> None:
     scene.says("/info", {"SecurityOptions": ["name=seccomp,profile=default"]})
     assert [scene.ask(EngineQuery()) for _ in range(3)] == [EngineInfo(seccomp=True)] * 3
     assert [asked.path for asked in scene.fake.asked] == ["/info"]
-    scene.says("/info", {"SecurityOptions": []})
-    monkeypatch.setattr(engine_facts, "INFO_AGE", 0.0)
-    assert scene.ask(EngineQuery()) == EngineInfo(seccomp=False)
+
+
+def test_an_image_by_digest_is_asked_for_once_in_a_while_and_one_by_tag_always(scene: Scene) -> None:
+    pinned, tagged = f"foo/web@{IMAGE}", "foo/web:v1"
+    assert scene.ask(ImageQuery(name=pinned)) == Missing()  # which is not kept: it may be pulled the next moment
+    for name in (pinned, tagged):
+        scene.says(f"/images/{name}/json", {"Id": IMAGE})
+        for _ in range(2):
+            assert isinstance(scene.ask(ImageQuery(name=name)), HeldImage)
+    assert [asked.path for asked in scene.fake.asked].count(f"/images/{pinned}/json") == 2
+    assert [asked.path for asked in scene.fake.asked].count(f"/images/{tagged}/json") == 2
 
 
 def test_a_failure_to_ask_the_engine_for_itself_is_not_kept(scene: Scene) -> None:
