@@ -20,60 +20,45 @@ Not for the client:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.attack.forgeries import (
+    CROSS,
+    MIXES,
+    ONE_OF_TWO,
+    ROLES,
+    ROOTS,
+    TAMPERING,
+    TWINS,
+    one_key_as_two,
+    put_back,
+    touched,
+    two_schemes,
+)
 from tests.attack.scene import Scene, write_home
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.repository import (
     FakeCollection,
     FakeRepository,
     MetadataServer,
-    envelope,
     flip_bit,
     key_entry,
     label,
     new_key,
     seal,
-    signature,
 )
 
 from pytrust.trust.http import Deadline
 from pytrust.trust.names import KeyId
 from pytrust.trust.pins import Pin
 
-Attack = Callable[[FakeCollection], object]
-ROLES = ("root", "timestamp", "snapshot", "targets", "releases")
 FORGED = ("bad-signature", "untrusted-root")
 
 
-def _touched(signed: dict[str, Any]) -> None:
-    signed["x-attacker"] = "was here"
-
-
-def _next(web: FakeCollection, role: str) -> dict[str, Any]:
-    """What ``role`` could say next."""
-    return {**web.signed(role), "version": web.versions[role] + 1}
-
-
 # -- row 2 ------------------------------------------------------------------------------------------------------------
-
-TAMPERING: dict[str, Callable[[FakeCollection, str], object]] = {
-    "unsigned": lambda web, role: web.forge(role, _touched, by=[]),
-    "wrong-key": lambda web, role: web.forge(role, _touched, by=[new_key()]),
-    "wrong-key-right-id": lambda web, role: web.plant(
-        role, envelope(_next(web, role), [signature(_next(web, role), new_key(), label(web.signers(role)[0]))])
-    ),
-    "old-signature": lambda web, role: web.plant(
-        role, envelope(_next(web, role), json.loads(web.current[role])["signatures"])
-    ),
-    "signature-not-hex": lambda web, role: web.plant(
-        role, envelope(_next(web, role), [{"keyid": label(web.signers(role)[0]), "sig": "zz"}])
-    ),
-}
 
 
 @pytest.mark.parametrize("how", TAMPERING)
@@ -109,26 +94,12 @@ def test_2_flipped_bit(scene: Scene, role: str) -> None:
 def test_2_known_host_keeps_what_it_knows(known: Scene) -> None:
     """A forged update leaves what was verified before usable offline."""
     known.push("v3")
-    known.web.forge("releases", _touched, by=[new_key()])
+    known.web.forge("releases", touched, by=[new_key()])
     known.refuse("bad-signature", names=known.web.name)
     known.believe(offline=True)
 
 
 # -- rows 4 and 5 -----------------------------------------------------------------------------------------------------
-
-
-def _put_back(web: FakeCollection, old: dict[str, bytes], role: str) -> None:
-    """Old content of ``role``; what stands above it is newest and fits (a thief of the online keys)."""
-    versions = web.versions
-    if role == "timestamp":
-        web.files["timestamp.json"] = old["timestamp"]
-    elif role == "snapshot":
-        web.put("snapshot", old["snapshot"])
-        web.stamp()
-    else:
-        web.put(role, old[role])
-        web.settle()
-    assert versions is web.versions
 
 
 @pytest.mark.parametrize("role", ["timestamp", "snapshot", "targets", "releases", "alice"])
@@ -140,7 +111,7 @@ def test_4_rollback(known: Scene, role: str) -> None:
     known.sign("v3")
     known.believe()
     newest = known.web.record()
-    _put_back(known.web, old, role)
+    put_back(known.web, old, role)
     known.refuse("rollback", names=known.web.name)
     known.web.replay(newest)
     known.believe(known.image, f"{known.web.name}:v3")
@@ -214,59 +185,11 @@ def test_10_version_beyond_all_integers(known: Scene) -> None:
 # -- row 14 -----------------------------------------------------------------------------------------------------------
 
 
-def _mix_targets(web: FakeCollection) -> None:
-    old = web.files["1.targets.json"]
-    web.publish("targets")
-    web.files["2.targets.json"] = old
-
-
-def _mix_releases(web: FakeCollection) -> None:
-    number = web.versions["releases"]
-    old = web.current["releases"]
-    web.publish("releases")
-    web.files[f"{number + 1}.releases.json"] = old
-
-
-def _same_version_other_content(web: FakeCollection) -> None:
-    web.publish("releases")
-    number = web.versions["releases"]
-    other = {**web.signed("releases"), "targets": {}}
-    web.files[f"{number}.releases.json"] = seal(other, web.signers("releases"))
-
-
-def _timestamp_names_other_snapshot(web: FakeCollection) -> None:
-    web.publish("releases")
-    number = web.versions["snapshot"]
-    other = seal({**web.signed("snapshot"), "x": 1}, web.keys["snapshot"])
-    web.files[f"{number}.snapshot.json"] = other
-
-
-def _snapshot_version_differs(web: FakeCollection) -> None:
-    web.publish("releases")
-    old = web.files[f"{web.versions['snapshot'] - 1}.snapshot.json"]
-    web.files[f"{web.versions['snapshot']}.snapshot.json"] = old
-
-
-def _role_missing(web: FakeCollection) -> None:
-    web.publish("releases")
-    del web.files[f"{web.versions['releases']}.releases.json"]
-
-
-@pytest.mark.parametrize(
-    "mix",
-    [
-        _mix_targets,
-        _mix_releases,
-        _same_version_other_content,
-        _timestamp_names_other_snapshot,
-        _snapshot_version_differs,
-        _role_missing,
-    ],
-)
-def test_14_mix_and_match(known: Scene, mix: Attack) -> None:
+@pytest.mark.parametrize("how", MIXES)
+def test_14_mix_and_match(known: Scene, how: str) -> None:
     """Good files that were never published together."""
     honest = known.web.record()
-    mix(known.web)
+    MIXES[how](known.web)
     known.refuse({"bad-metadata", "rollback"}, names=known.web.name)
     known.web.replay(honest)
     known.web.publish("targets", "releases")
@@ -323,42 +246,6 @@ def test_15_one_file_of_another_collection(siblings: tuple[Scene, FakeCollection
 # -- row 16 -----------------------------------------------------------------------------------------------------------
 
 
-def _delegate(web: FakeCollection, **changes: object) -> None:
-    def change(signed: dict[str, Any]) -> None:
-        role = next(item for item in signed["delegations"]["roles"] if item["name"] == "alice")
-        role.update(changes)
-
-    web.forge("targets", change)
-
-
-def _say_for_others(web: FakeCollection) -> None:
-    """Alice's own role speaks of a tag, and of what bob vouches for."""
-    target = dict(next(iter(web.signed("alice")["targets"].values())))
-    web.forge("alice", lambda signed: signed.update(targets={"v9": target, "bob/v9": target, "releases/v9": target}))
-
-
-def _second_parent(web: FakeCollection) -> None:
-    """Alice delegates ``releases`` to a key of her own."""
-    mallory = new_key()
-    role = {"name": "releases", "keyids": [label(mallory)], "threshold": 1, "terminating": True, "paths": ["*"]}
-    web.forge(
-        "alice",
-        lambda signed: signed.update(delegations={"keys": {label(mallory): key_entry(mallory)}, "roles": [role]}),
-    )
-    target = dict(next(iter(web.signed("releases")["targets"].values())))
-    web.forge("releases", lambda signed: signed["targets"].update(v9=target), by=[mallory])
-
-
-CROSS: dict[str, tuple[Attack, tuple[str, ...]]] = {
-    "alice-gets-every-tag": (lambda web: _delegate(web, paths=["*"]), ("bad-metadata",)),
-    "alice-gets-bobs": (lambda web: _delegate(web, paths=["alice/*", "bob/*"]), ("bad-metadata",)),
-    "not-terminating": (lambda web: _delegate(web, terminating=False), ("bad-metadata",)),
-    "hash-prefixes": (lambda web: _delegate(web, paths=None, path_hash_prefixes=["00"]), ("bad-metadata",)),
-    "alice-speaks-for-others": (_say_for_others, ("unsigned",)),
-    "second-parent": (_second_parent, ("bad-signature", "bad-metadata")),
-}
-
-
 @pytest.mark.parametrize("how", CROSS)
 def test_16_cross_delegation(known: Scene, how: str) -> None:
     """Nobody speaks of what was not delegated to them."""
@@ -408,7 +295,7 @@ def test_21_stolen_timestamp_key(known: Scene) -> None:
     known.push("v9", "v2")
     honest = known.web.record()
     known.web.forge("releases", lambda signed: signed["targets"].update(v9=signed["targets"]["v2"]), by=[new_key()])
-    known.web.forge("snapshot", _touched, by=known.web.keys["timestamp"])
+    known.web.forge("snapshot", touched, by=known.web.keys["timestamp"])
     known.refuse(FORGED, 1, f"{known.web.name}:v9")
     known.web.replay(honest)
     known.web.publish("releases")
@@ -475,94 +362,34 @@ def three(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Scene]
             yield made
 
 
-def _alone(web: FakeCollection) -> None:
-    web.forge("releases", _touched, by=web.keys["alice"])
-
-
-def _same_signature_twice(web: FakeCollection) -> None:
-    signed = _next(web, "releases")
-    web.plant("releases", envelope(signed, [signature(signed, web.keys["alice"][0])] * 2))
-
-
-def _signature_under_bobs_id(web: FakeCollection) -> None:
-    alice, bob = web.keys["alice"][0], web.keys["bob"][0]
-    signed = _next(web, "releases")
-    web.plant("releases", envelope(signed, [signature(signed, alice), signature(signed, alice, label(bob))]))
-
-
-@pytest.mark.parametrize("attack", [_alone, _same_signature_twice, _signature_under_bobs_id])
-def test_23_one_of_two(three: Scene, attack: Attack) -> None:
+@pytest.mark.parametrize("how", ONE_OF_TWO)
+def test_23_one_of_two(three: Scene, how: str) -> None:
     """One stolen key of a threshold of two."""
     honest = three.web.record()
-    attack(three.web)
+    ONE_OF_TWO[how](three.web)
     three.refuse({"bad-signature", "bad-metadata"})
     three.web.replay(honest)
     three.web.publish("releases")
     three.believe()
 
 
-def _entry(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    return change
-
-
-TWINS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
-    "two-ids": _entry(lambda key: key),
-    "upper-case-hex": _entry(lambda key: {**key, "keyval": {"public": key["keyval"]["public"].upper()}}),
-    "extra-field": _entry(lambda key: {**key, "x-note": "another key, surely"}),
-    "more-in-keyval": _entry(lambda key: {**key, "keyval": {**key["keyval"], "certificate": ""}}),
-}
-
-
 @pytest.mark.parametrize("role", ["releases", "root"])
 @pytest.mark.parametrize("how", TWINS)
 def test_23_one_key_as_two(known: Scene, how: str, role: str) -> None:
     """One key under two ids must not reach a threshold of two (python-tuf counts ids)."""
-    web = known.web
-    honest = web.record()
-    key = web.signers(role)[0]
-    twin = "f" * 64
-    holder = "targets" if role == "releases" else "root"
-
-    def change(signed: dict[str, Any]) -> None:
-        part = signed["delegations"] if role == "releases" else signed
-        part["keys"][twin] = TWINS[how](key_entry(key))
-        held = part["roles"]["root"] if role == "root" else next(i for i in part["roles"] if i["name"] == role)
-        held.update(keyids=[label(key), twin], threshold=2)
-
-    signed = web.signed(holder)
-    signed["version"] += 1
-    change(signed)
-    both = [signature(signed, key), signature(signed, key, twin)] if role == "root" else None
-    web.plant(holder, envelope(signed, both) if both else seal(signed, web.keys["targets"]))
-    if role == "releases":
-        body = _next(web, "releases")
-        web.plant("releases", envelope(body, [signature(body, key), signature(body, key, twin)]))
+    honest = known.web.record()
+    one_key_as_two(known.web, role, how)
     error = known.refuse("bad-metadata")
     assert "twice" in error["message"]
-    web.replay(honest)
-    web.publish("releases")
+    known.web.replay(honest)
+    known.web.publish("releases")
     known.believe()
 
 
 def test_23_one_key_with_two_schemes(known: Scene) -> None:
     """An RSA key under both of its signature schemes is one key."""
-    from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
-    from securesystemslib.signer import CryptoSigner, SSlibKey
-
-    private = generate_private_key(65537, 2048)
-    pss = CryptoSigner(private)
-    pkcs = CryptoSigner(
-        private, SSlibKey.from_crypto(private.public_key(), keyid="e" * 64, scheme="rsa-pkcs1v15-sha256")
-    )
     honest = known.web.record()
-
-    def change(signed: dict[str, Any]) -> None:
-        part = signed["delegations"]
-        part["keys"] |= {signer.public_key.keyid: signer.public_key.to_dict() for signer in (pss, pkcs)}
-        held = next(item for item in part["roles"] if item["name"] == "releases")
-        held.update(keyids=[pss.public_key.keyid, pkcs.public_key.keyid], threshold=2)
-
-    known.web.forge("targets", change)
+    two_schemes(known.web)
     error = known.refuse("bad-metadata")
     assert "twice" in error["message"]
     known.web.replay(honest)
@@ -578,7 +405,7 @@ def test_23_odd_thresholds(known: Scene, threshold: object) -> None:
         next(item for item in signed["delegations"]["roles"] if item["name"] == "releases")["threshold"] = threshold
 
     if isinstance(threshold, float):
-        data = known.web.forge("targets", _touched)
+        data = known.web.forge("targets", touched)
         forged = data.replace(b'"threshold":1', b'"threshold":1.0')
         known.web.plant("targets", forged)
     else:
@@ -597,7 +424,7 @@ def test_24_revoked_targets_key(known: Scene) -> None:
     known.web.rotate("targets")
     known.believe()
     honest = known.web.record()
-    known.web.forge("targets", _touched, by=stolen)
+    known.web.forge("targets", touched, by=stolen)
     known.refuse("bad-signature")
     known.web.replay(honest)
     known.believe()
@@ -626,54 +453,6 @@ def guarded(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Iterator[Scen
             made.push("v2")
             made.sign("v2")
             yield made
-
-
-def _new_keys_only(web: FakeCollection) -> None:
-    thieves = [new_key(), new_key()]
-
-    def change(signed: dict[str, Any]) -> None:
-        signed["keys"] |= {label(key): key_entry(key) for key in thieves}
-        signed["roles"]["root"]["keyids"] = [label(key) for key in thieves]
-
-    web.forge("root", change, by=thieves)
-
-
-def _one_old_key(web: FakeCollection) -> None:
-    thief = new_key()
-
-    def change(signed: dict[str, Any]) -> None:
-        signed["keys"][label(thief)] = key_entry(thief)
-        signed["roles"]["root"] = {"keyids": [label(thief)], "threshold": 1}
-
-    web.forge("root", change, by=[web.keys["root"][0], thief])
-
-
-def _skipped_version(web: FakeCollection) -> None:
-    web.forge("root", lambda signed: signed.update(version=9))
-    web.files["2.root.json"] = web.files.pop("9.root.json")
-
-
-def _unknown_key_type(web: FakeCollection) -> None:
-    odd = {"keytype": "tomorrow", "scheme": "tomorrow-1", "keyval": {"public": "x"}}
-    web.forge("root", lambda signed: signed["keys"].update({"9" * 64: odd}))
-
-
-def _consistency_off(web: FakeCollection) -> None:
-    web.forge("root", lambda signed: signed.update(consistent_snapshot=False), by=[web.keys["root"][0]])
-
-
-def _expired_root(web: FakeCollection) -> None:
-    web.forge("root", lambda signed: signed.update(expires="2020-01-01T00:00:00Z"))
-
-
-ROOTS: dict[str, tuple[Attack, tuple[str, ...]]] = {
-    "new-keys-only": (_new_keys_only, ("bad-signature",)),
-    "one-old-key": (_one_old_key, ("bad-signature",)),
-    "skipped-version": (_skipped_version, ("bad-metadata", "rollback")),
-    "unknown-key-type": (_unknown_key_type, ("bad-metadata",)),
-    "consistency-off": (_consistency_off, ("bad-signature",)),
-    "expired": (_expired_root, ("stale",)),
-}
 
 
 @pytest.mark.parametrize("fresh", [True, False], ids=["fresh", "known"])
@@ -756,7 +535,7 @@ def test_27_expired_sibling(three: Scene) -> None:
 
 def test_27_forged_sibling(three: Scene) -> None:
     """The same for a role of hers that she did not sign."""
-    three.web.forge("carol", _touched, by=[new_key()])
+    three.web.forge("carol", touched, by=[new_key()])
     assert three.believe()["signers"] == ["alice", "bob"]
 
 

@@ -81,7 +81,9 @@ def _load(workspace: Workspace, path: Path, mode: Mode | None) -> Policy:
     import msgspec
 
     policy = workspace.load_policy(path)
-    return policy if mode is None else msgspec.structs.replace(policy, mode=mode)
+    if mode in {None, policy.mode}:
+        return policy
+    return msgspec.structs.replace(policy, mode=mode, version=f"{policy.version}+{mode}")
 
 
 def _mode_asked_for(value: str | None) -> Mode | None:

@@ -1,4 +1,4 @@
-"""Record what the stock docker client sends: one file for each command below, byte for byte.
+"""Record what the stock docker client sends: one file for each command below, byte for byte but for the folder.
 
 Run from the root of the repository: ``python tests/vectors/engine_bodies/make.py``. The name of a file begins with the
 kind of its body (``call.Body``). The engine here is a stand-in that says yes to everything and keeps the bodies;
@@ -13,6 +13,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import threading
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingUnixStreamServer
@@ -123,6 +124,11 @@ class _Engine(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+class _Server(ThreadingUnixStreamServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that leave early."""
+
+
 def _record(command: str, folder: Path, host: str) -> bytes:
     _Engine.bodies.clear()
     words = shlex.split(command.replace("FOLDER", str(folder)))
@@ -130,7 +136,7 @@ def _record(command: str, folder: Path, host: str) -> bytes:
     done = subprocess.run(["docker", "--host", host, *words], env=settings, capture_output=True, check=False)
     if len(_Engine.bodies) != 1:
         raise SystemExit(f"{command}: {len(_Engine.bodies)} bodies: {done.stderr.decode()}")
-    return _Engine.bodies[0]
+    return _Engine.bodies[0].replace(str(folder).encode(), b"/folder")
 
 
 def main() -> None:
@@ -138,9 +144,7 @@ def main() -> None:
         folder = Path(name)
         (folder / "env").write_text("C=3\n")
         (folder / "seccomp.json").write_text('{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": []}')
-        with ThreadingUnixStreamServer(f"{folder}/s", _Engine) as server:
-            import threading
-
+        with _Server(f"{folder}/s", _Engine) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
             for title, command in COMMANDS.items():
                 body = _record(command, folder, f"unix://{folder}/s")

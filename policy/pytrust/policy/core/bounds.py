@@ -74,6 +74,11 @@ def within_memory(value: str, limits: Containers) -> bool:
     return 0 < _number(value) <= limits.memory
 
 
+def within_swap(value: str, limits: Containers) -> bool:
+    """Bytes of memory and swap together: no more than the engine adds to a container's memory by itself."""
+    return 0 < _number(value) <= 2 * limits.memory
+
+
 def within_storage(value: str, limits: Containers) -> bool:  # noqa: ARG001
     """``size=``, with docker's units."""
     found = _SIZE.fullmatch(value)

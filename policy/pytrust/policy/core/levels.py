@@ -26,6 +26,7 @@ from pytrust.policy.core.bounds import (
     within_memory,
     within_pids,
     within_storage,
+    within_swap,
 )
 from pytrust.policy.core.decision import Injection
 from pytrust.policy.core.request import Field
@@ -190,7 +191,12 @@ TABLE: Final[Mapping[Field, Row]] = {
     Field.MEMORY: Row(  # 5.11
         "{value} bytes of memory are above the limit of the policy", "lower or drop --memory", counted, within_memory
     ),
-    Field.SWAP: Row("{value} swap is not allowed", "drop --memory-swap=-1", always),
+    Field.SWAP: Row(
+        "memory and swap of {value} are above twice the memory limit of the policy",
+        "lower or drop --memory-swap",
+        always,
+        within_swap,
+    ),
     Field.CPU_REALTIME: Row(
         "{value} is not allowed: real-time processes can starve the host", "drop --cpu-rt-runtime and --cpu-rt-period"
     ),

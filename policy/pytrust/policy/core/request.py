@@ -53,7 +53,7 @@ class Field(StrEnum):
     STORAGE_OPTION = "storage-option"  # key=value
     PIDS = "pids"  # a limit above zero; unlimited is not asked, it is replaced
     MEMORY = "memory"  # bytes above zero
-    SWAP = "swap"  # "unlimited"
+    SWAP = "swap"  # bytes of memory and swap together, or unlimited
     CPU_REALTIME = "cpu-realtime"  # the field's name
     OOM = "oom"  # kill-disabled, or a negative score adjustment
     RUNTIME = "runtime"  # its name

@@ -69,7 +69,7 @@ class Containers(Value, frozen=True, kw_only=True):
 
 
 class Policy(Value, frozen=True, kw_only=True):
-    """``version`` is the sha256 of the document, lower-case hex."""
+    """``version`` is the sha256 of the document, lower-case hex; ``+warn`` follows where that mode was forced."""
 
     version: str
     images: tuple[ImageRule, ...] = ()

@@ -36,6 +36,8 @@ from pytrust.policy.engine.names import account
 from pytrust.policy.engine.paths import among_processes, clean
 from pytrust.policy.engine.shapes import given
 
+_ROOT: Final = "0"
+
 
 def container_asks(model: ContainerCreate) -> tuple[Ask, ...]:
     """Of a new container; raises ``Malformed`` where a value has no meaning."""
@@ -68,10 +70,10 @@ def volume_asks(model: VolumeCreate) -> tuple[Ask, ...]:
 
 
 def _user(text: str) -> Iterator[Ask]:
-    """``USER[:GROUP]``; engines pass over what follows."""
+    """``USER[:GROUP]``; engines pass over what follows, and take an empty user beside a group for root."""
     user, group, *_ = (*text.split(":"), "")
-    if user:
-        yield Ask(field=Field.USER, value=account(user))
+    if text:
+        yield Ask(field=Field.USER, value=account(user or _ROOT))
     if group:
         yield Ask(field=Field.GROUP, value=account(group))
 

@@ -93,8 +93,9 @@ def _ulimits(ulimits: Iterable[Ulimit]) -> Iterator[Ask]:
 
 
 def _swap(limit: int) -> Iterator[Ask]:
-    if limit < 0:
-        yield Ask(field=Field.SWAP, value="unlimited")
+    """Zero leaves the default, which is twice the memory."""
+    if limit:
+        yield Ask(field=Field.SWAP, value=str(limit) if limit > 0 else "unlimited")
 
 
 def _oom_score(adjustment: int) -> Iterator[Ask]:

@@ -22,13 +22,14 @@ from pytrust.policy.engine.models import (
     NetworkDisconnect,
     VolumeCreate,
 )
+from pytrust.policy.engine.target import API_MAX
 from pytrust.trust.canonical import parse_json
 from pytrust.trust.errors import BadMetadata
 
-API: Final = "1.24 to 1.51"
 BODY_MAX_BYTES: Final = 4 * 1024 * 1024  # what dockerd shows to its authorization plugins, and refuses beyond
 BODY_MAX_DEPTH: Final = 16  # nesting; deepest honest body: 7
 _BAD_REQUEST: Final = 400
+_NEWEST: Final = ".".join(map(str, API_MAX))
 _REASON_MAX_CHARS: Final = 300
 
 Model = (
@@ -74,7 +75,7 @@ def decode(kind: Body, data: bytes) -> Model | None:
         raise Malformed(_BAD_REQUEST, str(error)) from error
     except msgspec.ValidationError as error:
         reason = str(error)[:_REASON_MAX_CHARS]
-        text = f"the body is none of Engine API {API}: {reason[0].lower()}{reason[1:]}"
+        text = f"the body is none of Engine API {_NEWEST}: {reason[0].lower()}{reason[1:]}"
         raise Malformed(_BAD_REQUEST, text) from error
 
 

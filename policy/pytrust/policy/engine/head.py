@@ -17,6 +17,9 @@ HEADERS_MAX: Final = 64  # of one head; the docker client sends six
 HEADER_NAME_MAX_CHARS: Final = 64
 LENGTH_MAX_DIGITS: Final = 15  # of Content-Length: petabytes, and no integer overflows anywhere
 
+REMEMBERED_MAX: Final = 512  # heads that are not read twice
+REMEMBERED_MAX_CHARS: Final = 512
+
 _REQUEST_LINE = re.compile(r"([A-Z]{1,20}) ([!-~]+) HTTP/([0-9](?:\.[0-9])?)")
 _NAME = re.compile(rf"[!#$%&'*+.^_`|~0-9A-Za-z-]{{1,{HEADER_NAME_MAX_CHARS}}}:")
 _HOST = re.compile(r"[A-Za-z0-9._~%:\[\]-]{1,255}")
@@ -24,6 +27,7 @@ _LENGTH = re.compile(rf"[0-9]{{1,{LENGTH_MAX_DIGITS}}}")
 _JSON = re.compile(r'application/json[ \t]*(?:;[ \t]*charset=(?:utf-8|"utf-8"))?', re.IGNORECASE)
 _BODILESS = frozenset({"GET", "HEAD", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
 _CONNECTION = frozenset({"close", "keep-alive", "upgrade"})
+_HARMLESS = frozenset({"host", "user-agent", "accept", "accept-encoding", "connection"})  # never a secret
 _NOTHING: Final = frozenset[str]()
 
 
@@ -49,12 +53,28 @@ class RequestHead(NamedTuple):
         return self.chunked or bool(self.length)
 
 
+_known: dict[str, RequestHead] = {}
+
+
 def read_head(text: str) -> RequestHead:
     """Read a head: ASCII text with CRLF line ends and no others, without the empty line that ends it.
+
+    What a client asks again and again, in the same words, is read once.
 
     Raises:
         Malformed: it is not exactly one request head, or asks for what is not spoken here.
     """
+    if (known := _known.get(text)) is not None:
+        return known
+    head = _read_head(text)
+    if len(text) <= REMEMBERED_MAX_CHARS and head.headers.keys() <= _HARMLESS:
+        if len(_known) >= REMEMBERED_MAX:
+            _known.clear()
+        _known[text] = head
+    return head
+
+
+def _read_head(text: str) -> RequestHead:
     line, *fields = text.split("\r\n")
     method, target, modern = _request_line(line)
     headers = _headers(fields)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from pytrust.policy.engine.call import Malformed
+from pytrust.policy.engine.target import NAME_MAX_CHARS
 
-_NAME = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]*")  # moby, daemon/names; ids fit as well
+_NAME = re.compile(rf"[a-zA-Z0-9][a-zA-Z0-9_.-]{{0,{NAME_MAX_CHARS - 1}}}")  # moby, daemon/names; ids fit as well
 _NUMBER = re.compile(r"[+-]?[0-9]+")
 
 

@@ -22,7 +22,7 @@ _TRUE: Final = frozenset({"1", "yes", "true"})  # anything else is true as well,
 _JSON_MAX_BYTES: Final = 8 * 1024  # no longer than a whole target
 _JSON_MAX_DEPTH: Final = 3
 
-_NUMBER = re.compile(r"-?[0-9]{1,10}")
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 _LINES = re.compile(r"all|-?[0-9]{1,18}")
 _TIME = re.compile(r"[0-9A-Za-z_:.+-]{1,64}")  # seconds, RFC 3339, a duration such as 10m; in old lists a container
 _SIGNAL = re.compile(r"[A-Za-z0-9+-]{1,32}")
@@ -87,9 +87,10 @@ _FLAGS: Final = (
     "all details digests follow force link logs manifests noprune one-shot shared-size size stderr stdin stdout stream "
     "timestamps v verbose"
 )
+_NUMBERS: Final = "h keep-storage limit max-used-space min-free-space reserved-space t w"
 _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     **dict.fromkeys(_FLAGS.split(), _flag),
-    **dict.fromkeys(("h", "limit", "t", "w"), _like(_NUMBER)),
+    **dict.fromkeys(_NUMBERS.split(), _like(_NUMBER)),
     **dict.fromkeys(("since", "until"), _like(_TIME)),
     **dict.fromkeys(("platform", "platforms"), _platform),
     "filters": _filters,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from pytrust.policy.engine.call import Call, Malformed, Route, Verdict
@@ -15,6 +16,7 @@ ROUTES: Final = (*OPEN_ROUTES, *CLOSED_ROUTES)
 _Shape = tuple[str | None, ...]  # the method, and the parts of a path with None for a parameter
 
 
+@lru_cache(maxsize=512)
 def match(method: str, target: str) -> Call | None:
     """The call that a request makes; ``None`` if it is in no row of the table.
 

@@ -8,16 +8,20 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 
 def from_elsewhere(headers: Mapping[str, str]) -> str:
     """Why a request on a loopback port is not one of a docker client; empty if it may be."""
-    host = headers.get("host", "")
+    return _fault(headers.get("host", ""), headers.get("origin"))
+
+
+@lru_cache(maxsize=64)  # every request of a connection carries the same
+def _fault(host: str, origin: str | None) -> str:
     name = _host(f"//{host}")
     if name is None or not _is_local(name):
         return f"the port is for this host, not for {host[:100]!r}"
-    origin = headers.get("origin")
     if origin is not None and _host(origin) != name:
         return f"it comes from a web page of {origin[:100]!r}"
     return ""

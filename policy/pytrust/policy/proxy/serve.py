@@ -7,6 +7,7 @@ the policy file, loads the policy anew; a bad file changes nothing, and is said 
 from __future__ import annotations
 
 import asyncio
+import gc
 import resource
 import signal
 import socket
@@ -47,6 +48,8 @@ def run(parts: Parts) -> None:
     """Serve until a signal ends it; raises ``UsageError`` or ``Busy`` where it cannot listen."""
     import uvloop
 
+    gc.freeze()  # what imports left lives as long as the process
+    gc.enable()
     limit = _connection_limit()
     with ExitStack() as opened:
         sockets = [opened.enter_context(_listening(address)) for address in parts.listen]
