@@ -124,6 +124,7 @@ class Ware:
 
     def refuse(self, tag: str, *words: str) -> str:
         """It is neither pulled nor run; the message names it, has all ``words``, a rule and a way out. Gives it."""
+        self.front.proxy.witness.forget()
         message = refused(self.front.proxy, self.pull(tag), self.name, *words)
         assert refused(self.front.proxy, self.create(tag), self.name, *words) == message
         return message

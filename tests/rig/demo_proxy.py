@@ -6,6 +6,7 @@ the stock docker client is pointed at it. A witness between proxy and engine kee
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,7 +71,8 @@ def guard(
         "--listen",
         f"127.0.0.1:{port}",
     ]
-    root = next(line.split()[-1] for line in pytrust(publisher, "key", "list").splitlines() if "root" in line)
+    keys = json.loads(pytrust(publisher, "key", "list", "--json"))
+    root = next(key["id"] for key in keys if key["name"] == "root")
     with (
         running(serve, log=folder / "serve.log", ready=lambda: answers(port)) as served,
         recording(folder / "engine.sock", engine) as witness,

@@ -85,7 +85,6 @@ _WORDS: Final[Mapping[Field, tuple[str, ...]]] = {
     Field.UTS_MODE: ("host",),
     Field.USERNS_MODE: ("host",),
     Field.CGROUPNS_MODE: ("host",),
-    Field.SWAP: ("unlimited",),
 }
 _LOOSE_HOST: Final = re.compile(r"\*+[^*.:/]|[^/]*[^*:/]\*+(?:/|\Z)")
 _LOOSE_PATH: Final = re.compile(r"[^*/]\*\*|\*\*[^*/]")
@@ -95,6 +94,7 @@ _SPELLINGS: Final[Mapping[Field, re.Pattern[str]]] = {
     Field.BIND: _PATH,
     Field.WRITABLE_BIND: _PATH,
     Field.DEVICE: _PATH,
+    Field.SWAP: re.compile(r"unlimited|[0-9*]+"),
 }
 
 

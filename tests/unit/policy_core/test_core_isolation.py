@@ -97,7 +97,7 @@ LEVELS: list[tuple[Field, list[str], list[str], list[str]]] = [
     (Field.STORAGE_OPTION, ["size=100G", "size=10485760", "size=5GiB"], ["size=101G", "size=1T", "size=x"], ["dm.fs=xfs", "Size=1"]),
     (Field.PIDS, ["1", "512"], ["513"], ["0", "-1", "unlimited", "1e3"]),
     (Field.MEMORY, ["1", str(2 * GIB)], [str(2 * GIB + 1)], ["0", "-1", "1g"]),
-    (Field.SWAP, [], ["unlimited"], []),
+    (Field.SWAP, ["1", str(4 * GIB)], [str(4 * GIB + 1), "unlimited", "0", "-1"], []),
     (Field.CPU_REALTIME, [], [], ["CpuRealtimeRuntime"]),
     (Field.OOM, [], [], ["kill-disabled", "-500"]),
     (Field.RUNTIME, [], [], ["runc", "runsc"]),

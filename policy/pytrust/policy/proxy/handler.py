@@ -214,7 +214,7 @@ class Handler:
             return None
         pin, version = job.allow.pins[0], job.version
 
-        async def finish(erred: bool) -> bytes:  # noqa: FBT001 - the shape of Finish
+        async def finish(erred: bool) -> bytes:
             return await self._aftermath.tag(pin, version, erred=erred)
 
         return finish

@@ -167,9 +167,13 @@ def test_two_spellings_of_one_thing(key: str, value: Any, other: Any) -> None:
     assert compare(sent(**{key: value}), shown(**{key: other})) == ()
 
 
-def test_a_privileged_container_has_no_labels() -> None:
-    assert compare(sent(Privileged=True, SecurityOpt=None), shown(Privileged=True, SecurityOpt=["label=disable"])) == ()
-    assert len(compare(sent(SecurityOpt=None), shown(SecurityOpt=["label=disable"]))) == 1
+@pytest.mark.parametrize("sharing", [{"Privileged": True}, {"PidMode": "host"}, {"IpcMode": "container:web"}])
+@pytest.mark.parametrize("options", [[], ["no-new-privileges"], ["label=level:s0"]])
+def test_a_container_that_shares_loses_its_labels(sharing: dict[str, Any], options: list[str]) -> None:
+    changed = {**sharing, "SecurityOpt": [*options, "label=disable"]}
+    assert compare(sent(**sharing, SecurityOpt=options), shown(**changed)) == ()
+    assert len(compare(sent(SecurityOpt=options), shown(SecurityOpt=changed["SecurityOpt"]))) == 1
+    assert len(compare(sent(**sharing, SecurityOpt=["label=level:s1"]), shown(**changed))) == 1
 
 
 def test_another_image_is_told() -> None:

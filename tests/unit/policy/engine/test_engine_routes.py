@@ -89,7 +89,7 @@ def test_what_runs_is_no_look() -> None:
     }  # fmt: skip
     assert {what for what, verdict in verdicts.items() if verdict is Verdict.CHANGE} == {
         "container prune", "image rm", "image prune", "network disconnect", "network rm", "network prune", "volume rm",
-        "volume prune",
+        "volume prune", "build prune",
     }  # fmt: skip
     assert {what for what, verdict in verdicts.items() if verdict is Verdict.START} == {
         "container start", "container restart", "container unpause"
