@@ -42,10 +42,12 @@ class Front:
         key: the one pinned root key; every ``ware()`` has it.
     """
 
-    def __init__(self, stage: Stage, folder: Path, env: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, stage: Stage, folder: Path, env: Mapping[str, str] | None = None, engine: Path | None = None
+    ) -> None:
         self.stage, self.home, self.key = stage, folder / "home", new_key()
         self.repository = FakeRepository()
-        self._env = env
+        self._env, self._engine = env, engine
         self._held, self._running = ExitStack(), ExitStack()
         self.server = MetadataServer(self.repository)
         self.proxy: Proxy
@@ -65,16 +67,17 @@ class Front:
         self._running.close()
         self._start()
 
-    def ware(self, *, people: Sequence[str] = ("alice",), threshold: int = 1, more_roots: int = 0) -> Ware:
-        """A new image name that nobody has pushed or signed anything under."""
-        name = f"{self.stage.registry.host}/ware/n{next(_numbers)}"
-        roots: list[Signer] = [self.key, *(new_key() for _ in range(more_roots))]
-        web = FakeCollection(name, people=people, threshold=threshold, keys={"root": roots})
+    def ware(
+        self, name: str = "", *, people: Sequence[str] = ("alice",), threshold: int = 1, root: Sequence[Signer] = ()
+    ) -> Ware:
+        """An image name that nobody has pushed or signed anything under; a new one, if none is given."""
+        name = name or f"{self.stage.registry.host}/ware/n{next(_numbers)}"
+        web = FakeCollection(name, people=people, threshold=threshold, keys={"root": root or [self.key]})
         self.repository.add(web)
         return Ware(self, web)
 
     def _start(self) -> None:
-        proxy = self.stage.proxy(self.stage.policy(), home=self.home, env=self._env)
+        proxy = self.stage.proxy(self.stage.policy(), home=self.home, env=self._env, engine=self._engine)
         self.proxy = self._running.enter_context(proxy)
 
 

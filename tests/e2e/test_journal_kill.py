@@ -58,6 +58,23 @@ def test_a_rotation(folder: Path) -> None:
     assert all(counts.values()), counts
 
 
+def test_what_must_reach_the_disk_first(folder: Path, tmp_path: Path) -> None:
+    """A power cut: a hash that a new file names, and the word that a file is deleted, must not be lost afterwards."""
+    need("" if find("strace") else "looking at what reaches the disk needs strace: scripts/install-packages")
+    trace = tmp_path / "trace"
+    calls = "trace=pwrite64,fdatasync,fsync,unlink,rename"
+    command = ["strace", "-o", str(trace), "-e", calls, sys.executable, "-c", WRITER, str(folder)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60, cwd=ROOT, env=environment({}))
+    lines = trace.read_text().splitlines()
+    begun = next(at for at, line in enumerate(lines) if "/.new.db" in line and line.startswith("unlink"))
+    named = next(at for at, line in enumerate(lines) if line.startswith("rename"))
+    deleted = next(at for at, line in enumerate(lines) if line.startswith("unlink") and '/000000000001.db"' in line)
+    assert begun < named < deleted
+    for at in (begun, named, deleted):
+        assert lines[at - 1].startswith("fdatasync"), lines[at - 3 : at + 1]
+    assert lines[named + 1].startswith("fsync")
+
+
 def kill_at_each(folder: Path, syscall: str) -> int:
     """Kill at the first, second, ... call of ``syscall`` until there are no more; gives how often it was killed."""
     for number in range(1, _MOST):

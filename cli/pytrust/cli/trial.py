@@ -110,11 +110,7 @@ class Supposed:
 async def settle(request: Create, policy: Policy, answers: Answers, now: Callable[[], datetime]) -> Decided:
     """The entry that the proxy would write to its journal."""
     notes = _Notes()
-    judge = Judge(policy, answers, notes, now)
-    try:
-        await judge.settle(request, "pytrust policy test")
-    finally:
-        judge.close()
+    await Judge(policy, answers, notes, now).settle(request, "pytrust policy test")
     entry = notes.entries[-1]
     assert isinstance(entry, Decided)
     return entry

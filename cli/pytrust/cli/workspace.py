@@ -172,8 +172,10 @@ class Workspace:
         from pytrust.policy.store_file import StoreFile
         from pytrust.policy.trust_facts import TrustFacts
 
-        source = StoreFile(self.store_path) if self.store_path else self._source()
-        return TrustFacts(source, self.cache, self.settings.pins, now=self.now)
+        if self.store_path is None:
+            return TrustFacts(self._source(), self.cache, self.settings.pins, now=self.now)
+        store = StoreFile(self.store_path)
+        return TrustFacts(store, self.cache, self.settings.pins, now=self.now, generation=store.generation)
 
     @cached_property
     def reader(self) -> SqliteReader:

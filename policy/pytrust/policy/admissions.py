@@ -1,6 +1,6 @@
 """Which containers were let in, and how: the memory that start, exec and attach rely on.
 
-It is kept on the disk before a container can start, and survives a power cut.
+It is written down before a container can start, and survives kill -9.
 """
 
 from __future__ import annotations

@@ -40,7 +40,7 @@ def guarded(path: Path) -> Iterator[None]:
     """Let nothing out of the block but ``Unsound`` and its kin, naming ``path``."""
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where a damaged file's schema is no text
         raise failure(path, error) from error
     except OSError as error:
         raise Unsound(f"{path}: {error.strerror or error}", hint="free space, or check permissions") from error

@@ -74,7 +74,7 @@ def image_text(image: Image) -> str:
 
 
 def _with(thing: str, what: str) -> str:
-    return what if what.startswith(f"{thing} ") else f"{thing} {what}"
+    return what if " " in what else f"{thing} {what}"
 
 
 def _as(name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from threading import Lock
 
 from pytrust.trust.client.source import StoreSource
-from pytrust.trust.errors import Unreachable
+from pytrust.trust.errors import PytrustError, Unreachable
 from pytrust.trust.http import Deadline
 from pytrust.trust.names import CollectionName
 from pytrust.trust.store.sqlite import SqliteReader
@@ -30,6 +30,17 @@ class StoreFile:
         """See ``Source``; raises ``Unreachable`` while nothing lies at the path, besides what ``SqliteReader`` does."""
         with self._lock:
             return StoreSource(self._current()).fetch(name, file, deadline)
+
+    def generation(self) -> tuple[int, ...] | None:
+        """A value that stays the same as long as the store does; None where that cannot be told without waiting."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return (*self._look(), self._current().generation())
+        except PytrustError:
+            return None
+        finally:
+            self._lock.release()
 
     def close(self) -> None:
         """Close the file, until asked again."""

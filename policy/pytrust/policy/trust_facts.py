@@ -17,8 +17,8 @@ A clock that was set back, a damaged cache or a cache that cannot be written is 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Hashable, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -52,6 +52,8 @@ from pytrust.trust.pins import Pin
 SOURCE_TIMEOUT: Final = DEADLINE / 2  # seconds for the source; what is left is for the cached state
 THREADS_MAX: Final = 8  # verifications at once
 FLIGHTS_MAX: Final = 1024  # collections in question at once; more than a host's clients ask for
+KEPT_MAX: Final = 256  # collections that are not verified anew while their source stays as it is
+KEPT_AGE: Final = timedelta(minutes=1)  # then they are, so that the time is remembered and damage noticed
 CLIENTS_MAX: Final = 64  # sets of root keys; a policy names a handful
 
 _INSTEAD = (Unknown, Unsound, BadMetadata, AccessDenied, BadContent)
@@ -72,13 +74,32 @@ class _Clients(NamedTuple):
     offline: TrustClient
 
 
+class _Kept(NamedTuple):
+    """What was verified when the source was at ``generation``."""
+
+    generation: Hashable
+    at: datetime
+    opened: Opened
+
+
 class TrustFacts:
     """Answers from ``source`` and ``cache``; ``pins`` are the host's own, ``now`` is the clock (UTC).
 
-    Who asks for a collection while it is being verified gets the result of that verification.
+    Who asks for a collection while it is being verified gets the result of that verification. ``generation`` tells,
+    without waiting, in which state the source is (None where that cannot be told): in the same state it says the same.
     """
 
-    def __init__(self, source: Source, cache: Cache, pins: Sequence[Pin], *, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        source: Source,
+        cache: Cache,
+        pins: Sequence[Pin],
+        *,
+        now: Callable[[], datetime],
+        generation: Callable[[], Hashable] = lambda: None,
+    ) -> None:
+        self._generation = generation
+        self._kept: dict[tuple[CollectionName, Roots | None], _Kept] = {}
         self._source = Sentinel(source)
         self._cache, self._pins, self._now = cache, pins, now
         self._threads = Threads(THREADS_MAX)
@@ -87,7 +108,30 @@ class TrustFacts:
 
     async def answer(self, query: TrustQuery) -> Fact:
         """``Signed``, ``NotSigned`` or ``Unavailable``; raises ``Busy`` where too many collections are in question."""
-        return fact_of(await self._open(query.ref.collection, query.roots), query.ref)
+        generation, key = self._generation(), (query.ref.collection, query.roots)
+        opened = self._unchanged(generation, key)
+        if opened is None:
+            at, opened = self._now(), await self._open(*key)
+            self._keep(generation, key, at, opened)
+        return fact_of(opened, query.ref)
+
+    def _unchanged(self, generation: Hashable, key: tuple[CollectionName, Roots | None]) -> Opened | None:
+        """What was verified a moment ago, while the source is in the same state and no time is over or turned back."""
+        kept, now = self._kept.get(key), self._now()
+        if kept is None or generation is None or kept.generation != generation:
+            return None
+        assert isinstance(kept.opened.outcome, Trusted)
+        fresh = kept.at <= now < min(kept.at + KEPT_AGE, *kept.opened.outcome.expiries.values())
+        return kept.opened if fresh else None
+
+    def _keep(
+        self, generation: Hashable, key: tuple[CollectionName, Roots | None], at: datetime, opened: Opened
+    ) -> None:
+        self._kept.pop(key, None)
+        if generation is not None and opened.trouble is None and isinstance(opened.outcome, Trusted):
+            while len(self._kept) >= KEPT_MAX:
+                del self._kept[next(iter(self._kept))]
+            self._kept[key] = _Kept(generation, at, opened)
 
     async def _open(self, name: CollectionName, roots: Roots | None) -> Opened:
         key = (name, roots)

@@ -17,7 +17,7 @@ from tests.fakes.repository import FakeCollection, FakeRepository, flip_bit, new
 from pytrust.policy import trust_facts
 from pytrust.policy.core.facts import Fact, NotSigned, Roots, Signed, TrustQuery, Unavailable
 from pytrust.policy.outage import REST
-from pytrust.policy.trust_facts import TrustFacts
+from pytrust.policy.trust_facts import KEPT_AGE, TrustFacts
 from pytrust.trust.client.cache import Bundle, Cache
 from pytrust.trust.errors import (
     AccessDenied,
@@ -254,6 +254,39 @@ def test_an_outage_lasts_no_longer_than_allowed(known: Scene) -> None:
     assert known.signed().offline
     known.moment += SECOND
     assert known.unknown() == "expired-cache"
+
+
+def test_in_the_same_state_a_source_is_not_asked_again(known: Scene) -> None:
+    state: list[object] = [1]
+    facts = TrustFacts(
+        known.line, Cache(known.folder / "cache"), [known.pin], now=known.now, generation=lambda: state[0]
+    )
+    known.signed(facts=facts)
+    asked = known.line.asked
+    assert isinstance(known.signed(facts=facts), Signed)
+    assert known.line.asked == asked
+    del known.web.released["v1"]
+    known.web.publish("releases")
+    for other in (2, None, None):  # None: the source cannot tell
+        state[0] = other
+        assert known.refused(facts=facts) == "unsigned"
+        assert known.line.asked > asked
+        asked = known.line.asked
+
+
+def test_what_was_verified_a_moment_ago_ends_like_anything_else(known: Scene) -> None:
+    facts = TrustFacts(known.line, Cache(known.folder / "cache"), [known.pin], now=known.now, generation=lambda: 1)
+    known.moment = known.now().replace(microsecond=0)
+    known.web.stamp(known.moment + SECOND * 90)
+    known.signed(facts=facts)
+    asked, begun = known.line.asked, known.moment
+    known.moment = begun + KEPT_AGE
+    known.signed(facts=facts)
+    assert known.line.asked > asked
+    known.moment = begun + SECOND * 90
+    assert known.refused(facts=facts) == "stale"
+    known.moment = begun - CLOCK_TOLERANCE - SECOND
+    assert known.unknown(facts=facts) == "clock-set-back"
 
 
 def test_clock_set_back(known: Scene) -> None:

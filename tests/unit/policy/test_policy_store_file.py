@@ -124,3 +124,19 @@ def test_replaced_while_others_read(source: StoreFile, store: SqlStore, path: Pa
             copy.chmod(0o600)
             copy.rename(path)
     assert [reader.result() for reader in readers] == [{expected}] * 4
+
+
+def test_the_generation_changes_with_every_publish_and_with_the_file(
+    source: StoreFile, house: House, path: Path, tmp_path: Path
+) -> None:
+    first = source.generation()
+    assert first is not None
+    assert source.generation() == first
+    house.owner().sign(NAME, [target("v2")], [ALICE])
+    second = source.generation()
+    assert second not in {None, first}
+    shutil.copy(path, tmp_path / "copy.db")
+    path.rename(tmp_path / "away.db")
+    assert source.generation() is None
+    (tmp_path / "copy.db").rename(path)
+    assert source.generation() not in {None, second}

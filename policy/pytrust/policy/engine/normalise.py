@@ -30,7 +30,8 @@ from pytrust.policy.engine.body import Model
 from pytrust.policy.engine.call import Call, Malformed, Verdict
 from pytrust.policy.engine.imagenames import read_image
 from pytrust.policy.engine.names import container_name, volume_name
-from pytrust.policy.engine.pulling import only, read_pull, read_tag
+from pytrust.policy.engine.pruning import PRUNE, read_prune
+from pytrust.policy.engine.pulling import Query, only, read_pull, read_tag
 from pytrust.policy.engine.query import canonical_query
 from pytrust.policy.engine.shapes import given
 
@@ -44,16 +45,16 @@ def normalise(call: Call, model: Model | None) -> Request:
     Raises:
         Malformed: a name, a reference or another value has no meaning.
     """
-    canonical_query(call)
+    query = canonical_query(call)
     match call.route.verdict:
         case Verdict.LOOK | Verdict.CHANGE | Verdict.CLOSED:
-            return _of_route(call, model)
+            return _of_route(call, query)
         case Verdict.PULL:
             return read_pull(call.query)
         case Verdict.TAG:
             return read_tag(call.params["image"], call.query)
         case Verdict.MANAGE | Verdict.START | Verdict.RENAME | Verdict.ATTACH | Verdict.EXEC_USE:
-            return _of_one_thing(call, call.params["id"])
+            return _of_one_thing(call, _thing(call, model))
         case Verdict.CREATE | Verdict.UPDATE | Verdict.EXEC:
             return _of_container_body(call, model)
         case Verdict.NETWORK_CREATE | Verdict.NETWORK_CONNECT | Verdict.VOLUME_CREATE:
@@ -70,17 +71,23 @@ def mounted_images(model: models.ContainerCreate) -> Iterator[Image]:
             yield read_image(given(mount.source) or "")
 
 
-def _of_route(call: Call, model: Model | None) -> Request:
+def _of_route(call: Call, query: Query) -> Request:
     what = call.route.what
-    if isinstance(model, models.NetworkDisconnect):
-        container_name(given(model.container) or "")
     if call.route.verdict is Verdict.CLOSED:
         return Closed(what=what, hint=call.route.hint)
+    if what == PRUNE:
+        return read_prune(only(query, "filters"))
     return Look(what=what) if call.route.verdict is Verdict.LOOK else Change(what=what)
 
 
+def _thing(call: Call, model: Model | None) -> str:
+    """The name of the container that a call is about, or the id of the exec instance."""
+    if isinstance(model, models.NetworkDisconnect):
+        return container_name(given(model.container) or "")
+    return call.params["id"]
+
+
 def _of_one_thing(call: Call, name: str) -> Request:
-    """``name`` is that of a container, or the id of an exec instance."""
     what = call.route.what
     match call.route.verdict:
         case Verdict.START:

@@ -13,7 +13,7 @@ from msgspec import UNSET
 from msgspec.structs import replace
 
 from pytrust.policy.core.decision import Allow, Injection, Pin
-from pytrust.policy.core.request import Create, Image, Pull, Rename, Request, TagImage
+from pytrust.policy.core.request import Change, Create, Image, Pull, Rename, Request, TagImage
 from pytrust.policy.engine import models
 from pytrust.policy.engine.asking import RESERVED_PREFIX
 from pytrust.policy.engine.body import Model, encode
@@ -22,6 +22,8 @@ from pytrust.policy.engine.hardening import canonical_host, mutated
 from pytrust.policy.engine.imagenames import as_written, sendable
 from pytrust.policy.engine.models_host import HostConfig, Mount
 from pytrust.policy.engine.names import container_name
+from pytrust.policy.engine.pruning import PRUNE, spare_guarded
+from pytrust.policy.engine.pulling import only
 from pytrust.policy.engine.query import canonical_query, encode_query
 from pytrust.policy.engine.shapes import Maybe, given
 
@@ -86,6 +88,8 @@ def _query(call: Call, request: Request, allow: Allow) -> dict[str, tuple[str, .
             return {"repo": (target.collection,), "tag": (target.tag or "",)}
         case Rename(name=name) | Create(name=name) if name:
             return query | {"name": (name,)}
+        case Change(what=what) if what == PRUNE:
+            return query | {"filters": (spare_guarded(only(query, "filters")),)}
         case _:
             return query
 

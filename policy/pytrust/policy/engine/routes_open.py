@@ -109,7 +109,7 @@ _NETWORKS: Final = (
     _row("GET", "/networks/{id}", "network inspect", _LOOK, "verbose scope"),
     _row("POST", "/networks/create", "network create", Verdict.NETWORK_CREATE, body=Body.NETWORK),
     _row("POST", "/networks/{id}/connect", "network connect", Verdict.NETWORK_CONNECT, body=Body.NETWORK_CONNECT),
-    _row("POST", "/networks/{id}/disconnect", "network disconnect", _CHANGE, body=Body.NETWORK_DISCONNECT),
+    _row("POST", "/networks/{id}/disconnect", "network disconnect", _MANAGE, body=Body.NETWORK_DISCONNECT),
     _row("DELETE", "/networks/{id}", "network rm", _CHANGE),
     _row("POST", "/networks/prune", "network prune", _CHANGE, "filters"),
 )

@@ -7,7 +7,6 @@ cannot be started: nothing has to be undone.
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Final, NamedTuple, TypeVar
 
@@ -64,7 +63,7 @@ class Aftermath:
         if wrong:
             return await self._remove(container, wrong)
         admission = Admission(ref=allow.pins[0].ref, image_id=image_id, policy=policy)
-        await asyncio.to_thread(self._admissions.admit, container, admission)
+        self._admissions.admit(container, admission)
         return reply
 
     def exec_made(self, reply: Reply, container: str) -> Reply:
@@ -109,7 +108,7 @@ class Aftermath:
 
     async def _remove(self, container: str, wrong: tuple[str, ...]) -> Reply:
         text = f"the engine made {container[:12]} otherwise than was allowed: {'; '.join(wrong)}"
-        await self._judge.note("container-removed", text)
+        self._judge.note("container-removed", text)
         request = serialise_head("DELETE", f"/containers/{container}?force=1&v=1", [], b"")
         await self._engines.ask(request)
         status, sentence = refusal((Reason(code="mismatch", text=text, hint="nothing was kept; see: pytrust log"),))

@@ -80,12 +80,11 @@ class _Server:
         await house.empty(DRAIN_TIMEOUT)
         sweeper.cancel()
         parts.handler.engines.close()
-        await parts.judge.note("stopped", "the proxy ends")
-        parts.judge.close()
+        self._note("stopped", "the proxy ends")
 
     async def _begin(self) -> None:
         parts = self._parts
-        await parts.judge.note("started", f"policy {parts.judge.policy.version[:12]}, mode {parts.judge.policy.mode}")
+        parts.judge.note("started", f"policy {parts.judge.policy.version[:12]}, mode {parts.judge.policy.mode}")
         try:
             await parts.handler.begin()
         except EngineFailed as error:
@@ -105,23 +104,30 @@ class _Server:
             await asyncio.sleep(SWEEP_INTERVAL)
             house.sweep()
             if self._reload or _identity(self._parts.policy_file) != self._seen:
-                await self._load()
+                self._load()
 
     def _ask_reload(self) -> None:
         self._reload = True
 
-    async def _load(self) -> None:
+    def _load(self) -> None:
         parts = self._parts
         self._reload, self._seen = False, _identity(parts.policy_file)
         try:
             policy = parts.load()
         except PytrustError as error:
             parts.say(f"warning: the new policy is not used, the old one stays: {error}")
-            await parts.judge.note("policy-refused", str(error))
+            self._note("policy-refused", str(error))
             return
         parts.judge.policy = policy
         parts.say(f"loaded policy {policy.version[:12]}, mode {policy.mode}")
-        await parts.judge.note("policy-loaded", f"policy {policy.version[:12]}, mode {policy.mode}")
+        self._note("policy-loaded", f"policy {policy.version[:12]}, mode {policy.mode}")
+
+    def _note(self, what: str, text: str) -> None:
+        """Write down what happened; where that fails, requests will be refused for the same reason."""
+        try:
+            self._parts.judge.note(what, text)
+        except PytrustError as error:
+            self._parts.say(f"error: {error}")
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -71,7 +72,8 @@ CALLS: list[tuple[str, str, str, Request]] = [
     ("GET", "/containers/json?all=1", "", Look(what="container list")),
     ("GET", "/containers/web/logs?follow=true&tail=all&since=1.5", "", Look(what="container logs")),
     ("POST", "/volumes/prune?filters=%7B%7D", "", Change(what="volume prune")),
-    ("POST", "/networks/back/disconnect", '{"Container":"web"}', Change(what="network disconnect")),
+    ("POST", "/containers/prune?filters=%7B%22label%22:%5B%22a%22%5D%7D", "", Change(what="container prune")),
+    ("POST", "/networks/back/disconnect", '{"Container":"/web"}', Manage(what="network disconnect", container="web")),
     ("POST", "/containers/web/kill?signal=SIGKILL", "", Manage(what="container kill", container="web")),
     ("DELETE", "/containers/web?force=1", "", Manage(what="container rm", container="web")),
     ("POST", "/containers/web/start", "", Start(what="container start", container="web")),
@@ -152,6 +154,14 @@ def test_a_body_of_another_kind_is_refused(verdict: Verdict) -> None:
     assert call is not None
     with pytest.raises(Malformed, match="another kind"):
         normalise(call, None)
+
+
+@pytest.mark.parametrize("label", ['{"label!":["a"]}', '{"label!":{"a":true},"until":{"1h":true}}', '{"label!":[]}'])
+def test_pruning_with_a_filter_that_would_undo_ours_is_closed(label: str) -> None:
+    request = post(f"/containers/prune?filters={quote(label)}")
+    assert isinstance(request, Closed)
+    assert request.what == "container prune with the filter label!"
+    assert "by label" in request.hint
 
 
 REFUSED = [

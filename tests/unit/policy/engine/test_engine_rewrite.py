@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -311,10 +312,28 @@ def test_an_update_cannot_take_the_limit_on_processes_away(given: str, sent: int
 
 def test_a_container_stands_in_bodies_by_its_id() -> None:
     assert other("/networks/back/connect", '{"Container":"web"}', Allow(container=ID)) == {"Container": ID}
-    assert other("/networks/back/disconnect", '{"Container":"/web","Force":true}', Allow()) == {
-        "Container": "web",
+    assert other("/networks/back/disconnect", '{"Container":"/web","Force":true}', Allow(container=ID)) == {
+        "Container": ID,
         "Force": True,
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "sent"),
+    [
+        (None, {}),
+        ("", {}),
+        ("{}", {}),
+        ('{"label":["a","b=c"]}', {"label": {"a": True, "b=c": True}}),
+        ('{"label":{"a":true},"until":["1h"]}', {"label": {"a": True}, "until": {"1h": True}}),
+    ],
+)
+def test_pruning_leaves_guarded_containers_out(asked: str | None, sent: dict[str, Any]) -> None:
+    query = "" if asked is None else f"?filters={quote(asked)}"
+    target = send("POST", f"/containers/prune{query}").target
+    path, _, filters = target.partition("?filters=")
+    assert path == "/v1.41/containers/prune"
+    assert json.loads(unquote(filters)) == {**sent, "label!": {"io.pytrust.guarded=true": True}}
 
 
 def test_a_process_is_sent_without_what_engines_pass_over() -> None:

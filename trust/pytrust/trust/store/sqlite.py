@@ -44,6 +44,11 @@ class SqliteReader:
         with self._guarded():
             return [stored_name(name) for (name,) in self._connection.execute(_NAMES)]
 
+    def generation(self) -> int:
+        """A number that stays the same as long as nobody writes to the store."""
+        with self._guarded():
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
