@@ -84,15 +84,7 @@ class Proxy:
 
     def ask(self, method: str, target: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
         """One request, as an ordinary client makes it; ``body`` is JSON, or bytes as they are."""
-        connection = _Unix(self.path)
-        data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-        kind = {} if data is None else {"Content-Type": "application/json"}
-        try:
-            connection.request(method, target, body=data, headers={**kind, **(headers or {})})
-            answer = connection.getresponse()
-            return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
-        finally:
-            connection.close()
+        return ask(self.path, method, target, body, headers)
 
     def create(self, image: str, name: str = "", **more: Any) -> Reply:
         """``POST /containers/create``; ``more`` are further keys of the body."""
@@ -205,6 +197,10 @@ class Stage:
             witness.forget()
             yield Proxy(listen, port, home, daemon, witness)
 
+    def direct(self, method: str, target: str, body: object = None) -> Reply:
+        """Ask the engine itself, as its operator can: past every proxy and witness."""
+        return ask(self.engine.socket, method, f"/{API}{target}", body)
+
     def client(self, proxy: Proxy) -> Docker:
         """The stock docker client, pointed at ``proxy``."""
         return Docker(proxy.host, self.docker.config)
@@ -253,6 +249,19 @@ class _Unix(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
+
+
+def ask(path: Path, method: str, target: str, body: object = None, headers: Mapping[str, str] | None = None) -> Reply:
+    """One request to whoever listens at ``path``, proxy or engine; ``body`` is JSON, or bytes as they are."""
+    connection = _Unix(path)
+    data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    kind = {} if data is None else {"Content-Type": "application/json"}
+    try:
+        connection.request(method, target, body=data, headers={**kind, **(headers or {})})
+        answer = connection.getresponse()
+        return Reply(answer.status, {k.lower(): v for k, v in answer.headers.items()}, answer.read())
+    finally:
+        connection.close()
 
 
 def answers_ping(path: Path) -> bool:

@@ -36,6 +36,9 @@ def test_clients_of_this_host_are_let_in(headers: dict[str, str]) -> None:
         {"host": "127.0.0.1:2375", "origin": "null"},
         {"host": "127.0.0.1:2375", "origin": ""},
         {"host": "127.0.0.1:2375", "origin": "http://[::1"},
+        {"host": "127.0.0.1:2375", "origin": "http://127.0.0.1:3000"},
+        {"host": "127.0.0.1:2375", "origin": "http://127.0.0.1"},
+        {"host": "localhost:2375", "origin": "https://localhost:2375"},
     ],
 )
 def test_pages_from_elsewhere_are_not(headers: dict[str, str]) -> None:

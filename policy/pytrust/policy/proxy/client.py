@@ -49,7 +49,7 @@ class Client(asyncio.Protocol):
         self._reader = RequestReader()
         self._head: RequestHead | None = None
         self._call: Call | None = None
-        self._busy = self._paused = self._lingering = self._eof = False
+        self._busy = self._slow = self._paused = self._lingering = self._eof = False
         self._deadline: float | None = None
         self._relay: Relay | None = None
         self._tunnel: Tunnel | None = None
@@ -70,19 +70,18 @@ class Client(asyncio.Protocol):
             self._tunnel.client_sent(data)
         elif not self._lingering:
             self._reader.feed(data)
-            if not self._busy:
-                self._advance()
-            elif self._reader.pending > PENDING_MAX_BYTES and not self._paused:
+            self._advance()
+            if self._waiting and self._reader.pending > PENDING_MAX_BYTES and not self._paused:
                 self._paused = True
                 self.transport.pause_reading()
 
     def eof_received(self) -> bool:
-        """The client has no more to say. In a stream it still listens; before, it has gone."""
+        """The client has no more to say; whoever is owed something may still listen."""
         self._eof = True
         if self._tunnel is not None:
             self._tunnel.client_finished()
             return True
-        return self._busy and not self._hang_up_now()
+        return self._waiting and not self._gone()
 
     def connection_lost(self, _: Exception | None) -> None:
         """The client has gone."""
@@ -94,67 +93,66 @@ class Client(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """The client does not keep up."""
-        self._slow(True)
+        self._set_slow(True)
 
     def resume_writing(self) -> None:
         """The client has kept up."""
-        self._slow(False)
+        self._set_slow(False)
 
     # what others do with it
-
-    @property
-    def idle(self) -> bool:
-        """Whether nothing is going on."""
-        return not self._busy and not self._lingering and self._deadline is None
 
     def passes(self, relay: Relay) -> None:
         """``relay`` answers the request that is worked on."""
         self._relay = relay
+        if self._eof and self._gone():
+            self.transport.abort()
         if self.transport.is_closing():
             relay.cancel()
 
-    def become(self, tunnel: Tunnel) -> None:
-        """HTTP is over."""
+    def become(self, tunnel: Tunnel, rest: bytes) -> None:
+        """HTTP is over; ``rest`` is what the engine has sent already."""
         self._relay, self._tunnel = None, tunnel
-        if self._paused:
-            self._paused = False
-            self.transport.resume_reading()
         if self.transport.is_closing():
             tunnel.client_lost()
-        elif self._eof:
+            return
+        self._read_on()
+        tunnel.begin(rest, self._reader.take_rest())
+        if self._eof:
             tunnel.client_finished()
 
-    def take_rest(self) -> bytes:
-        """What was sent ahead of the 101: the first input of the stream."""
-        return self._reader.take_rest()
+    def write(self, data: bytes) -> None:
+        """Send a piece of an answer, unless the client has gone."""
+        if not self._lingering and not self.transport.is_closing():
+            self.transport.write(data)
 
     def done(self, *, close: bool) -> None:
         """The answer is out: next request, or the end."""
         self._relay, self._busy = None, False
-        if close or self._eof or self._house.ending:
+        if close or self._house.ending or self.transport.is_closing():
             self._lingering = True
             self.transport.close()
             return
         self._house.rest(self)
-        if self._paused:
-            self._paused = False
-            self.transport.resume_reading()
-        self._advance()
+        self._go_on()
 
     def answer(self, status: int, body: bytes, *, head_only: bool = False, close: bool = False) -> None:
         """An answer of our own to the request that is worked on."""
-        self.transport.write(own(status, body, close=close, head_only=head_only))
+        self.write(own(status, body, close=close, head_only=head_only))
         self.done(close=close)
 
     def refuse(self, status: int, text: str) -> None:
         """A refusal after which nothing of this connection is believed; it is closed once it had time to be read."""
-        self.transport.write(own(status, message(text), close=True))
+        self.write(own(status, message(text), close=True))
         self._relay, self._busy, self._lingering = None, False, True
         self._deadline = self._house.now() + LINGER_TIMEOUT
         if self._eof:
             self.transport.close()
         else:
             self._drain()
+
+    def close(self) -> None:
+        """End the connection, once what was said has been sent."""
+        self.transport.close()
 
     def abort(self) -> None:
         """Cut the connection."""
@@ -172,20 +170,31 @@ class Client(asyncio.Protocol):
             self._tunnel.swept()
         elif self._deadline is not None and now > self._deadline:
             self._too_late()
-        elif self._busy and self._eof and vanished(self.transport):
+        elif self._waiting and (self._eof or self._paused) and vanished(self.transport):
             self.transport.abort()
 
     # reading
 
+    @property
+    def _waiting(self) -> bool:
+        """Whether the next request has to wait: for an answer, or until the client has read what it got."""
+        return self._busy or self._slow
+
     def _advance(self) -> None:
         try:
-            while not self._busy and not self._lingering and not self.transport.is_closing():
-                if self._head is None and not self._read_head():
-                    return
-                if self._head is not None and self._call is not None and not self._read_body(self._head, self._call):
-                    return
+            while not (self._waiting or self._lingering or self.transport.is_closing()):
+                if not self._read_request():
+                    break
         except Malformed as error:
             self.refuse(error.status, f"pytrust: {error}")
+        if self._eof and not self._waiting and not self._lingering:
+            self.transport.close()
+
+    def _read_request(self) -> bool:
+        """Whether one more request is under way."""
+        if self._head is None and not self._read_head():
+            return False
+        return self._head is not None and self._call is not None and self._read_body(self._head, self._call)
 
     def _read_head(self) -> bool:
         head = self._reader.next_head()
@@ -204,7 +213,7 @@ class Client(asyncio.Protocol):
             return False
         self._head = head
         if head.expect_continue:
-            self.transport.write(CONTINUE)
+            self.write(CONTINUE)
         return True
 
     def _read_body(self, head: RequestHead, call: Call) -> bool:
@@ -219,6 +228,13 @@ class Client(asyncio.Protocol):
         """End our side and keep reading, so that the refusal is not lost in a reset; what is read goes nowhere."""
         with suppress(OSError, RuntimeError):
             self.transport.write_eof()
+        self._read_on()
+
+    def _go_on(self) -> None:
+        self._read_on()
+        self._advance()
+
+    def _read_on(self) -> None:
         if self._paused:
             self._paused = False
             self.transport.resume_reading()
@@ -229,12 +245,18 @@ class Client(asyncio.Protocol):
         else:
             self.refuse(_TIMED_OUT, "pytrust: the request did not arrive in time")
 
-    def _hang_up_now(self) -> bool:
-        """A stream that is passed on ends when its reader has gone; short work is finished."""
-        return self._relay is not None
+    def _gone(self) -> bool:
+        """Whether a client that has no more to say is taken to have gone.
 
-    def _slow(self, slow: bool) -> None:
+        What was begun is finished. A stream ends with its reader; one on a port may or may not still be there.
+        """
+        return self._relay is not None and (self.on_port or vanished(self.transport))
+
+    def _set_slow(self, slow: bool) -> None:
+        self._slow = slow
         if self._tunnel is not None:
             self._tunnel.client_slow(slow)
         elif self._relay is not None:
             self._relay.pause(slow)
+        elif not self._waiting:
+            self._go_on()

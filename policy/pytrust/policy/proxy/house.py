@@ -31,10 +31,11 @@ class House:
 
     def admit(self, client: Client) -> str:
         """Let somebody in; gives a name for the caller, such as ``uid 1000``."""
-        if len(self._clients) >= self._limit:
-            self._make_room(client)
-        self._clients.add(client)
-        self.rest(client)
+        if len(self._clients) >= self._limit and not self._make_room():
+            client.abort()
+        else:
+            self._clients.add(client)
+            self.rest(client)
         return _caller(client.transport)
 
     def leave(self, client: Client) -> None:
@@ -61,15 +62,20 @@ class House:
         self.ending = True
         end = self.now() + within
         for client in tuple(self._idle):
-            client.abort()
+            client.close()
         while self._clients and self.now() < end:
             await asyncio.sleep(0.05)
         for client in tuple(self._clients):
             client.abort()
 
-    def _make_room(self, newcomer: Client) -> None:
+    def _make_room(self) -> bool:
+        """Cut the longest idle one; false where all are busy."""
         oldest = next(iter(self._idle), None)
-        (oldest or newcomer).abort()
+        if oldest is None:
+            return False
+        self.leave(oldest)
+        oldest.abort()
+        return True
 
 
 def _caller(transport: asyncio.Transport) -> str:

@@ -29,7 +29,7 @@ class Relay:
         finish: see ``Finish``.
     """
 
-    __slots__ = ("_client", "_close", "_connection", "_erred", "_finish", "_how", "_out", "_wants_switch")
+    __slots__ = ("_begun", "_client", "_close", "_connection", "_erred", "_finish", "_how", "_out", "_wants_switch")
 
     def __init__(
         self,
@@ -40,10 +40,11 @@ class Relay:
         wants_switch: bool = False,
         finish: Finish | None = None,
     ) -> None:
-        self._client, self._connection = client, connection
+        self._client = client
+        self._connection: EngineConnection | None = connection
         self._close, self._wants_switch, self._finish = close, wants_switch, finish
         self._how: Framing | None = None
-        self._erred = False
+        self._begun = self._erred = False
         self._out: list[bytes] = []
 
     def answered(self, answer: Answer) -> None:
@@ -65,24 +66,23 @@ class Relay:
 
     def ended(self) -> None:
         """Send the end, and take the next request."""
-        self._client.engines.release(self._connection)
-        if self._finish is not None:
-            self.flush()
-            self._client.spawn(self._wind_up(self._finish))
-            return
-        if self._how is Framing.CHUNKED:
+        if self._finish is None and self._how is Framing.CHUNKED:
             self._out.append(LAST_CHUNK)
         self.flush()
-        self._client.done(close=self._close)
+        self._give_back()
+        if self._finish is not None:
+            self._client.spawn(self._wind_up(self._finish))
+        else:
+            self._client.done(close=self._close)
 
     def switched(self, answer: Answer, connection: EngineConnection, rest: bytes) -> None:
         """From here on, bytes."""
-        self._client.transport.write(switching(answer, asked=self._wants_switch))
-        self._client.become(Tunnel(self._client.transport, connection, rest, self._client.take_rest()))
+        self._client.write(switching(answer, asked=self._wants_switch))
+        self._client.become(Tunnel(self._client.transport, connection), rest)
 
     def failed(self, error: EngineFailed) -> None:
         """A whole answer says so if none has begun; else the client sees its answer cut short."""
-        if self._how is None:
+        if not self._begun:
             self._client.refuse(502, f"pytrust: the engine failed: {error}")
         else:
             self._client.abort()
@@ -90,12 +90,13 @@ class Relay:
     def flush(self) -> None:
         """Hand over what has gathered."""
         if self._out:
-            self._client.transport.write(b"".join(self._out))
+            self._begun = True
+            self._client.write(b"".join(self._out))
             self._out.clear()
 
     def pause(self, slow: bool) -> None:
         """The client does not keep up, or has kept up."""
-        if self._connection.closed:
+        if self._connection is None or self._connection.closed:
             return
         if slow:
             self._connection.transport.pause_reading()
@@ -104,7 +105,15 @@ class Relay:
 
     def cancel(self) -> None:
         """The client has gone: hang up, which ends pulls and streams at the engine too."""
-        self._connection.abort()
+        if self._connection is not None:
+            self._connection.abort()
+
+    def _give_back(self) -> None:
+        """From now on the connection serves others: it must not stop because this client is slow, or end with it."""
+        self.pause(False)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._client.engines.release(connection)
 
     async def _wind_up(self, finish: Finish) -> None:
         more = await finish(self._erred)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import select
-import socket
 from contextlib import suppress
 
 from pytrust.policy.proxy.upstream import EngineConnection
@@ -19,15 +18,17 @@ class Tunnel:
 
     __slots__ = ("_client", "_client_done", "_engine", "_engine_done")
 
-    def __init__(self, client: asyncio.Transport, engine: EngineConnection, rest: bytes, early: bytes) -> None:
-        """``rest``: the engine's bytes behind its 101; ``early``: those the client sent before it."""
+    def __init__(self, client: asyncio.Transport, engine: EngineConnection) -> None:
         self._client, self._engine = client, engine
         self._client_done = self._engine_done = False
         engine.stream = self
+
+    def begin(self, rest: bytes, early: bytes) -> None:
+        """``rest``: the engine's bytes behind its 101; ``early``: those the client sent before it."""
         if rest:
-            client.write(rest)
+            self._client.write(rest)
         if early:
-            engine.transport.write(early)
+            self._engine.transport.write(early)
 
     # from the engine
 
@@ -82,8 +83,9 @@ class Tunnel:
             self._engine.transport.resume_reading()
 
     def swept(self) -> None:
-        """Now and then: a client that ended its input may have vanished altogether, which only poll tells."""
-        if self._engine_done or (self._client_done and vanished(self._client)):
+        """Now and then: a client that is not read may have vanished; one that was told the end need not close."""
+        told = self._engine_done and not self._client.get_write_buffer_size()
+        if told or vanished(self._client):
             self._client.abort()
 
     @staticmethod
@@ -93,9 +95,9 @@ class Tunnel:
 
 
 def vanished(transport: asyncio.Transport) -> bool:
-    """Whether the peer of a unix socket has closed both directions. A TCP peer can only be noticed by writing."""
+    """Whether the peer has closed both directions; one on TCP that closed is only noticed when it is written to."""
     sock = transport.get_extra_info("socket")
-    if sock is None or sock.family != socket.AF_UNIX or sock.fileno() < 0:
+    if sock is None or sock.fileno() < 0:
         return False
     poll = select.poll()
     poll.register(sock.fileno(), 0)

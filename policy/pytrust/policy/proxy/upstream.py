@@ -277,10 +277,13 @@ class Engines:
             return held
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                return await self._connect()
+                connection = await self._connect()
         except (OSError, TimeoutError) as error:
             why = getattr(error, "strerror", None) or "it does not accept"
             raise EngineFailed(f"no engine answers at {self.address}: {why}") from error
+        if connection.closed:
+            raise EngineFailed("it hung up at once")
+        return connection
 
     def release(self, connection: EngineConnection) -> None:
         """Give a connection back after a whole answer."""

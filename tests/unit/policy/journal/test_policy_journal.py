@@ -155,7 +155,7 @@ def test_many_threads(folder: Path) -> None:
 
 def test_readers_while_it_is_written(folder: Path) -> None:
     def look() -> set[int]:
-        reader, looks = JournalReader(folder), set()
+        reader, looks = JournalReader(folder), set[int]()
         while len(looks) < 25:
             found = reader.verify()
             seen = numbers(reader, found.last - 20)
@@ -165,7 +165,7 @@ def test_readers_while_it_is_written(folder: Path) -> None:
             looks.add(found.last)
         return looks
 
-    with Journal.open(folder, max_bytes=SMALL, keep=3) as opened, ThreadPoolExecutor(2) as pool:
+    with Journal.open(folder, max_bytes=SMALL, keep=12) as opened, ThreadPoolExecutor(2) as pool:
         opened.append(event())
         readers = [pool.submit(look) for _ in range(2)]
         while not all(reader.done() for reader in readers) or opened.verify().first == 1:

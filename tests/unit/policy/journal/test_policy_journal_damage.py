@@ -136,16 +136,9 @@ def test_any_flipped_byte_of_the_file(whole: Path, data: st.DataObject) -> None:
 def test_a_schema_that_is_no_text(folder: Path) -> None:
     path = paths(folder)[0]
     content = path.read_bytes()
-    assert content.count(b"entries are never deleted") == 1
-    path.write_bytes(content.replace(b"entries are never deleted", b"entries are never delete\xc2"))
+    assert b"CREATE TRIGGER entries_stay" in content
+    path.write_bytes(content.replace(b"CREATE TRIGGER entries_stay", b"CREATE TR\xc2GGER entries_stay"))
     reader = JournalReader(folder)
-    for look in (reader.verify, lambda: list(reader.entries()), lambda: Journal.open(folder)):
-        try:
-            look()
-        except Damaged:
-            continue
-    content = content.replace(b"CREATE TRIGGER entries_stay", b"CREATE TR\xc2GGER entries_stay")
-    path.write_bytes(content)
     for look in (reader.verify, lambda: list(reader.entries()), lambda: Journal.open(folder)):
         with pytest.raises(Damaged):
             look()
