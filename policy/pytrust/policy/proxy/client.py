@@ -15,10 +15,10 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from pytrust.policy.engine.body import BODY_MAX_BYTES
 from pytrust.policy.engine.call import Call, Malformed
 from pytrust.policy.engine.wire import RequestHead, RequestReader
 from pytrust.policy.proxy.limits import (
-    BODY_MAX_BYTES,
     BODY_TIMEOUT,
     HEAD_TIMEOUT,
     LINGER_TIMEOUT,

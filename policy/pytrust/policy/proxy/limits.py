@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 # From clients.
-BODY_MAX_BYTES: Final = 4 * 1024 * 1024  # one JSON body; honest ones are below 100 KiB
 PENDING_MAX_BYTES: Final = 256 * 1024  # read ahead while a request is worked on: pipelined, or before a 101
 CONNECTIONS_MAX: Final = 4096  # at once; beyond, the longest idle one is closed, or the new one turned away
 HEAD_TIMEOUT: Final = 10.0  # seconds from the first byte of a head to its last
