@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Final, Self
 from urllib.parse import quote
 
 from tests.attack.scene import write_home
@@ -62,8 +62,11 @@ class Front:
         self._running.close()
         self._held.close()
 
-    def restart(self) -> None:
-        """End the proxy, and start it anew with the same home."""
+    def restart(self, *, kill: bool = False) -> None:
+        """End the proxy, at once if it is to be killed, and start it anew with the same home."""
+        if kill:
+            self.proxy.daemon.process.kill()
+            self.proxy.daemon.process.wait()
         self._running.close()
         self._start()
 
@@ -93,6 +96,11 @@ class Ware:
     def name(self) -> str:
         return str(self.web.name)
 
+    @property
+    def cache(self) -> Path:
+        """The file in which the host remembers what it verified."""
+        return self.front.home / "cache" / f"{self.name.replace('/', '+')}.json"
+
     def push(self, tag: str, content: str = "good:1") -> tuple[str, int]:
         """Let the registry's ``tag`` be the image ``content``; gives its digest and size."""
         repository = self.name.partition("/")[2]
@@ -109,8 +117,9 @@ class Ware:
         """``tag`` may be a digest."""
         return self.front.proxy.ask("POST", f"/{API}/images/create?fromImage={self.name}&tag={tag}")
 
-    def create(self, tag: str, **more: Any) -> Reply:
-        return self.front.proxy.create(f"{self.name}:{tag}", **more)
+    def create(self, tag: str, name: str = "") -> Reply:
+        """A container called ``name``."""
+        return self.front.proxy.create(f"{self.name}:{tag}", name)
 
     def believe(self, *tags: str) -> None:
         """Each is pulled: by the digest that was signed last, and gets its tag."""
@@ -125,12 +134,20 @@ class Ware:
             assert pulled == f"POST /{API}/images/create?fromImage={self.name}&tag={digest}"
             assert tagged == f"POST /{API}/images/{self.name}@{digest}/tag?repo={self.name}&tag={tag}"
 
-    def refuse(self, tag: str, *words: str) -> str:
-        """It is neither pulled nor run; the message names it, has all ``words``, a rule and a way out. Gives it."""
+    def refuse(self, tag: str, *words: str, learns: bool = False) -> str:
+        """It is neither pulled nor run; the message names it, has all ``words``, a rule and a way out. Gives it.
+
+        What the host remembers stays as it is, byte for byte; where the metadata is good, the host ``learns`` it.
+        """
+        before = self._remembered()
         self.front.proxy.witness.forget()
         message = refused(self.front.proxy, self.pull(tag), self.name, *words)
         assert refused(self.front.proxy, self.create(tag), self.name, *words) == message
+        assert learns or self._remembered() == before
         return message
+
+    def _remembered(self) -> bytes:
+        return self.cache.read_bytes() if self.cache.is_file() else b""
 
 
 def refused(proxy: Proxy, reply: Reply, *words: str, rule: str = RULE) -> str:

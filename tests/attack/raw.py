@@ -77,10 +77,11 @@ def forwarded(raw: bytes) -> list[tuple[str, str]]:
 
 
 def _unchunked(data: bytes) -> tuple[bytes, bytes]:
-    body = b""
-    while True:
-        size, _, data = data.partition(b"\r\n")
-        length = int(size or b"0", 16)
-        body, data = body + data[:length], data[length + 2 :]
-        if not length:
-            return body, data
+    """The body, and what follows it."""
+    pieces, at, size = [], 0, -1
+    while size:
+        start = data.index(b"\r\n", at) + 2
+        size = int(data[at:start], 16)
+        pieces.append(data[start : start + size])
+        at = start + size + 2
+    return b"".join(pieces), data[at:]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import select
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 _CHUNK: Final = 65536
+_FLUSH: Final = 0.3  # seconds in which the engine takes what was sent before the end, if it takes anything
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +89,13 @@ class Recorder:
             with self._lock:
                 self._streams.append(stream)
                 self._open.add(client)
-            back = threading.Thread(target=_copy, args=(engine, client, None, self._lock), daemon=True)
-            back.start()
-            _copy(client, engine, stream, self._lock)
+            back = _running(_copy, engine, client, None, self._lock)
+            forth = _running(_copy, client, engine, stream, self._lock)
+            _await_end(client)
+            forth.join(_FLUSH)
+            with suppress(OSError):
+                engine.shutdown(socket.SHUT_RDWR)
+            forth.join()
             back.join()
             with self._lock:
                 self._open.discard(client)
@@ -125,6 +131,19 @@ def _copy(source: socket.socket, target: socket.socket, stream: bytearray | None
             target.sendall(data)
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
+
+
+def _running(work: Callable[..., None], *parts: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=parts, daemon=True)
+    thread.start()
+    return thread
+
+
+def _await_end(peer: socket.socket) -> None:
+    """Wait until the other side has closed both directions, not just its own."""
+    poll = select.poll()
+    poll.register(peer, 0)
+    poll.poll()
 
 
 def _requests(stream: bytes) -> Iterator[Seen]:

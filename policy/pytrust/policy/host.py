@@ -7,8 +7,10 @@ given: who can write to a folder on the way can change where the path leads.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Final, NamedTuple
@@ -19,6 +21,7 @@ from pytrust.trust.errors import Unsound, UsageError
 
 ENGINE_PLACES: Final = ("/run/docker.sock", "/var/run/docker.sock", "/run/docker", "/run/containerd")
 """Sockets through which an engine can be told anything, wherever the one we know listens."""
+_LINKS_MAX: Final = 40  # on one way, as in the kernel
 _OF_A_PROCESS = re.compile(r"/proc/(?:self|thread-self|[0-9]+)(?:/|\Z)")
 
 _Name = str | tuple[int, int]
@@ -65,15 +68,34 @@ def look_up(path: str, guarded: Iterable[str]) -> HostPath | Missing:
     return HostPath(real=real, guarded=any(spot.touches(_Spot.of(place)) for place in (*ENGINE_PLACES, *guarded)))
 
 
-def _follow(path: str) -> str:
-    """The path without links; empty where nothing is there."""
+def _follow(path: str) -> str | None:
+    """The path without links; empty where nothing is there, None where it leads through the links of a process."""
     try:
-        return os.path.realpath(path, strict=True)
+        return _walk(path)
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise Unsound(f"{path[:200]!r} cannot be followed: {reason.lower()}") from error
+
+
+def _walk(path: str) -> str | None:
+    """As the kernel goes, but not by links that lead elsewhere for every process: ``/proc/self/cwd`` is ours, here."""
+    real, left, links = "/", path.split("/")[::-1], 0
+    while left:
+        here = clean(f"{real}/{left.pop()}")
+        if not stat.S_ISLNK(os.lstat(here).st_mode):
+            real = here
+            continue
+        if _OF_A_PROCESS.match(here):
+            return None
+        links += 1
+        if links > _LINKS_MAX:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        target = os.readlink(here)  # noqa: PTH115
+        real = "/" if target.startswith("/") else real
+        left += target.split("/")[::-1]
+    return real
 
 
 def _above(path: str) -> Iterator[str]:

@@ -107,10 +107,18 @@ def test_no_place(path: str) -> None:
         look_up(path, [])
 
 
-def test_a_link_into_a_process(tree: Path) -> None:
-    """It shows us ourselves, and the engine itself."""
+@pytest.mark.parametrize("link", ["/proc/self/status", "/proc/self/cwd", "/proc/self/root/usr", "/dev/fd", "own"])
+def test_a_link_into_a_process(tree: Path, link: str) -> None:
+    """It shows us ourselves, and the engine itself; also where it leads out of ``/proc`` again."""
+    (tree / "free" / "link").symlink_to(link)
     with pytest.raises(UsageError, match="every process"):
-        look_up(str(tree / "free/own"), [])
+        look_up(str(tree / "free/link"), [])
+
+
+def test_links_are_followed_as_the_kernel_does(tree: Path) -> None:
+    for name, target in {"up": "to-keys/../..", "deep": "up/free/./up/homely", "far": "/usr/../usr/share"}.items():
+        (tree / "free" / name).symlink_to(target)
+        assert look_up(str(tree / "free" / name), []) == HostPath(real=os.path.realpath(tree / "free" / name))
 
 
 def test_cannot_be_followed(tree: Path) -> None:

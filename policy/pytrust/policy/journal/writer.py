@@ -22,7 +22,7 @@ from pytrust.policy.journal.verify import TRIMMED, check_newest, trimmed_text
 from pytrust.trust.errors import Busy, NotSetUp, Unsound
 from pytrust.trust.files import PRIVATE_FOLDER, check_owned, locked
 
-MAX_BYTES: Final = 64 * 1024 * 1024  # one file: some 40,000 decisions, read through in a second
+MAX_BYTES: Final = 64 * 1024 * 1024  # one file: some 30,000 decisions, read through in a second
 MAX_AGE: Final = timedelta(days=30)  # one file
 KEEP: Final = 12  # full files: a year of a quiet host, 800 MB of a busy one
 _LOCK_TIMEOUT: Final = 1.0  # seconds; another proxy does not go away by waiting
