@@ -260,9 +260,9 @@ MALFORMED = [
     pytest.param(
         '{IMAGE,"HostConfig":{"Mounts":[{"Type":"volume","Source":"/etc","Target":"/h"}]}}', "volume", id="68-path"
     ),
-    pytest.param('{IMAGE,"HostConfig":{"PidsLimit":1e3}}', "PidsLimit", id="77"),
-    pytest.param('{IMAGE,"HostConfig":{"PidsLimit":100.0}}', "PidsLimit", id="77-float"),
-    pytest.param('{IMAGE,"HostConfig":{"Memory":99999999999999999999}}', "Memory", id="77-beyond-64-bits"),
+    pytest.param('{IMAGE,"HostConfig":{"PidsLimit":1e3}}', "1e3", id="77"),
+    pytest.param('{IMAGE,"HostConfig":{"PidsLimit":100.0}}', "100.0 is not an integer", id="77-float"),
+    pytest.param('{IMAGE,"HostConfig":{"Memory":99999999999999999999}}', "too large", id="77-beyond-64-bits"),
     pytest.param('{IMAGE,"Foo":1}', "Foo", id="83"),
     pytest.param('{IMAGE,"HostConfig":{"Foo":1}}', "Foo", id="83-host"),
     pytest.param('{IMAGE,"HostConfig":{"LogConfig":{"Foo":1}}}', "Foo", id="83-deeper"),
@@ -305,7 +305,7 @@ NOTHING_ASKED = [
     pytest.param({"HostConfig": {"MaskedPaths": None, "ReadonlyPaths": None}}, id="60-null"),
     pytest.param({"HostConfig": {"PidsLimit": None, "Memory": None}}, id="76-null"),
     pytest.param({"HostConfig": {"PidsLimit": 0, "Memory": 0}}, id="76-zero"),
-    pytest.param({"HostConfig": {"PidsLimit": -1, "Memory": -1}}, id="76-unlimited"),
+    pytest.param({"HostConfig": {"PidsLimit": -1}}, id="76-unlimited"),
     pytest.param({"HostConfig": {"IpcMode": "", "CgroupnsMode": "", "NetworkMode": ""}}, id="81-empty"),
     pytest.param({"HostConfig": {"SecurityOpt": [], "CapAdd": [], "CapDrop": []}}, id="empty-lists"),
 ]  # fmt: skip

@@ -67,10 +67,10 @@ class Proxy:
         return f"unix://{self.path}"
 
     def connect(self, timeout: float = _TIMEOUT) -> socket.socket:
-        """A fresh connection."""
+        """A fresh connection; ``timeout`` is for what follows."""
         connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        connection.settimeout(timeout)
         connection.connect(str(self.path))
+        connection.settimeout(timeout)
         return connection
 
     def send(self, data: bytes, *, timeout: float = _TIMEOUT, end: bool = False) -> bytes:

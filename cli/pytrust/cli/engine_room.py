@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,8 +52,14 @@ def assemble(
         guarded = [workspace.home.path, *(a.socket for a in (engine, *listen) if a.socket is not None)]
         gatherer = Gatherer(_asking(engines), workspace.trust_facts, admissions, execs, guarded)
         judge = Judge(policy, gatherer, journal, workspace.now)
-        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, execs), voice.note)
-        yield Parts(listen, handler, judge, policy_file, load, voice.note)
+        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, execs), _say)
+        yield Parts(listen, handler, judge, policy_file, load, _say)
+
+
+def _say(text: str) -> None:
+    """A line for the operator; a log that is full or gone must not leave clients without an answer."""
+    with suppress(OSError):
+        voice.note(text)
 
 
 def _asking(engines: Engines) -> Ask:

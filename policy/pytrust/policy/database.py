@@ -6,14 +6,18 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from pytrust.trust.errors import Unsound
 from pytrust.trust.files import PRIVATE, check_owned
-from pytrust.trust.limits import LOCK_TIMEOUT
 from pytrust.trust.store.sqlite import failure
 
+_LOCK_TIMEOUT: Final = 1.0  # seconds; nobody should hold a lock for longer than a moment, and requests wait meanwhile
 
-def connect(path: Path, *statements: str, read_only: bool = False, timeout: float = LOCK_TIMEOUT) -> sqlite3.Connection:
+
+def connect(
+    path: Path, *statements: str, read_only: bool = False, timeout: float = _LOCK_TIMEOUT
+) -> sqlite3.Connection:
     """Open a file that exists, for any thread, each statement its own transaction; run ``statements`` first.
 
     A schema that somebody else put there is not trusted (SQLite, PRAGMA trusted_schema).

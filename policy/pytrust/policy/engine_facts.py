@@ -11,7 +11,7 @@ import msgspec
 
 from pytrust.policy.core.facts import Admission, Container, EngineInfo, HeldImage, Missing, Volume
 from pytrust.policy.engine import questions
-from pytrust.policy.engine.answers import read_container, read_image, read_info, read_volume
+from pytrust.policy.engine.answers import read_any, read_container, read_image, read_info, read_volume
 from pytrust.policy.engine.words import ANSWER_MAX_BYTES, engine_message, failure
 from pytrust.policy.recent import Recent
 from pytrust.trust.errors import BadContent, TooSlow, Unreachable
@@ -69,7 +69,11 @@ class EngineFacts:
 
     async def volume(self, name: str) -> Volume | Missing:
         """A volume by name."""
-        return await self._get(questions.volume(name), read_volume) or Missing()
+        found = await self._get(questions.volume(name), read_volume)
+        if found is None:
+            return Missing()
+        guarded = await self._get(questions.guards_of(name), read_any)
+        return msgspec.structs.replace(found, guarded=guarded is not False)  # no answer is no reason to believe it free
 
     async def info(self) -> EngineInfo:
         """The engine itself, as it was at most ``INFO_AGE`` seconds ago."""

@@ -276,7 +276,8 @@ def test_events_have_no_verdict() -> None:
 
 def follow(home: Path, *arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pytrust.cli.main", "--home", str(home), "log", "--follow", *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=buffered)
 
 
 def read_json(following: subprocess.Popen[str], count: int) -> list[dict[str, Any]]:
@@ -291,6 +292,8 @@ def test_following(home: Path) -> None:
             for entry in (decided(), decided(decision=DENY), event(), decided(CREATE, WARNED)):
                 journal.append(entry)
             assert [line["seq"] for line in read_json(following, 2)] == [7, 9]
+            journal.append(decided(decision=DENY))
+            assert [line["seq"] for line in read_json(following, 1)] == [10]
         following.send_signal(signal.SIGINT)
         out, err = following.communicate(timeout=10)
     assert (following.returncode, out, err) == (130, "", "\nerror: interrupted\n")

@@ -36,6 +36,7 @@ from pytrust.policy.core.facts import (
     Volume,
     VolumeQuery,
 )
+from pytrust.policy.engine.questions import guards_of
 from pytrust.policy.engine_facts import Ask
 from pytrust.policy.execs import Execs
 from pytrust.policy.gather import Gatherer
@@ -137,9 +138,18 @@ def test_admission_is_by_the_full_id_not_by_what_was_written(scene: Scene) -> No
 
 def test_volumes(scene: Scene) -> None:
     scene.says("/volumes/data", {"Driver": "local", "Options": {"type": "none", "device": "/etc", "o": "bind"}})
+    scene.says(guards_of("data"), [])
     found = Volume(driver="local", options=(("device", "/etc"), ("o", ""), ("type", "none")))
     assert scene.ask(VolumeQuery(name="data")) == found
     assert scene.ask(VolumeQuery(name="gone")) == Missing()
+
+
+@pytest.mark.parametrize(("answer_", "status"), [([{"Id": CONTAINER}], 200), ({"message": "no such route"}, 404)])
+def test_volumes_of_what_is_guarded(scene: Scene, answer_: object, status: int) -> None:
+    """Also where the engine does not say whose they are."""
+    scene.says("/volumes/data", {"Driver": "local"})
+    scene.says(guards_of("data"), answer_, status)
+    assert scene.ask(VolumeQuery(name="data")) == Volume(driver="local", guarded=True)
 
 
 def test_the_engine_is_asked_for_itself_once_in_a_while(scene: Scene) -> None:

@@ -212,7 +212,10 @@ _containers = st.builds(
 )
 _paths = st.builds(HostPath, real=st.sampled_from(["/srv/data/a", "/etc"]), guarded=st.booleans())
 _volumes = st.builds(
-    Volume, driver=st.sampled_from(["local", "nfs"]), options=st.sampled_from([(), (("device", "/dev/sda1"),)])
+    Volume,
+    driver=st.sampled_from(["local", "nfs"]),
+    options=st.sampled_from([(), (("device", "/dev/sda1"),)]),
+    guarded=st.sampled_from([False, False, True]),
 )
 _admitted = st.builds(
     lambda ref: Container(

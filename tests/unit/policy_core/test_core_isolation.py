@@ -24,6 +24,8 @@ from tests.unit.policy_core.core_case import (
 
 from pytrust.policy.core.decision import Allow, Injection
 from pytrust.policy.core.facts import (
+    Container,
+    ContainerQuery,
     EngineInfo,
     EngineQuery,
     HeldImage,
@@ -313,7 +315,33 @@ def test_a_volume_made_of_a_disk_is_told_of() -> None:
     assert reason.text == (
         "the volume disk may not be mounted: it is made with driver=local, device=/dev/sda1, o, type=ext4"
     )
-    assert codes(judged(create(ask(Field.VOLUME, "disk")), policy(lifts=[lift(Field.VOLUME, "disk")]))) == []
+    assert codes(judged(create(ask(Field.VOLUME, "disk")), policy(lifts=[lift(Field.VOLUME, "disk")]), VOLUMES)) == []
+
+
+@pytest.mark.parametrize("lifts", [[], [lift(Field.VOLUME)]])
+@pytest.mark.parametrize("driver", ["local", "nfs"])
+def test_no_exception_covers_a_volume_of_a_guarded_container(driver: str, lifts: list[Lift]) -> None:
+    world: World = {VolumeQuery(name="home"): Volume(driver=driver, guarded=True)}
+    (reason,) = reasons(judged(create(ask(Field.VOLUME, "home")), policy(lifts=lifts), world))
+    assert (reason.code, reason.rule) == ("guarded-volume", "isolation baseline: guarded-volume (policy.yaml:9)")
+
+
+JOINED = [
+    (Field.PID_MODE, "container:web"), (Field.IPC_MODE, "container:web"), (Field.NETWORK_MODE, "container:web"),
+    (Field.VOLUMES_FROM, "web"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("field", "value"), JOINED)
+def test_no_exception_lets_a_guarded_container_be_joined(field: Field, value: str) -> None:
+    under = policy(lifts=[lift(field)])
+    assert codes(judged(create(ask(field, value)), under)) == []
+    guarded: World = {ContainerQuery(name="web"): Container(id="5" * 64, image_id=GOOD_HELD.id, guarded=True)}
+    assert codes(judged(create(ask(field, value)), under, guarded)) == ["guarded"]
+    assert codes(judged(create(ask(field, value)), under, {ContainerQuery(name="web"): Missing()})) == [
+        "no-such-container"
+    ]
+    assert codes(judged(create(ask(field, value)), under, {ContainerQuery(name="web"): DOWN})) == ["unreachable"]
 
 
 def test_a_volume_that_is_not_known() -> None:

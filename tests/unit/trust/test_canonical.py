@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import time
+import tracemalloc
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -151,6 +153,26 @@ def test_hostile_documents_cost_little(data: bytes) -> None:
     with pytest.raises(BadMetadata):
         parse(data)
     assert time.process_time() - start < GENEROUS
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'"' + b"\\" * (TARGETS_MAX_BYTES - 2) + b'"',
+        b"[" + b'"",' * (TARGETS_MAX_BYTES // 3 - 2) + b"0]",
+        b"[" + b'{"a":0},' * (TARGETS_MAX_BYTES // 8 - 2) + b"0]",
+        b'"' * TARGETS_MAX_BYTES,
+    ],
+    ids=["one string of escapes", "empty strings", "objects", "quotes"],
+)
+def test_hostile_documents_take_little_memory(data: bytes) -> None:
+    """Several are read at once by a proxy: sixty times their size would be its end."""
+    tracemalloc.start()
+    with suppress(BadMetadata):
+        parse(data)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 16 * len(data)
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

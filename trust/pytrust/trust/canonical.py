@@ -14,7 +14,7 @@ from typing import Any, Never
 from pytrust.trust.errors import BadMetadata
 from pytrust.trust.limits import METADATA_MAX_DEPTH, METADATA_MAX_VALUES
 
-_STRINGS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)  # an open string ends with the text: linear
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\\?\Z)', re.DOTALL)  # an open string ends with the text: linear
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _NOT_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _ONE_KIND = bytes.maketrans(b"{}", b"[]")
@@ -35,7 +35,7 @@ def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METAD
     """
     if len(data) > max_bytes:
         raise BadMetadata(f"{what} is larger than {max_bytes} bytes")
-    structure = _STRINGS.sub(b"", data)
+    structure = _without_strings(data)
     if sum(map(structure.count, (b",", b"[", b"{"))) > METADATA_MAX_VALUES:
         raise BadMetadata(f"{what} holds more than {METADATA_MAX_VALUES} values")
     if _too_deep(structure, max_depth):
@@ -59,6 +59,11 @@ def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METAD
 def encode_json(value: object) -> bytes:
     """Write ``value`` as compact JSON with sorted keys: stable bytes for files of our own."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _without_strings(data: bytes) -> bytes:
+    """On text, where removing a million strings takes a tenth of the memory that it takes on bytes."""
+    return _STRINGS.sub("", data.decode("latin-1")).encode("latin-1")
 
 
 def _too_deep(structure: bytes, max_depth: int) -> bool:

@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Final, assert_never
 
 from pytrust.policy.core.decision import Allow, Injection, Reason
-from pytrust.policy.core.facts import Container, ContainerQuery, ExecInstance, ExecQuery
+from pytrust.policy.core.facts import Container, ExecInstance, ExecQuery
+from pytrust.policy.core.guard import find_container
 from pytrust.policy.core.inquiry import Inquiry, shown
 from pytrust.policy.core.isolation import judge_asks, mutations
 from pytrust.policy.core.request import Attach, Exec, ExecUse, Manage, NetworkConnect, Rename, Start, Update
@@ -24,7 +25,7 @@ def judge_container(inquiry: Inquiry, request: ContainerRequest) -> Allow:
     """What is to be allowed, unless the inquiry ends with reasons or open questions."""
     match request:
         case Manage(container=name) | Rename(container=name):
-            allow = _allow(_resolve(inquiry, name))
+            allow = _allow(find_container(inquiry, name))
         case ExecUse(exec_id=exec_id):
             allow = _use_exec(inquiry, exec_id)
         case NetworkConnect():
@@ -48,7 +49,7 @@ def _use_exec(inquiry: Inquiry, exec_id: str) -> Allow:
 
 
 def _connect(inquiry: Inquiry, request: NetworkConnect) -> Allow:
-    container = _resolve(inquiry, request.container)
+    container = find_container(inquiry, request.container)
     if container:
         judge_asks(inquiry, _standard(inquiry, container), request.asks)
     return _allow(container)
@@ -99,7 +100,7 @@ def _vouch(inquiry: Inquiry, ref: ImageRef) -> datetime | None:
 
 def _admitted(inquiry: Inquiry, name: str) -> Container | None:
     """A container that was let in, with the image that it has, under a name that a rule still covers."""
-    container = _resolve(inquiry, name)
+    container = find_container(inquiry, name)
     if container is None:
         return None
     admission = container.admission
@@ -112,15 +113,6 @@ def _admitted(inquiry: Inquiry, name: str) -> Container | None:
     return container
 
 
-def _resolve(inquiry: Inquiry, name: str) -> Container | None:
-    text = shown(name)
-    missing = Reason(code="no-such-container", text=f"No such container: {text}", firm=True)  # docker's own words
-    container = inquiry.answer(ContainerQuery(name=name), Container, f"the container {text}", missing)
-    if container and container.guarded:
-        inquiry.refuse(_guarded(text))
-    return container
-
-
 def _standard(inquiry: Inquiry, container: Container) -> Standard:
     if container.admission is None:
         return Standard.of(inquiry.policy)
@@ -130,17 +122,6 @@ def _standard(inquiry: Inquiry, container: Container) -> Standard:
 
 def _allow(container: Container | None) -> Allow:
     return Allow(container=container.id) if container else Allow()
-
-
-def _guarded(text: str) -> Reason:
-    """Firm: learning what would be denied is no reason to lose the proxy."""
-    return Reason(
-        code="guarded",
-        text=f"the container {text} is guarded by its operator",
-        rule="containers: what is guarded is not touched",
-        hint="use the engine itself, as its operator",
-        firm=True,
-    )
 
 
 def _not_admitted(text: str) -> Reason:

@@ -144,10 +144,14 @@ class HostPath(Value, frozen=True, kw_only=True):
 
 
 class Volume(Value, frozen=True, kw_only=True):
-    """A volume on the engine; ``options`` are those of its driver (sorted pairs), values only of type and device."""
+    """A volume on the engine; ``options`` are those of its driver (sorted pairs), values only of type and device.
+
+    ``guarded``: a guarded container mounts it.
+    """
 
     driver: str
     options: tuple[tuple[str, str], ...] = ()
+    guarded: bool = False
 
 
 class EngineInfo(Value, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Final
 
 from pytrust.policy.core.decision import Injection, Mutation, Reason
 from pytrust.policy.core.facts import EngineInfo, EngineQuery, HeldImage
+from pytrust.policy.core.guard import judge_joined
 from pytrust.policy.core.inquiry import Inquiry, shown
 from pytrust.policy.core.levels import CHOSEN, INJECTED, TABLE
 from pytrust.policy.core.request import Ask, Field
@@ -35,10 +36,12 @@ def _judge_ask(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
             pass
         case Field.BIND | Field.WRITABLE_BIND:
             judge_bind(inquiry, standard, ask)
-        case _ if standard.lifts(ask):
-            pass
         case Field.VOLUME:
             judge_volume(inquiry, standard, ask)
+        case Field.PID_MODE | Field.IPC_MODE | Field.NETWORK_MODE | Field.VOLUMES_FROM if standard.lifts(ask):
+            judge_joined(inquiry, ask)
+        case _ if standard.lifts(ask):
+            pass
         case _:
             inquiry.refuse(standard.refusal(ask))
 

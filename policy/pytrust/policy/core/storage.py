@@ -29,7 +29,11 @@ def judge_volume(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
     """A volume by name: what the local driver makes without options. One that is missing is made so by the engine."""
     fact = inquiry.look_up(VolumeQuery(name=ask.value))
     match fact:
+        case Volume(guarded=True):
+            inquiry.refuse(_guarded_volume(standard, ask))
         case None | Missing() | Volume(driver="local", options=()):
+            pass
+        case Volume() if standard.lifts(ask):
             pass
         case Volume(driver=driver, options=options):
             made = ", ".join((f"driver={driver}", *(f"{key}={value}".rstrip("=") for key, value in options)))
@@ -54,6 +58,15 @@ def _guarded(standard: Standard, thing: str) -> Reason:
         text=f"{thing} leads to what the engine or pytrust is ruled by",
         rule=standard.rule("guarded-path"),
         hint="mount another folder: no exception covers this one",
+    )
+
+
+def _guarded_volume(standard: Standard, ask: Ask) -> Reason:
+    return Reason(
+        code="guarded-volume",
+        text=f"the volume {shown(ask.value)} belongs to a container that is guarded by its operator",
+        rule=standard.rule("guarded-volume"),
+        hint="mount another volume: no exception covers this one",
     )
 
 

@@ -23,7 +23,7 @@ _SHOWN_OPTIONS: Final = frozenset({"type", "device"})  # ``o`` may hold the pass
 
 _ImageId = Annotated[str, msgspec.Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
 _ContainerId = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
-S = TypeVar("S", bound="_Said")
+S = TypeVar("S")
 
 
 class _Said(msgspec.Struct, rename="pascal"):
@@ -51,6 +51,10 @@ class _Container(_Said):
     config: _ContainerConfig
 
 
+class _Listed(_Said):
+    id: _ContainerId
+
+
 class _Volume(_Said):
     driver: str
     options: dict[str, str] | None = None
@@ -75,6 +79,11 @@ def read_container(body: bytes) -> Container:
     said = _read(body, _Container)
     guarded = (said.config.labels or {}).get(GUARDED_LABEL) == "true"
     return Container(id=said.id, image_id=said.image, guarded=guarded)
+
+
+def read_any(body: bytes) -> bool:
+    """``GET /containers/json``: whether there is one."""
+    return bool(_read(body, list[_Listed]))
 
 
 def read_volume(body: bytes) -> Volume:

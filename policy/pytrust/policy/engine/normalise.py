@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, assert_never
 
@@ -36,6 +37,8 @@ from pytrust.policy.engine.query import canonical_query
 from pytrust.policy.engine.shapes import given
 
 PROGRAM_MAX_CHARS: Final = 200  # what the journal keeps of a command: its first word, or the beginning of a long one
+_END_OF_PROGRAM: Final = re.compile(r"[\s=]")
+"""Some write a whole command as one word, or a variable before it: what follows may be a secret."""
 _BAD_REQUEST: Final = 400
 
 
@@ -109,10 +112,14 @@ def _of_container_body(call: Call, model: Model | None) -> Request:
         case models.ContainerUpdate():
             return Update(container=call.params["id"], asks=asks.update_asks(model))
         case models.ExecCreate():
-            program = (given(model.cmd) or ("",))[0]
-            return Exec(container=call.params["id"], program=program[:PROGRAM_MAX_CHARS], asks=asks.exec_asks(model))
+            return Exec(container=call.params["id"], program=_program(model), asks=asks.exec_asks(model))
         case _:
             raise _without_body(call)
+
+
+def _program(model: models.ExecCreate) -> str:
+    word, *_ = given(model.cmd) or ("",)
+    return _END_OF_PROGRAM.split(word, maxsplit=1)[0][:PROGRAM_MAX_CHARS]
 
 
 def _of_other_body(call: Call, model: Model | None) -> Request:

@@ -5,10 +5,12 @@ A name stays one name in its path: no empty, ``.`` or ``..`` part leads to anoth
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Final
 from urllib.parse import quote
 
+from pytrust.policy.engine.answers import GUARDED_LABEL
 from pytrust.trust.errors import InvalidName
 
 INFO: Final = "/info"
@@ -31,6 +33,12 @@ def image(name: str) -> str:
 def container(name: str) -> str:
     """A container by name or id; raises ``InvalidName``."""
     return f"/containers/{_plain(name, 'container')}/json"
+
+
+def guards_of(volume: str) -> str:
+    """The guarded containers that mount a volume, ended ones included; raises ``InvalidName``."""
+    filters = {"label": [f"{GUARDED_LABEL}=true"], "volume": [_plain(volume, "volume")]}
+    return f"/containers/json?all=1&filters={quote(json.dumps(filters))}"
 
 
 def volume(name: str) -> str:

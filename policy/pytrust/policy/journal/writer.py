@@ -15,7 +15,7 @@ from typing import Final, Self
 
 from pytrust.policy.database import guarded
 from pytrust.policy.journal import file
-from pytrust.policy.journal.chain import ORIGIN
+from pytrust.policy.journal.chain import ORIGIN, broken
 from pytrust.policy.journal.entry import Entry, Event, encode
 from pytrust.policy.journal.reader import JournalReader
 from pytrust.policy.journal.verify import TRIMMED, check_newest, trimmed_text
@@ -37,6 +37,7 @@ class Journal(JournalReader):
         self._max_bytes, self._max_age, self._keep = max_bytes, max_age, keep
         self._lock = Lock()
         self._current: file.GrowingFile | None = None
+        self._last = 0
         self._closed = False
 
     @classmethod
@@ -96,16 +97,26 @@ class Journal(JournalReader):
         current = self._current = self._current or self._newest(at)
         if current.full(at, self._max_bytes, self._max_age):
             current = self._rotate(current, at)
-        return current.append(data)
+        self._last = current.append(data)
+        return self._last
 
     def _newest(self, at: datetime) -> file.GrowingFile:
         """The file to go on with, found on the disk: after a start, and after a failure."""
         try:
             *full, newest = file.paths(self._folder)
         except NotSetUp:
-            full, newest = [], file.create(self._folder, ORIGIN, at)
+            full, newest = [], self._first(at)
         _seal(full)
-        return file.GrowingFile(newest)
+        current = file.GrowingFile(newest)
+        if current.last.seq < self._last:
+            current.close()
+            raise broken(current.last.seq + 1, "is missing")
+        return current
+
+    def _first(self, at: datetime) -> Path:
+        if self._last:
+            raise broken(1, "is missing")
+        return file.create(self._folder, ORIGIN, at)
 
     def _rotate(self, current: file.GrowingFile, at: datetime) -> file.GrowingFile:
         current.flush()  # the new file names the hash of an entry that must not vanish any more

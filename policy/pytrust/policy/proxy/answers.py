@@ -15,6 +15,7 @@ import httptools
 from pytrust.policy.proxy.limits import ANSWER_HEAD_MAX_BYTES
 
 SWITCHING: Final = 101
+_FRAMING: Final = frozenset({b"content-length", b"transfer-encoding"})
 _NO_BODY: Final = frozenset({SWITCHING, 204, 304})
 _CHUNKED_HEAD: Final = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
 
@@ -76,10 +77,11 @@ def read_head(head: bytes, *, bodiless: bool) -> Answer:
 class Chunks:
     """Decodes a chunked body with httptools."""
 
-    __slots__ = ("_parser", "_pieces", "complete")
+    __slots__ = ("_messages", "_parser", "_pieces", "complete")
 
     def __init__(self) -> None:
         self.complete = False
+        self._messages = 0
         self._pieces: list[bytes] = []
         self._parser = httptools.HttpResponseParser(self)
         self._parser.feed_data(_CHUNKED_HEAD)
@@ -90,8 +92,14 @@ class Chunks:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
             raise EngineFailed(f"its answer is not chunked as it should be: {error}") from error
+        if self._messages > 1:
+            raise EngineFailed("its answer is longer than it said")
         pieces, self._pieces = self._pieces, []
         return pieces
+
+    def on_message_begin(self) -> None:
+        """Called by httptools."""
+        self._messages += 1
 
     def on_body(self, data: bytes) -> None:
         """Called by httptools."""
@@ -123,17 +131,17 @@ class _Heard:
 def _framing(status: int, headers: list[tuple[bytes, bytes]], *, bodiless: bool) -> tuple[Framing, int]:
     if bodiless or status in _NO_BODY:
         return Framing.NONE, 0
-    found = {name.lower(): value for name, value in headers}
-    coding, length = found.get(b"transfer-encoding"), found.get(b"content-length")
-    if coding is not None:
-        if coding.lower() != b"chunked" or length is not None:
-            raise EngineFailed("its answer has no clear end")
-        return Framing.CHUNKED, 0
-    if length is None:
+    found = [(name.lower(), value) for name, value in headers if name.lower() in _FRAMING]
+    if not found:
         return Framing.CLOSE, 0
-    if not length.isdigit():
-        raise EngineFailed("its answer has no clear length")
-    return Framing.LENGTH, int(length)
+    if len(found) > 1:
+        raise EngineFailed("its answer has no clear end")
+    name, value = found[0]
+    if name == b"content-length" and value.isdigit():
+        return Framing.LENGTH, int(value)
+    if name == b"transfer-encoding" and value.lower() == b"chunked":
+        return Framing.CHUNKED, 0
+    raise EngineFailed("its answer has no clear length")
 
 
 def _stays(headers: list[tuple[bytes, bytes]]) -> bool:

@@ -12,14 +12,13 @@ import ipaddress
 import os
 import socket
 import stat
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from pytrust.policy.engine.address import EngineAddress
 from pytrust.trust.errors import Busy, UsageError
 
-_BACKLOG: Final = 1024
+BACKLOG: Final = 1024  # connections that wait to be accepted; a client of a unix socket fails beyond
 _MODE_GROUP: Final = 0o660
 _MODE_OWNER: Final = 0o600
 
@@ -49,13 +48,6 @@ def listen(address: EngineAddress) -> socket.socket:
         raise UsageError(f"cannot listen at {address}: {error.strerror}", hint="give another --listen") from error
 
 
-def unlink(address: EngineAddress) -> None:
-    """Remove the file of a unix socket that is no longer listened on."""
-    if address.socket is not None:
-        with suppress(OSError):
-            address.socket.unlink()
-
-
 def _is_loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -69,7 +61,7 @@ def _listen_tcp(address: EngineAddress) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((address.host, address.port))
-        listening.listen(_BACKLOG)
+        listening.listen(BACKLOG)
     except OSError:
         listening.close()
         raise
@@ -83,7 +75,7 @@ def _listen_unix(path: Path) -> socket.socket:
     try:
         listening.bind(str(path))
         _open_to_group(path)
-        listening.listen(_BACKLOG)
+        listening.listen(BACKLOG)
     except OSError:
         listening.close()
         raise

@@ -24,7 +24,7 @@ from pytrust.policy.proxy.handler import Handler
 from pytrust.policy.proxy.house import House
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.limits import CONNECTIONS_MAX, DRAIN_TIMEOUT, SWEEP_INTERVAL
-from pytrust.policy.proxy.listeners import listen, unlink
+from pytrust.policy.proxy.listeners import BACKLOG, listen
 from pytrust.trust.errors import PytrustError
 
 _SPARE_FILES: Final = 256  # descriptors for everything but connections
@@ -96,15 +96,18 @@ class _Server:
         loop, handler = asyncio.get_running_loop(), self._parts.handler
         listening.setblocking(False)
         if listening.family == socket.AF_UNIX:
-            return await loop.create_unix_server(lambda: Client(house, handler), sock=listening)
-        return await loop.create_server(lambda: Client(house, handler), sock=listening)
+            return await loop.create_unix_server(lambda: Client(house, handler), sock=listening, backlog=BACKLOG)
+        return await loop.create_server(lambda: Client(house, handler), sock=listening, backlog=BACKLOG)
 
     async def _sweep(self, house: House) -> None:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
-            house.sweep()
-            if self._reload or _identity(self._parts.policy_file) != self._seen:
-                self._load()
+            try:
+                house.sweep()
+                if self._reload or _identity(self._parts.policy_file) != self._seen:
+                    self._load()
+            except Exception as error:  # noqa: BLE001 - without clocks, nobody would ever be timed out again
+                self._parts.say(f"error: internal: {type(error).__name__} while looking at clocks and the policy")
 
     def _ask_reload(self) -> None:
         self._reload = True
@@ -132,12 +135,15 @@ class _Server:
 
 @contextmanager
 def _listening(address: EngineAddress) -> Iterator[socket.socket]:
+    """Close and remove it in the end, unless somebody else listens there by then."""
     listening = listen(address)
+    ours = address.socket and _identity(address.socket)
     try:
         yield listening
     finally:
+        if address.socket and _identity(address.socket) == ours:
+            address.socket.unlink(missing_ok=True)
         listening.close()
-        unlink(address)
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

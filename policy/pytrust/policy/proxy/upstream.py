@@ -23,6 +23,7 @@ from pytrust.policy.proxy.limits import (
 )
 
 _FINAL: Final = 200  # below, an answer announces another
+_CROWDED: Final = 0.02  # seconds until the engine will have accepted some
 
 
 class Sink(Protocol):
@@ -277,7 +278,7 @@ class Engines:
             return held
         try:
             async with asyncio.timeout(CONNECT_TIMEOUT):
-                connection = await self._connect()
+                connection = await self._connected()
         except (OSError, TimeoutError) as error:
             why = getattr(error, "strerror", None) or "it does not accept"
             raise EngineFailed(f"no engine answers at {self.address}: {why}") from error
@@ -312,6 +313,14 @@ class Engines:
         """Hang up on every idle connection."""
         while self._idle:
             self._idle.pop().abort()
+
+    async def _connected(self) -> EngineConnection:
+        """Wait while too many others wait to be accepted: a unix socket does not queue us behind them."""
+        while True:
+            try:
+                return await self._connect()
+            except BlockingIOError:
+                await asyncio.sleep(_CROWDED)
 
     async def _connect(self) -> EngineConnection:
         loop, address = asyncio.get_running_loop(), self.address

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given
@@ -14,14 +15,14 @@ from hypothesis import strategies as st
 
 from pytrust.policy.core.facts import Container, EngineInfo, RepoDigest, Volume
 from pytrust.policy.engine import questions
-from pytrust.policy.engine.answers import GUARDED_LABEL, read_container, read_image, read_info, read_volume
+from pytrust.policy.engine.answers import GUARDED_LABEL, read_any, read_container, read_image, read_info, read_volume
 from pytrust.trust.errors import BadContent, InvalidName
 from pytrust.trust.names import CollectionName, Digest, ImageRef
 
 ONE, TWO = "1" * 64, "2" * 64
 IMAGE: dict[str, Any] = {"Id": f"sha256:{ONE}"}
 CONTAINER: dict[str, Any] = {"Id": TWO, "Image": f"sha256:{ONE}", "Config": {"Labels": {}}}
-READERS: list[Callable[[bytes], object]] = [read_image, read_container, read_volume, read_info]
+READERS: list[Callable[[bytes], object]] = [read_image, read_container, read_any, read_volume, read_info]
 
 
 def said(value: object) -> bytes:
@@ -103,6 +104,11 @@ def test_options_of_a_volume_show_no_password() -> None:
     options = {"type": "cifs", "o": "username=me,password=secret", "device": "//nas/share", "x": "y"}
     volume = read_volume(said({"Driver": "local", "Options": options}))
     assert volume == Volume(driver="local", options=(("device", "//nas/share"), ("o", ""), ("type", "cifs"), ("x", "")))
+
+
+def test_whether_there_is_any_container() -> None:
+    assert read_any(said([{"Id": TWO, "Names": ["/web"]}])) is True
+    assert read_any(said([])) is False
 
 
 @pytest.mark.parametrize("options", [None, {}])
@@ -197,9 +203,12 @@ def test_questions() -> None:
     assert questions.image("6bade") == "/images/6bade/json"
     assert questions.container("web-1_a.b") == "/containers/web-1_a.b/json"
     assert questions.volume("data") == "/volumes/data"
+    path, _, filters = unquote(questions.guards_of("data")).partition("?all=1&filters=")
+    assert path == "/containers/json"
+    assert json.loads(filters) == {"label": [f"{GUARDED_LABEL}=true"], "volume": ["data"]}
 
 
-@pytest.mark.parametrize("ask", [questions.image, questions.container, questions.volume])
+@pytest.mark.parametrize("ask", [questions.image, questions.container, questions.volume, questions.guards_of])
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", "../info", "a/../b", "a//b", "/a", "a/", "a?x=1", "a#b", "a%2fb", "a b", "a\n", "a\r\nX: y", "\0",
@@ -210,7 +219,7 @@ def test_a_name_cannot_lead_to_another_route(ask: Callable[[str], str], name: st
         ask(name)
 
 
-@pytest.mark.parametrize("ask", [questions.container, questions.volume])
+@pytest.mark.parametrize("ask", [questions.container, questions.volume, questions.guards_of])
 def test_names_without_slashes(ask: Callable[[str], str]) -> None:
     for name in ("a/b", "a:b", "a@b", "a" * 256):
         with pytest.raises(InvalidName):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
@@ -145,6 +146,22 @@ def test_the_first_word_of_a_command_is_all_that_is_kept_and_not_for_ever() -> N
     request = post("/containers/web/exec", f'{{"Cmd":["{"x" * 5000}"]}}')
     assert isinstance(request, Exec)
     assert request.program == "x" * PROGRAM_MAX_CHARS
+
+
+@pytest.mark.parametrize(
+    ("cmd", "program"),
+    [
+        ([], ""),
+        ([""], ""),
+        (["/bin/sh", "-c", "secret"], "/bin/sh"),
+        (["mysql -psecret"], "mysql"),
+        (["mysql\n-psecret"], "mysql"),
+        (["PASSWORD=secret mysql"], "PASSWORD"),
+        (["=secret"], ""),
+    ],
+)
+def test_nothing_but_the_program_is_kept_of_a_command(cmd: list[str], program: str) -> None:
+    assert post("/containers/web/exec", json.dumps({"Cmd": cmd})) == Exec(container="web", program=program)
 
 
 @pytest.mark.parametrize("verdict", [Verdict.CREATE, Verdict.EXEC, Verdict.NETWORK_CONNECT, Verdict.VOLUME_CREATE])

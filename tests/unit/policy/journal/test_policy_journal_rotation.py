@@ -15,6 +15,7 @@ from tests.fakes.journal import NOW, decided, event, tamper
 
 from pytrust.policy.journal import Event, Journal, JournalReader
 from pytrust.policy.journal import file as files
+from pytrust.policy.journal.chain import Link
 from pytrust.policy.journal.file import first_of, is_sealed, paths
 from pytrust.trust.errors import Damaged, Unsound
 
@@ -232,3 +233,57 @@ def test_a_failure_while_rotating_is_no_end(folder: Path, monkeypatch: pytest.Mo
         assert last == 5
         assert journal.verify().last == 5
         assert [stored.entry.at for stored in journal.entries(after=3)] == [NOW, NOW]
+
+
+def test_after_a_failure_the_disk_decides_where_to_go_on(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The next file was there already when it failed; the clock then went back, so that none would be begun."""
+    month = 31 * 86_400
+    with Journal.open(folder) as journal:
+        journal.append(event())
+        with monkeypatch.context() as patch:
+            patch.setattr(files, "sync_folder", lambda _: (_ for _ in ()).throw(OSError(5, "Input/output error")))
+            with pytest.raises(Unsound, match="Input/output error"):
+                journal.append(event(after=month))
+        assert journal.append(event(after=1)) == 2
+        assert [first_of(path) for path in paths(folder)] == [1, 2]
+        assert journal.verify().last == 2
+
+
+def test_an_empty_file_is_gone_on_with_however_old(folder: Path) -> None:
+    fill(folder, 2)
+    empty = files.create(folder, Link(2, JournalReader(folder).verify().head), NOW)
+    identity = empty.stat().st_ino
+    with Journal.open(folder, max_bytes=1) as journal:
+        assert journal.append(event(after=90 * 86_400)) == 3
+        assert (paths(folder)[-1], empty.stat().st_ino) == (empty, identity)
+        assert journal.verify().last == 3
+
+
+def test_a_journal_moved_away_while_it_is_written(folder: Path, tmp_path: Path) -> None:
+    fill(folder, 40)
+    with Journal.open(folder) as journal:
+        journal.append(event())
+        shutil.copytree(folder, tmp_path / "old")
+        journal.append(event())
+        for path in folder.glob("*.db*"):
+            path.unlink()
+        with pytest.raises(Unsound, match="No such file"):
+            journal.append(event())
+        with pytest.raises(Damaged, match="entry 1 is missing"):
+            journal.append(event())
+        for path in (tmp_path / "old").glob("*.db*"):
+            shutil.copy(path, folder)
+        with pytest.raises(Damaged, match="entry 42 is missing"):  # an older copy in its place
+            journal.append(event())
+    with Journal.open(folder) as journal:
+        assert journal.append(event()) == 42  # another process knows no better
+
+
+def test_a_file_replaced_while_it_is_written(folder: Path) -> None:
+    with Journal.open(folder) as journal:
+        journal.append(event())
+        path = paths(folder)[0]
+        shutil.copy(path, folder / "copy")
+        (folder / "copy").rename(path)
+        with pytest.raises(Damaged, match="was replaced while it was written"):
+            journal.append(event())
