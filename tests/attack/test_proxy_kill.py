@@ -105,7 +105,11 @@ def gate(stage: Stage, tmp_path: Path) -> Iterator[Gate]:
 def ware(stage: Stage, tmp_path: Path, gate: Gate) -> Iterator[Ware]:
     """Signed and held by the engine; its proxy speaks to the engine through ``gate``, which can kill it."""
     with Front(stage, tmp_path, engine=gate.path) as front:
-        gate.kill = lambda: front.proxy.daemon.process.kill()  # the one that runs then
+
+        def kill() -> None:
+            front.proxy.daemon.process.kill()  # the one that runs then
+
+        gate.kill = kill
         made = front.ware()
         made.sign("v1")
         made.believe("v1")
