@@ -6,6 +6,7 @@ operator's label. What the proxy refuses never reaches the engine; what it lets 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
@@ -369,6 +370,51 @@ def test_pruning_spares_what_is_guarded(stage: Stage, baseline: Proxy) -> None:
     reply = baseline.ask("POST", f"/{API}/containers/prune?filters={quote(filters)}")
     refused(baseline, reply, "label!", rule=CLOSED)
     remove(stage, kept)
+
+
+@pytest.fixture(scope="module")
+def sociable(stage: Stage) -> Iterator[Proxy]:
+    """Baseline, but containers may join others, and mount volumes of every kind."""
+    rules = ("pid-mode", "ipc-mode", "network-mode", "volumes-from", "volume")
+    with stage.proxy(stage.policy(more=f"  allow: [{', '.join(f'{{rule: {rule}}}' for rule in rules)}]\n")) as proxy:
+        yield proxy
+
+
+JOINS = [
+    pytest.param({"PidMode": "container:NAME"}, id="92-pid"),
+    pytest.param({"IpcMode": "container:NAME"}, id="92-ipc"),
+    pytest.param({"NetworkMode": "container:NAME"}, id="92-network"),
+    pytest.param({"VolumesFrom": ["NAME:ro"]}, id="92-volumes-from"),
+]
+
+
+@pytest.mark.parametrize("config", JOINS)
+def test_no_exception_lets_a_guarded_container_be_joined(
+    stage: Stage, sociable: Proxy, guarded: str, foreign: str, config: Config
+) -> None:
+    def asked(name: str) -> Reply:
+        sociable.witness.forget()
+        return create(stage, sociable, {"HostConfig": json.loads(json.dumps(config).replace("NAME", name))})
+
+    for name in ("guard", guarded, guarded[:12]):
+        refused(sociable, asked(name), "guarded by its operator", rule=GUARDED)
+    remove(stage, made(stage, asked("foreign"))["Id"])
+
+
+@pytest.mark.parametrize("start", [True, False])
+def test_volumes_of_a_guarded_container(stage: Stage, proxy: Proxy, sociable: Proxy, level: str, start: bool) -> None:
+    """The home of a proxy that runs in a container is in one: whoever can write there makes the rules."""
+    keeper = direct(
+        stage, "keeper", start=start, Labels={"io.pytrust.guarded": "true"}, HostConfig={"Binds": ["home:/h"]}
+    )
+    for config in ({"Binds": ["home:/x:ro"]}, {"Mounts": [{"Type": "volume", "Source": "home", "Target": "/x"}]}):
+        for judge, where in ((proxy, level), (sociable, "baseline")):
+            judge.witness.forget()
+            reply = create(stage, judge, {"HostConfig": config})
+            refused(judge, reply, "the volume home", "guarded", rule=rule_of(where, "guarded-volume"))
+    remove(stage, keeper)
+    remove(stage, made(stage, create(stage, proxy, {"HostConfig": {"Binds": ["home:/x"]}}))["Id"])
+    stage.direct("DELETE", "/volumes/home")
 
 
 # -- names and ids ----------------------------------------------------------------------------------------------------

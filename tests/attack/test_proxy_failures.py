@@ -148,7 +148,15 @@ def started(
             home = folder / "home"
             shutil.copytree(stage.home, home)
             (home / "policy.yaml").write_text(stage.policy())
-        command: list[str | Path] = [*prefix, installed(), "proxy", "--listen", f"unix://{listen}", "--engine", f"unix://{engine}"]
+        command: list[str | Path] = [
+            *prefix,
+            installed(),
+            "proxy",
+            "--listen",
+            f"unix://{listen}",
+            "--engine",
+            f"unix://{engine}",
+        ]
         env = stage._settings(home)
         with running(command, log=folder / "proxy.log", ready=lambda: accepts(listen), env=env) as daemon:
             yield Proxy(listen, 0, home, daemon, Recorder(engine, engine))

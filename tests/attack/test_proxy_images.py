@@ -478,7 +478,6 @@ def test_pull_with_a_form(
     assert proxy.witness.seen() == []
 
 
-@pytest.mark.xfail(strict=True, reason="proxy/handler.py asks for JSON before it sees that a pull is an import: 415")
 def test_27_import_with_a_body(stage: Stage, proxy: Proxy, words: Mapping[str, str]) -> None:
     """What docker import sends: refused as an import, not for the type of its body, and no byte reaches the engine."""
     target = f"/{API}/images/create?fromSrc=-&repo={words['good']}&tag=1"

@@ -159,7 +159,6 @@ CREATION: dict[str, tuple[Moment, bool, bool | None]] = {
     "when-it-was-seen": (Moment(COMPARE, "told"), True, None),
     "a-little-later": (Moment(COMPARE, "told", 0.001), True, None),
     "when-it-is-written-down": (Moment(COMPARE, "told", 0.003), True, None),
-    "and-after": (Moment(COMPARE, "told", 0.1), True, True),
 }
 """When it is killed; whether there is a container then; whether it is let in, None where either may be."""
 
@@ -177,6 +176,13 @@ def test_creation(ware: Ware, gate: Gate) -> None:
             assert admitted in {None, started}, name
             assert started or reply is None, name
     _whole(ware)
+
+
+def test_client_was_told(ware: Ware) -> None:
+    """From the moment on in which it knows of its container, that one is let in."""
+    container = ware.create("v1").json["Id"]
+    ware.front.restart(kill=True)
+    assert _started(ware, container)
 
 
 @pytest.mark.parametrize("when", ["asked", "answered"])

@@ -175,6 +175,6 @@ def _is_safe(words: str) -> bool:
 
 def _is_ordinary(mount: Config) -> bool:
     """A tmpfs, or a volume of the local driver that nobody has put anything behind."""
-    return mount["Type"] == "tmpfs" or (
-        mount["Type"] == "volume" and mount["Driver"] == "local" and mount["Name"] != "backed"
-    )
+    if mount["Type"] == "tmpfs":
+        return True
+    return (mount["Type"], mount["Driver"]) == ("volume", "local") and mount["Name"] != "backed"

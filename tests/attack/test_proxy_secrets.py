@@ -129,5 +129,15 @@ def test_a_name_is_one_line(stage: Stage, proxy: Proxy, told: list[Told]) -> Non
     assert "\x1b" not in stage.pytrust("log", "--json", home=proxy.home)
 
 
+def test_what_is_too_much_to_write_down_is_not_done(stage: Stage, proxy: Proxy) -> None:
+    """A megabyte of paths: no entry, no answer but a refusal, and the next request is served."""
+    proxy.witness.forget()
+    reply = create(stage, proxy, {"HostConfig": {"Binds": [f"/{'a' * 2000}{number}:/x" for number in range(1000)]}})
+    assert reply.status in {403, 413, 503}, reply
+    assert reply.message.startswith("pytrust: ")
+    assert proxy.witness.acted() == []
+    assert create(stage, proxy, {}).status == 201
+
+
 def test_the_journal_is_whole(stage: Stage, proxy: Proxy, told: list[Told]) -> None:
     assert "entries: " in stage.pytrust("log", "--verify", home=proxy.home)

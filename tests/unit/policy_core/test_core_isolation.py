@@ -219,7 +219,7 @@ def test_the_way_out_that_is_told_works(field: Field) -> None:
     paths: World = {PathQuery(path=value): HostPath(real=value)}
     values = [] if value == "true" else [value]
     lifted = policy(lifts=[lift(field, *values, match=GOOD.collection)])
-    assert codes(judged(create(ask(field, value)), lifted, paths)) == []
+    assert codes(judged(create(ask(field, value)), lifted, {**VOLUMES, **paths})) == []
 
 
 LIFTS = [

@@ -55,11 +55,6 @@ class _Job(NamedTuple):
     version: str
     policy: str
 
-    @property
-    def close(self) -> bool:
-        """A connection on which an upgrade was asked for, and not given, is not believed any further."""
-        return not self.head.keep_alive or bool(self.head.upgrade)
-
     def data(self, headers: list[tuple[str, str]]) -> bytes:
         """The bytes for the engine."""
         out = self.outgoing
@@ -105,7 +100,7 @@ class Handler:
         if client.on_port and (why := from_elsewhere(head.headers)):
             raise Malformed(403, why)
         call = match(head.method, head.target)
-        if call is None or call.route.verdict is Verdict.CLOSED:
+        if call is None or call.route.verdict is Verdict.CLOSED or "fromSrc" in call.query:  # an import, with a tar
             client.spawn(self._turn_away(client, head, call))
             return None
         require_json(head)
@@ -130,7 +125,7 @@ class Handler:
         connection = self.engines.at_hand()
         if connection is None:
             return False
-        relay = Relay(client, connection, close=not head.keep_alive)
+        relay = Relay(client, connection, close=_is_last(head))
         client.passes(relay)
         connection.send(plan.data, relay, bodiless=head.method == "HEAD")
         return True
@@ -158,7 +153,7 @@ class Handler:
         decision = await self._decide(call, request, client.caller)
         if isinstance(decision, Deny):
             status, text = refusal(decision.reasons)
-            client.answer(status, message(text), head_only=head.method == "HEAD", close=not head.keep_alive)
+            client.answer(status, message(text), head_only=head.method == "HEAD", close=_is_last(head))
             return
         version = call.version or self._version or await self.learn_version()
         outgoing = rewrite(call, model, request, decision, version)
@@ -184,7 +179,7 @@ class Handler:
             case _:
                 await self._stream(client, job, detached=isinstance(model, ExecStart) and model.detached)
                 return
-        client.answer(reply.status, reply.body, close=job.close)
+        client.answer(reply.status, reply.body, close=_is_last(job.head))
 
     async def _whole(self, job: _Job) -> Reply:
         answer, body = await self.engines.ask(job.data([]), timeout=None)
@@ -199,7 +194,7 @@ class Handler:
         relay = Relay(
             client,
             connection,
-            close=job.close,
+            close=_is_last(job.head),
             wants_switch=bool(job.head.upgrade),
             finish=self._tagging(job) if job.call.route.verdict is Verdict.PULL else None,
         )
@@ -239,6 +234,11 @@ def _plan(method: str, target: str, version: str) -> _Plan:
     request = normalise(call, None)
     outgoing = rewrite(call, None, request, Allow(), version)
     return _Plan(request, serialise_head(outgoing.method, outgoing.target, [], outgoing.body or b""))
+
+
+def _is_last(head: RequestHead) -> bool:
+    """Where an upgrade was asked for and not given, nobody knows how the client's next bytes are meant."""
+    return not head.keep_alive or bool(head.upgrade)
 
 
 def _path(target: str) -> str:
