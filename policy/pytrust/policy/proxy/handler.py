@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
 from pytrust.policy.core.decision import Allow, Deny
 from pytrust.policy.core.request import Request, Unrecognised
 from pytrust.policy.engine.body import Model, decode
-from pytrust.policy.engine.call import Call, Malformed, Upgrade, Verdict
+from pytrust.policy.engine.call import Call, Malformed, Verdict
 from pytrust.policy.engine.emit import serialise_head
 from pytrust.policy.engine.models import ContainerCreate, ExecStart
 from pytrust.policy.engine.normalise import normalise
@@ -25,14 +25,13 @@ from pytrust.policy.proxy.aftermath import Aftermath, Reply
 from pytrust.policy.proxy.answers import EngineFailed
 from pytrust.policy.proxy.browser import from_elsewhere
 from pytrust.policy.proxy.client import Client
+from pytrust.policy.proxy.headers import is_last, registry_auth, upgrade_headers
 from pytrust.policy.proxy.judge import Judge
-from pytrust.policy.proxy.limits import AUTH_MAX_CHARS
 from pytrust.policy.proxy.relay import Finish, Relay
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.proxy.words import capped, message, refusal
 from pytrust.trust.errors import PytrustError
 
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_=-]*")
 _VERSION: Final = re.compile(rb"[1-9]\.[0-9]{1,2}")
 _OK: Final = 200
 
@@ -101,7 +100,7 @@ class Handler:
             raise Malformed(403, why)
         call = match(head.method, head.target)
         if call is None or call.route.verdict is Verdict.CLOSED or "fromSrc" in call.query:  # an import, with a tar
-            client.spawn(self._turn_away(client, head, call))
+            client.spawn(self._guarded(client, _named(head, call), self._turn_away(client, head, call)))
             return None
         require_json(head)
         if head.upgrade and head.upgrade != call.route.upgrade.name.lower():
@@ -112,7 +111,7 @@ class Handler:
         """Serve one request whose body is there. Raises ``Malformed``."""
         if call.route.verdict is Verdict.LOOK and not body and self._look(client, head, call):
             return
-        client.spawn(self._guarded(client, head, call, body))
+        client.spawn(self._guarded(client, call.route.what, self._serve(client, head, call, body)))
 
     def _look(self, client: Client, head: RequestHead, call: Call) -> bool:
         """The short way; False where it takes the long one after all."""
@@ -125,15 +124,15 @@ class Handler:
         connection = self.engines.at_hand()
         if connection is None:
             return False
-        relay = Relay(client, connection, close=_is_last(head))
+        relay = Relay(client, connection, close=is_last(head))
         client.passes(relay)
         connection.send(plan.data, relay, bodiless=head.method == "HEAD")
         return True
 
-    async def _guarded(self, client: Client, head: RequestHead, call: Call, body: bytes) -> None:
+    async def _guarded(self, client: Client, what: str, work: Awaitable[None]) -> None:
         """The long way; every outcome is an answer."""
         try:
-            await self._serve(client, head, call, body)
+            await work
         except Malformed as error:
             client.refuse(error.status, f"pytrust: {error}")
         except EngineFailed as error:
@@ -143,8 +142,8 @@ class Handler:
             self._say(f"error: {error}")
             client.refuse(503, f"pytrust: {error}")
         except Exception as error:  # noqa: BLE001 - one client's request must not end the proxy
-            self._say(f"error: internal: {type(error).__name__} while serving {call.route.what}")
-            client.refuse(500, "pytrust: internal error; nothing was sent to the engine by the failing step")
+            self._say(f"error: internal: {type(error).__name__} while serving {what}")
+            client.refuse(500, "pytrust: internal error: its operator finds more in the proxy's output")
 
     async def _serve(self, client: Client, head: RequestHead, call: Call, body: bytes) -> None:
         model = decode(call.route.body, body)
@@ -153,7 +152,7 @@ class Handler:
         decision = await self._decide(call, request, client.caller)
         if isinstance(decision, Deny):
             status, text = refusal(decision.reasons)
-            client.answer(status, message(text), head_only=head.method == "HEAD", close=_is_last(head))
+            client.answer(status, message(text), head_only=head.method == "HEAD", close=is_last(head))
             return
         version = call.version or self._version or await self.learn_version()
         outgoing = rewrite(call, model, request, decision, version)
@@ -179,7 +178,7 @@ class Handler:
             case _:
                 await self._stream(client, job, detached=isinstance(model, ExecStart) and model.detached)
                 return
-        client.answer(reply.status, reply.body, close=_is_last(job.head))
+        client.answer(reply.status, reply.body, close=is_last(job.head))
 
     async def _whole(self, job: _Job) -> Reply:
         answer, body = await self.engines.ask(job.data([]), timeout=None)
@@ -187,14 +186,14 @@ class Handler:
 
     async def _stream(self, client: Client, job: _Job, *, detached: bool) -> None:
         """Send it, and let the answer flow."""
-        headers = [] if detached else _upgrade_headers(job.call.route.upgrade, job.head)
+        headers = [] if detached else upgrade_headers(job.call.route.upgrade, job.head)
         if job.call.route.verdict is Verdict.PULL:
-            headers += _registry_auth(job.head)
+            headers += registry_auth(job.head)
         connection = await self.engines.acquire()
         relay = Relay(
             client,
             connection,
-            close=_is_last(job.head),
+            close=is_last(job.head),
             wants_switch=bool(job.head.upgrade),
             finish=self._tagging(job) if job.call.route.verdict is Verdict.PULL else None,
         )
@@ -216,12 +215,8 @@ class Handler:
 
     async def _turn_away(self, client: Client, head: RequestHead, call: Call | None) -> None:
         """Refuse what no body can make allowed."""
-        try:
-            request = normalise(call, None) if call else Unrecognised(method=head.method, path=_path(head.target))
-            decision = await self._judge.settle(request, client.caller)
-        except PytrustError as error:
-            client.refuse(503, f"pytrust: {error}")
-            return
+        request = normalise(call, None) if call else Unrecognised(method=head.method, path=_path(head.target))
+        decision = await self._judge.settle(request, client.caller)
         assert isinstance(decision, Deny)
         client.refuse(*refusal(decision.reasons))
 
@@ -236,33 +231,12 @@ def _plan(method: str, target: str, version: str) -> _Plan:
     return _Plan(request, serialise_head(outgoing.method, outgoing.target, [], outgoing.body or b""))
 
 
-def _is_last(head: RequestHead) -> bool:
-    """Where an upgrade was asked for and not given, nobody knows how the client's next bytes are meant."""
-    return not head.keep_alive or bool(head.upgrade)
+def _named(head: RequestHead, call: Call | None) -> str:
+    return call.route.what if call else f"an unknown {head.method}"
 
 
 def _path(target: str) -> str:
     return target.partition("?")[0][:200]
-
-
-def _upgrade_headers(upgrade: Upgrade, head: RequestHead) -> list[tuple[str, str]]:
-    """Docker's own clients may leave the upgrade out; the engine is always asked for it, so that it answers 101."""
-    if upgrade is Upgrade.TCP:
-        return [("Connection", "Upgrade"), ("Upgrade", "tcp")]
-    if upgrade is Upgrade.WEBSOCKET and head.upgrade:
-        words = [(name, value) for name, value in head.headers.items() if name.startswith("sec-websocket-")]
-        return [("Connection", "Upgrade"), ("Upgrade", "websocket"), *words]
-    return []
-
-
-def _registry_auth(head: RequestHead) -> list[tuple[str, str]]:
-    """The client's login for its registry; raises ``Malformed``."""
-    value = head.headers.get("x-registry-auth")
-    if value is None:
-        return []
-    if len(value) > AUTH_MAX_CHARS or not _BASE64.fullmatch(value):
-        raise Malformed(400, "X-Registry-Auth is not base64url text")
-    return [("X-Registry-Auth", value)]
 
 
 def _capped_version(reply: Reply) -> Reply:
