@@ -20,6 +20,7 @@ from pytrust.trust.pins import matches
 
 HEADERS: Final = ("SEQ", "TIME (UTC)", "CALLER", "VERDICT", "WHAT", "WHY")
 _WIDTH: Final = 100  # characters of one column; the whole of it is in --json
+_ID: Final = re.compile(r"(?<![0-9a-f:])([0-9a-f]{12})[0-9a-f]{52}(?![0-9a-f])")  # of a container, as docker shows it
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhdw])")
 
@@ -108,6 +109,7 @@ def _moment(at: datetime) -> str:
 
 
 def _short(text: str) -> str:
+    text = _ID.sub(r"\1", text)
     return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 3]}..."
 
 

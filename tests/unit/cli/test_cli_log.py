@@ -313,3 +313,9 @@ def test_following_in_lines(home: Path) -> None:
         )
         following.kill()
         following.communicate()
+
+
+def test_container_ids_are_short_in_the_table_and_digests_are_whole() -> None:
+    container, digest = "ab" * 32, "sha256:" + "cd" * 32
+    stored = Stored(1, Event(at=NOW, what="x", text=f"{container} {digest}"), b"")
+    assert row(stored)[-1] == f"{container[:12]} {digest}"
