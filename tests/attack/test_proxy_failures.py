@@ -81,6 +81,7 @@ def dawdle(proxy: Proxy, data: bytes, at_once: int, pause: float) -> Outcome:
 
 
 PLACES = 40
+ROOM = ("prlimit", f"--nofile={256 + 2 * PLACES}")
 
 
 def files(proxy: Proxy) -> int:
@@ -95,14 +96,14 @@ def test_thousands_of_idle_connections(stage: Stage) -> None:
         assert proxy.ask("GET", "/_ping").status == 200
         assert time.monotonic() - begun < 1.0
         assert files(proxy) < 4096 + 256
+        assert undisturbed(proxy)
         crowd[-1].sendall(request("GET /_ping"))
         assert crowd[-1].recv(12) == b"HTTP/1.1 200"
         assert crowd[0].recv(1) == b""
 
 
 def test_where_everybody_is_at_work_the_newcomer_is_turned_away(stage: Stage) -> None:
-    room = ("prlimit", f"--nofile={256 + 2 * PLACES}")
-    with started(stage, stage.engine.socket, prefix=room) as proxy, ExitStack() as opened:
+    with started(stage, stage.engine.socket, prefix=ROOM) as proxy, ExitStack() as opened:
         crowd = [opened.enter_context(proxy.connect(5)) for _ in range(PLACES)]
         for connection in crowd:
             connection.sendall(request(f"GET /{API}/events"))
@@ -114,6 +115,7 @@ def test_where_everybody_is_at_work_the_newcomer_is_turned_away(stage: Stage) ->
         crowd.pop().close()
         assert within(2, lambda: answers_ping(proxy.path))
         assert all(still_there(connection) for connection in crowd)
+        assert undisturbed(proxy)
 
 
 def still_there(connection: socket.socket) -> bool:
@@ -329,6 +331,17 @@ def heard_until(connection: socket.socket, end: bytes) -> bytes:
     return heard
 
 
+def test_a_pull_that_failed_gives_no_tag(stage: Stage, before_odd: Proxy, odd: RawEngine) -> None:
+    """However the engine's report of it is cut into pieces."""
+    error = b'{"errorDetail":{"message":"no space left"},"error":"no space left"}\r\n'
+    chunk = b"%x\r\n%s\r\n" % (len(error), error)
+    odd.script["POST /images/create"] = Says(PULLING + chunk + b"0\r\n\r\n", pause=0.002, piece=7)
+    odd.heard.clear()
+    heard = answers(before_odd.send(pull(stage), timeout=5, end=True))
+    assert heard[0].body == error
+    assert odd.heard == ["POST /images/create"]
+
+
 def test_a_client_that_vanishes_when_its_pull_is_done_disturbs_nobody(
     stage: Stage, before_odd: Proxy, odd: RawEngine
 ) -> None:
@@ -342,8 +355,26 @@ def test_a_client_that_vanishes_when_its_pull_is_done_disturbs_nobody(
         assert within(2, lambda: tag in odd.heard)
     time.sleep(1.0)
     assert tag not in odd.vanished
-    assert before_odd.daemon.alive
-    assert "Traceback" not in before_odd.daemon.log.read_text()
+    assert undisturbed(before_odd)
+
+
+def test_clients_that_do_not_wait_for_answers(stage: Stage) -> None:
+    """Refusals, a creation and short ways for nobody: they disturb nothing, and take no places."""
+    good, evil = (posted(f"/{API}/containers/create", {"Image": f"{name}:1"}) for name in (stage.good, stage.evil))
+    with started(stage, stage.engine.socket, prefix=ROOM) as proxy, ExitStack() as opened:
+        for data in [good, evil, request("POST /build"), request(f"GET {LIST}"), request("GET /version")] * PLACES:
+            with proxy.connect(5) as connection:
+                connection.sendall(data)
+        for _ in range(3 * PLACES):
+            opened.enter_context(proxy.connect(5))
+        assert within(5, lambda: answers_ping(proxy.path))
+        assert files(proxy) < 256 + 2 * PLACES
+        assert undisturbed(proxy)
+
+
+def undisturbed(proxy: Proxy) -> bool:
+    log = proxy.daemon.log.read_text()
+    return proxy.daemon.alive and "Traceback" not in log and "internal" not in log
 
 
 # -- engines that go away ---------------------------------------------------------------------------------------------
@@ -378,6 +409,7 @@ def test_an_engine_that_comes_later(stage: Stage) -> None:
             assert proxy.ask(method, target).status == 502
         assert proxy.create(f"{stage.good}:1").status in {403, 502, 503}
         with raw_engine(path):
+            assert undisturbed(proxy)
             assert proxy.ask("GET", "/containers/json").status == 200
             assert proxy.ask("GET", "/_ping").status == 200
             assert proxy.ask("POST", PRUNE).status == 404, "as that engine says"

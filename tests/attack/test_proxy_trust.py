@@ -9,6 +9,8 @@ Elsewhere:
 
     3                   test_proxy_images.py, case 14: it is the engine that reads manifests, by their digest
     15, spellings       test_proxy_images.py, case 12
+    17, platforms       row 1: an index that gains a platform is other content under a moved tag
+    30, kills           test_proxy_kill.py
 
 Not in this version, or not for the proxy:
 
@@ -17,6 +19,7 @@ Not in this version, or not for the proxy:
     17, builds          builds are closed as a whole (row 29)
     19                  mirrors: a host has one trust url; mirrors of a registry are the engine's, which is given a digest
     20, tokens          no token either
+    24, list            a refusal names the image that was asked for; nobody asks the proxy for all of them
     31, pinned version  a host's configuration pins keys; a version is pinned by ``pytrust verify --not-older-than``
     32                  HEAD and GET: the registry's tag is never asked for
 """
@@ -50,6 +53,7 @@ from tests.attack.forgeries import (
 from tests.attack.front import RULE, Front, Ware, refused
 from tests.fakes.repository import FakeCollection, MetadataServer, Trouble, flip_bit, new_key
 from tests.rig.clock import Clock
+from tests.rig.processes import RigError
 from tests.rig.proxy import API, Stage
 
 FORGED = "signed by 0/1 keys"
@@ -295,10 +299,10 @@ def test_7_freeze(timed: Front, clock: Clock) -> None:
     """A server that replays what was good is refused from the second on in which it ends; nothing starts any more."""
     ware = timed.ware()
     ware.sign("v1")
-    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1, seconds=3)
-    ware.web.stamp(end)
     ware.believe("v1")
     container = ware.create("v1").json["Id"]
+    end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1, seconds=4)
+    ware.web.stamp(end)
     clock.move(1)
     ware.believe("v1")
     time.sleep(max(0.0, (end - timedelta(days=1) - datetime.now(UTC)).total_seconds()))
@@ -446,14 +450,14 @@ def test_13_slow_drip(alone: Front) -> None:
     with ThreadPoolExecutor(4) as pool:
         waiting = [pool.submit(ware.pull, "v1") for ware in (new, known)]
         for _ in range(20):
-            with within(0.5):
+            with within(1):
                 assert alone.proxy.ask("GET", f"/{API}/containers/json").status == 200
             time.sleep(0.1)
         refusal, answer = (future.result(timeout=11) for future in waiting)
     assert (refusal.status, answer.status) == (403, 200)
     for word in (new.name, "answer", RULE, "(hint: "):
         assert word in refusal.message
-    with within(1):
+    with within(2):
         known.believe("v1")
         new.refuse("v1", "answer")
     alone.server.behave()
@@ -901,6 +905,18 @@ def test_30_beside_the_command(known: Ware) -> None:
         known.believe("v1", "v1", "v1")
     assert {future.result().returncode for future in verified} == {0}
     known.believe("v1")
+
+
+def test_30_two_proxies(alone: Front) -> None:
+    """A second one with the same home ends at once and says why; the first goes on."""
+    ware = alone.ware()
+    ware.sign("v1")
+    with (
+        pytest.raises(RigError, match=r"another proxy writes the journal in .*\nhint: .*--home"),
+        alone.stage.proxy(home=alone.home),
+    ):
+        pass
+    ware.believe("v1")
 
 
 def test_31_state_deleted(timed: Front, clock: Clock) -> None:

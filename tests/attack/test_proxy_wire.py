@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from tests.attack.raw import Heard, answers, forwarded, posted, request
-from tests.rig.proxy import API, Proxy, Stage
+from tests.rig.proxy import API, Proxy, Stage, drain
 
+MIB = 1024 * 1024
 CREATE = f"/{API}/containers/create"
 SMUGGLED = request(f"POST /{API}/containers/smuggled/kill")
 PRUNE = f"/{API}/volumes/prune"
@@ -319,9 +320,22 @@ def test_whoever_waits_to_send_what_is_forbidden_is_not_asked_for_it(baseline: P
     assert heard.startswith(b"HTTP/1.1 403")
 
 
+@pytest.mark.parametrize("port", [False, True], ids=["socket", "port"])
+def test_a_refusal_reaches_whoever_still_sends(baseline: Proxy, port: bool) -> None:
+    """An image to load, refused by its first line."""
+    size = 30 * MIB
+    host = f"Host: 127.0.0.1:{baseline.port}"
+    data = request("POST /images/load", "Content-Type: application/x-tar", f"Content-Length: {size}", body=bytes(size))
+    connection = socket.create_connection(("127.0.0.1", baseline.port)) if port else baseline.connect()
+    with connection:
+        connection.sendall(data.replace(b"Host: docker", host.encode()))
+        connection.shutdown(socket.SHUT_WR)
+        connection.settimeout(5)
+        assert [answer.status for answer in answers(drain(connection))] == [403]
+
+
 # -- bodies -----------------------------------------------------------------------------------------------------------
 
-MIB = 1024 * 1024
 CAP = 4 * MIB
 
 

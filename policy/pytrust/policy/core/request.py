@@ -66,7 +66,7 @@ class Field(StrEnum):
     LABEL = "label"  # a label with the prefix that pytrust keeps for itself
     WORKING_DIR = "working-dir"  # below /proc/self/fd or /proc/<pid>/fd
     NETWORK_DRIVER = "network-driver"  # other than bridge
-    NETWORK_OPTION = "network-option"  # key=value of a network's driver
+    NETWORK_OPTION = "network-option"  # key=value of a network's driver; subnet=10.1.0.0/16
     NETWORK_SCOPE = "network-scope"  # swarm scope, ingress, config-only, config-from
     ENDPOINT_OPTION = "endpoint-option"  # a driver option of one container's endpoint
     CHECKPOINT = "checkpoint"  # a checkpoint to start from

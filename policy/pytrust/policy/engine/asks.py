@@ -5,7 +5,8 @@ The values are in one spelling each, described at ``core.request.Field``; none o
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from ipaddress import ip_network
 from typing import Final
 
 from pytrust.policy.core.request import Ask, Field
@@ -20,6 +21,7 @@ from pytrust.policy.engine.asking import (
 )
 from pytrust.policy.engine.asks_host import RESOURCES, host_asks, network_mode_asks, restart_asks
 from pytrust.policy.engine.asks_mounts import DEFAULT_DRIVER, volume_option_asks
+from pytrust.policy.engine.call import Malformed
 from pytrust.policy.engine.models import (
     ConfigReference,
     ContainerCreate,
@@ -27,6 +29,7 @@ from pytrust.policy.engine.models import (
     Endpoint,
     ExecCreate,
     Ipam,
+    IpamPool,
     NetworkConnect,
     NetworkCreate,
     Networking,
@@ -103,6 +106,22 @@ def _ipam_driver(name: str) -> Iterator[Ask]:
         yield Ask(field=Field.NETWORK_OPTION, value=f"ipam-driver={name}")
 
 
+def _pools(pools: Iterable[IpamPool]) -> Iterator[Ask]:
+    """Addresses of the client's choice: the host gets one of them, and a route to the others."""
+    for pool in pools:
+        if subnet := given(pool.subnet):
+            yield Ask(field=Field.NETWORK_OPTION, value=f"subnet={_subnet(subnet)}")
+        elif given(pool.gateway) or given(pool.ip_range) or given(pool.auxiliary_addresses):
+            raise Malformed(400, "a network with addresses of your choice needs a subnet that they are from")
+
+
+def _subnet(text: str) -> str:
+    try:
+        return str(ip_network(text, strict=False))
+    except ValueError as error:
+        raise Malformed(400, f"{text[:60]!r} is not a subnet") from error
+
+
 def _config_from(reference: ConfigReference) -> Iterator[Ask]:
     if given(reference.network):
         yield Ask(field=Field.NETWORK_SCOPE, value="config-from")
@@ -142,7 +161,7 @@ EXEC: Final = Table(
     }),
 )  # fmt: skip
 IPAM: Final = Table(
-    asks={"driver": _ipam_driver, "options": ask_pairs(Field.NETWORK_OPTION)}, harmless=frozenset({"config"})
+    asks={"driver": _ipam_driver, "options": ask_pairs(Field.NETWORK_OPTION), "config": _pools}, harmless=frozenset()
 )
 NETWORK: Final = Table(
     asks={

@@ -30,7 +30,7 @@ from pytrust.policy.engine import asks, models
 from pytrust.policy.engine.body import Model
 from pytrust.policy.engine.call import Call, Malformed, Verdict
 from pytrust.policy.engine.imagenames import read_image
-from pytrust.policy.engine.names import container_name, volume_name
+from pytrust.policy.engine.names import container_name, new_container_name, volume_name
 from pytrust.policy.engine.pruning import PRUNE, read_prune
 from pytrust.policy.engine.pulling import Query, only, read_pull, read_tag
 from pytrust.policy.engine.query import canonical_query
@@ -96,7 +96,7 @@ def _of_one_thing(call: Call, name: str) -> Request:
         case Verdict.START:
             return Start(what=what, container=name, asks=_checkpoint(call))
         case Verdict.RENAME:
-            return Rename(container=name, name=container_name(only(call.query, "name")))
+            return Rename(container=name, name=new_container_name(only(call.query, "name")))
         case Verdict.ATTACH:
             return Attach(what=what, container=name)
         case Verdict.EXEC_USE:
@@ -139,7 +139,7 @@ def _create(call: Call, model: models.ContainerCreate) -> Create:
     name = only(call.query, "name")
     return Create(
         image=read_image(given(model.image) or ""),
-        name=container_name(name) if name else "",
+        name=new_container_name(name) if name else "",
         platform=only(call.query, "platform"),
         mounts=tuple(mounted_images(model)),
         asks=asks.container_asks(model),

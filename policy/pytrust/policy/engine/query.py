@@ -26,6 +26,12 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}")
 _LINES = re.compile(r"all|-?[0-9]{1,18}")
 _TIME = re.compile(r"[0-9A-Za-z_:.+-]{1,64}")  # seconds, RFC 3339, a duration such as 10m; in old lists a container
 _SIGNAL = re.compile(r"[A-Za-z0-9+-]{1,32}")
+_PS = re.compile(r"(?:(?:-[AFHLTadefjlw]+|-?auxw*|[aefjluvwx]+|(?:-[Ae]*)?o ?pid(?:,[a-z_]+)*)(?: +|\Z))*")
+"""Options of ``ps``, which engines run on the host as root: none that puts a column of many words before the PID.
+
+In the column under that heading engines look for the container's processes; what is no number there they quote, so that
+a client could read every host process's command line and environment, word by word.
+"""
 _PLATFORM = re.compile(r"[A-Za-z0-9_.-]{1,64}(?:/[A-Za-z0-9_.-]{1,64}){0,2}")
 
 _Filters = dict[str, list[str] | dict[str, bool]]
@@ -94,6 +100,7 @@ _CHECKS: Final[Mapping[str, Callable[[str], str]]] = {
     **dict.fromkeys(("since", "until"), _like(_TIME)),
     **dict.fromkeys(("platform", "platforms"), _platform),
     "filters": _filters,
+    "ps_args": _like(_PS),
     "signal": _like(_SIGNAL),
     "tail": _like(_LINES),
 }

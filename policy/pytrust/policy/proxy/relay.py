@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pytrust.policy.proxy.answers import Answer, EngineFailed, Framing
 from pytrust.policy.proxy.tunnel import Tunnel
@@ -12,6 +12,8 @@ from pytrust.policy.proxy.words import LAST_CHUNK, head, switching
 
 if TYPE_CHECKING:
     from pytrust.policy.proxy.client import Client
+
+_ERROR: Final = b'"errorDetail"'  # in a line of progress; within a text its quotes would be escaped
 
 Finish = Callable[[bool], Awaitable[bytes]]
 """Work between the last piece of a chunked answer and its end; is told whether the engine reported an error in the
@@ -29,7 +31,18 @@ class Relay:
         finish: see ``Finish``.
     """
 
-    __slots__ = ("_begun", "_client", "_close", "_connection", "_erred", "_finish", "_how", "_out", "_wants_switch")
+    __slots__ = (
+        "_begun",
+        "_client",
+        "_close",
+        "_connection",
+        "_erred",
+        "_finish",
+        "_how",
+        "_out",
+        "_tail",
+        "_wants_switch",
+    )
 
     def __init__(
         self,
@@ -46,6 +59,7 @@ class Relay:
         self._how: Framing | None = None
         self._begun = self._erred = False
         self._out: list[bytes] = []
+        self._tail = b""
 
     def answered(self, answer: Answer) -> None:
         """Send the head."""
@@ -57,8 +71,8 @@ class Relay:
 
     def body(self, data: bytes) -> None:
         """Send a piece, as a chunk of its own where the answer is chunked."""
-        if self._finish is not None and b'"errorDetail"' in data:
-            self._erred = True
+        if self._finish is not None:
+            self._look_for_error(data)
         if self._how is Framing.CHUNKED:
             self._out += (b"%x\r\n" % len(data), data, b"\r\n")
         elif self._how is not Framing.NONE:
@@ -107,6 +121,12 @@ class Relay:
         """The client has gone: hang up, which ends pulls and streams at the engine too."""
         if self._connection is not None:
             self._connection.abort()
+
+    def _look_for_error(self, data: bytes) -> None:
+        """Pieces end anywhere, also in the middle of the word."""
+        seen = self._tail + data
+        self._erred = self._erred or _ERROR in seen
+        self._tail = seen[-len(_ERROR) :]
 
     def _give_back(self) -> None:
         """From now on the connection serves others: it must not stop because this client is slow, or end with it."""
