@@ -433,11 +433,14 @@ def test_a_name_that_is_the_beginning_of_an_id(stage: Stage, baseline: Proxy, gu
 
 
 def test_a_name_that_is_a_whole_id(stage: Stage, baseline: Proxy, guarded: str) -> None:
-    """Of another container, which the engine then means."""
-    mine = made(stage, create(stage, baseline, SLEEP, guarded))["Id"]
+    """Of another container, which the engine then means; when that has gone, this one."""
     baseline.witness.forget()
+    reply = create(stage, baseline, SLEEP, guarded)
+    assert (reply.status, "reads like the id" in reply.message) == (400, True), reply
+    assert baseline.witness.seen() == []
+    namesake = direct(stage, guarded, start=False)
     refused(baseline, act(baseline, guarded, "kill"), "guarded", rule=GUARDED)
-    remove(stage, mine)
+    remove(stage, namesake)
 
 
 def test_the_beginning_of_two_ids(stage: Stage, baseline: Proxy, own: dict[str, str]) -> None:
@@ -520,6 +523,7 @@ NETWORKS = [
     pytest.param({"ConfigOnly": True}, "network-scope", "config-only", id="96-config-only"),
     pytest.param({"ConfigFrom": {"Network": "x"}}, "network-scope", "config-from", id="96-config-from"),
     pytest.param({"IPAM": {"Driver": "remote"}}, "network-option", "ipam-driver=remote", id="96-ipam"),
+    pytest.param({"IPAM": {"Config": [{"Subnet": "10.0.0.0/8"}]}}, "network-option", "subnet=10.0.0.0/8", id="96-subnet"),
     pytest.param({"Labels": {"io.pytrust.guarded": "true"}}, "label", "io.pytrust.guarded", id="96-label"),
 ]  # fmt: skip
 

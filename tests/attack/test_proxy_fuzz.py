@@ -126,7 +126,7 @@ def sent(proxy: Proxy, data: bytes, cut: int) -> bytes:
     return b""
 
 
-@settings(deadline=None, max_examples=800, suppress_health_check=list(HealthCheck))
+@settings(deadline=None, max_examples=2500, suppress_health_check=list(HealthCheck))
 @given(
     chosen=st.lists(st.integers(0, 12), min_size=1, max_size=4), steps=st.lists(STEPS, max_size=4), cut=st.floats(0, 1)
 )

@@ -15,12 +15,15 @@ class Execs:
     def __init__(self) -> None:
         self._known: dict[str, ExecInstance] = {}
 
-    def add(self, exec_id: str, container: str) -> None:
-        """Remember an exec instance of a container (full id); the oldest one makes room."""
+    def add(self, exec_id: str, container: str, *, overruled: bool = False) -> None:
+        """Remember an exec instance of a container (full id); the oldest one makes room.
+
+        ``overruled``: learning mode let it in.
+        """
         self._known.pop(exec_id, None)
         while len(self._known) >= EXECS_MAX:
             del self._known[next(iter(self._known))]
-        self._known[exec_id] = ExecInstance(container=container)
+        self._known[exec_id] = ExecInstance(container=container, overruled=overruled)
 
     def find(self, exec_id: str) -> ExecInstance | None:
         """The instance of that full id."""

@@ -39,8 +39,10 @@ from pytrust.policy.core.facts import (
     ContainerQuery,
     ExecInstance,
     ExecQuery,
+    HostPath,
     Missing,
     NotSigned,
+    PathQuery,
     Signed,
 )
 from pytrust.policy.core.request import (
@@ -205,6 +207,28 @@ def test_processes_in_a_running_container(field: Field, value: str, restricted: 
     assert codes(judged(request, lifted)) == []
 
 
+@pytest.mark.parametrize(("real", "expected"), [("/srv/a", []), ("/etc", ["bind", "writable-bind"])])
+def test_paths_are_followed_again_at_every_start(real: str, expected: list[str]) -> None:
+    """A link may have taken the place of the folder since the container was made."""
+    admission = Admission(ref=GOOD.at(D1), image_id=GOOD_ID, policy="e" * 64)
+    binds = ask(Field.BIND, "/srv/a"), ask(Field.WRITABLE_BIND, "/srv/a")
+    world: World = {
+        WEB: Container(id=CONTAINER_ID, image_id=GOOD_ID, admission=admission, binds=binds),
+        PathQuery(path="/srv/a"): HostPath(real=real),
+    }
+    under = policy(lifts=[lift(Field.BIND, "/srv/*"), lift(Field.WRITABLE_BIND, "/srv/*")])
+    assert codes(judged(START, under, world)) == expected
+    assert codes(judged(START, policy(), world)) == ["bind", "writable-bind"]
+
+
+def test_a_restart_policy_is_a_start() -> None:
+    """The engine starts the container when it comes up, and asks nobody."""
+    revoked: World = {trust_query(f"{GOOD.collection}@{D1}"): UNSIGNED}
+    assert codes(judged(Update(container="web", asks=(ask(Field.RESTART, "always"),)))) == []
+    assert codes(judged(Update(container="web", asks=(ask(Field.RESTART, "always"),)), world=revoked)) == ["unsigned"]
+    assert codes(judged(Update(container="web", asks=(ask(Field.MEMORY, "9"),)), world=revoked)) == []
+
+
 def test_new_limits() -> None:
     request = Update(container="web", asks=(ask(Field.DEVICE, "/dev/sda"), ask(Field.RESTART, "always")))
     assert codes(judged(request, policy(isolation=Isolation.RESTRICTED))) == ["device", "restart"]
@@ -231,6 +255,9 @@ def test_exec_instances() -> None:
     request = ExecUse(what="start", exec_id="e1")
     query = ExecQuery(exec_id="e1")
     assert judged(request, world={query: ExecInstance(container=CONTAINER_ID)}) == Allow(container=CONTAINER_ID)
+    overruled: World = {query: ExecInstance(container=CONTAINER_ID, overruled=True)}
+    assert codes(judged(request, policy(mode=Mode.WARN), overruled)) == []
+    assert codes(judged(request, world=overruled)) == ["exec-not-admitted"]
     (reason,) = reasons(judged(request, policy(mode=Mode.WARN), {query: Missing()}))
     assert (reason.code, reason.text, reason.firm) == ("no-such-exec", "No such exec instance: e1", True)
 

@@ -287,6 +287,16 @@ def test_a_path_is_judged_where_it_leads(path: str, expected: list[str], level: 
     assert codes(judged(create(ask(Field.BIND, path)), under, PATHS)) == expected
 
 
+@pytest.mark.parametrize(("path", "expected"), BINDS)
+def test_a_folder_behind_a_volume_is_judged_where_it_leads(path: str, expected: list[str]) -> None:
+    under = policy(lifts=[lift(Field.VOLUME_OPTION, "type=none", "o", "device=/srv/data/**", "device=:/export")])
+    options = [ask(Field.VOLUME_OPTION, text) for text in ("type=none", "o", f"device={path}")]
+    renamed = [code.replace("bind", "volume-option") for code in expected]
+    assert codes(judged(VolumeCreate(asks=tuple(options)), under, PATHS)) == renamed
+    assert codes(judged(create(*options), under, PATHS)) == renamed
+    assert codes(judged(create(ask(Field.VOLUME_OPTION, "device=:/export")), under)) == []
+
+
 def test_a_link_is_told_of() -> None:
     under = policy(lifts=[lift(Field.BIND, "/srv/data/**")])
     (reason,) = reasons(judged(create(ask(Field.BIND, "/srv/data/link")), under, PATHS))

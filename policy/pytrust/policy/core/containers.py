@@ -11,7 +11,7 @@ from pytrust.policy.core.facts import Container, ExecInstance, ExecQuery
 from pytrust.policy.core.guard import find_container
 from pytrust.policy.core.inquiry import Inquiry, shown
 from pytrust.policy.core.isolation import judge_asks, mutations
-from pytrust.policy.core.request import Attach, Exec, ExecUse, Manage, NetworkConnect, Rename, Start, Update
+from pytrust.policy.core.request import Attach, Exec, ExecUse, Field, Manage, NetworkConnect, Rename, Start, Update
 from pytrust.policy.core.standard import Standard
 from pytrust.policy.core.vouching import Claim, find_rule, place, rule_for, vouched
 from pytrust.trust.names import ImageRef
@@ -45,6 +45,8 @@ def _use_exec(inquiry: Inquiry, exec_id: str) -> Allow:
     text = f"No such exec instance: {shown(exec_id)}"  # docker's own words
     missing = Reason(code="no-such-exec", text=text, firm=True)
     found = inquiry.answer(ExecQuery(exec_id=exec_id), ExecInstance, f"the exec instance {shown(exec_id)}", missing)
+    if found and found.overruled:
+        inquiry.refuse(_overruled(shown(exec_id)))
     return Allow(container=found.container) if found else Allow()
 
 
@@ -64,22 +66,27 @@ def _use(inquiry: Inquiry, request: Exec | Attach) -> Allow:
 
 
 def _update(inquiry: Inquiry, request: Update) -> Allow:
-    """A limit on processes that is taken away is replaced, as in a new container."""
+    """A limit on processes that is taken away is replaced, as in a new container.
+
+    By a restart policy the engine starts the container by itself, and asks nobody: that is a start.
+    """
     container = _admitted(inquiry, request.container)
     if container is None:
         return Allow()
     standard = _standard(inquiry, container)
     judge_asks(inquiry, standard, request.asks)
+    if container.admission and any(ask.field is Field.RESTART for ask in request.asks):
+        _vouch(inquiry, container.admission.ref)
     written = mutations(standard, request.asks)
     return Allow(container=container.id, mutations=tuple(item for item in written if item.injection is Injection.PIDS))
 
 
 def _start(inquiry: Inquiry, request: Start) -> Allow:
-    """Trust may have ended since the container was made: its image is judged again, as of now."""
+    """Trust may have ended since the container was made, and paths may lead elsewhere: both are judged again."""
     container = _admitted(inquiry, request.container)
     if container is None:
         return Allow()
-    judge_asks(inquiry, _standard(inquiry, container), request.asks)
+    judge_asks(inquiry, _standard(inquiry, container), (*request.asks, *container.binds))
     expires = _vouch(inquiry, container.admission.ref) if container.admission else None
     return Allow(container=container.id, expires=expires)
 
@@ -122,6 +129,15 @@ def _standard(inquiry: Inquiry, container: Container) -> Standard:
 
 def _allow(container: Container | None) -> Allow:
     return Allow(container=container.id) if container else Allow()
+
+
+def _overruled(text: str) -> Reason:
+    return Reason(
+        code="exec-not-admitted",
+        text=f"the exec instance {text} was made in learning mode, against a refusal",
+        rule="containers: only what was let in may run",
+        hint="ask for a new one: docker exec",
+    )
 
 
 def _not_admitted(text: str) -> Reason:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
+from pytrust.policy.core.request import Ask
 from pytrust.policy.core.value import Value
 from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
 
@@ -122,18 +123,23 @@ class Admission(Value, frozen=True, kw_only=True):
 
 
 class Container(Value, frozen=True, kw_only=True):
-    """A container on the engine. ``id`` in full; ``guarded``: its operator marked it as not to be touched."""
+    """A container on the engine. ``id`` in full; ``guarded``: its operator marked it as not to be touched.
+
+    ``binds``: the paths of the host that it mounts, as asks.
+    """
 
     id: str
     image_id: str
     guarded: bool = False
+    binds: tuple[Ask, ...] = ()
     admission: Admission | None = None
 
 
 class ExecInstance(Value, frozen=True, kw_only=True):
-    """An exec instance that was let in, and its container (full id)."""
+    """An exec instance that was let in, and its container (full id); ``overruled``: against a refusal."""
 
     container: str
+    overruled: bool = False
 
 
 class HostPath(Value, frozen=True, kw_only=True):

@@ -16,7 +16,7 @@ from pytrust.policy.core.levels import CHOSEN, INJECTED, TABLE
 from pytrust.policy.core.request import Ask, Field
 from pytrust.policy.core.rules import Containers, Isolation
 from pytrust.policy.core.standard import Standard
-from pytrust.policy.core.storage import judge_bind, judge_volume
+from pytrust.policy.core.storage import judge_bind, judge_volume, judge_volume_option
 
 _ROOT: Final = "0"  # as whom a container runs where neither the client nor the image says
 _UNCONFINED: Final = Ask(field=Field.SECCOMP, value="unconfined")
@@ -38,6 +38,8 @@ def _judge_ask(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
             judge_bind(inquiry, standard, ask)
         case Field.VOLUME:
             judge_volume(inquiry, standard, ask)
+        case Field.VOLUME_OPTION:
+            judge_volume_option(inquiry, standard, ask)
         case Field.PID_MODE | Field.IPC_MODE | Field.NETWORK_MODE | Field.VOLUMES_FROM if standard.lifts(ask):
             judge_joined(inquiry, ask)
         case _ if standard.lifts(ask):

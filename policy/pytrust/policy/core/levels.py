@@ -229,7 +229,10 @@ TABLE: Final[Mapping[Field, Row]] = {
     Field.WORKING_DIR: Row("the working directory {value} is not allowed", "drop --workdir {value}"),
     Field.NETWORK_DRIVER: Row("the network driver {value} is not allowed", "use docker network create --driver=bridge"),
     Field.NETWORK_OPTION: Row(
-        "the network option {value} is not allowed", "drop --opt {value}, or --subnet", _NETWORK_OPTIONS, _NETWORK_OPTIONS
+        "the network option {value} is not allowed",
+        "drop --opt {value}, or --subnet",
+        _NETWORK_OPTIONS,
+        _NETWORK_OPTIONS,
     ),
     Field.NETWORK_SCOPE: Row(
         "networks of this kind are not allowed: {value}", "drop --scope, --ingress, --config-only and --config-from"

@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pytrust.policy.core.decision import Reason
 from pytrust.policy.core.facts import HostPath, Missing, PathQuery, Volume, VolumeQuery
 from pytrust.policy.core.inquiry import Inquiry, shown, unanswered
 from pytrust.policy.core.request import Ask, Field
 from pytrust.policy.core.standard import Standard
 
+_DEVICE: Final = "device="
+
 
 def judge_bind(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
     """A path of the host needs an exception, for the path as it was written and for the place that it leads to."""
+    if standard.lifts(ask):
+        _follow(inquiry, standard, ask)
+    else:
+        inquiry.refuse(standard.refusal(ask))
+
+
+def judge_volume_option(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
+    """The same holds for ``device=/srv/data``, by which a volume is a folder or a disk of the host."""
     if not standard.lifts(ask):
         inquiry.refuse(standard.refusal(ask))
-        return
-    thing = f"the host path {shown(ask.value)}"
-    path = inquiry.answer(PathQuery(path=ask.value), HostPath, thing, _no_such_path(standard, ask))
+    elif ask.value.startswith(f"{_DEVICE}/"):
+        _follow(inquiry, standard, ask, _DEVICE)
+
+
+def _follow(inquiry: Inquiry, standard: Standard, ask: Ask, prefix: str = "") -> None:
+    """``prefix`` stands before the path, in the value as in its exceptions."""
+    written = ask.value.removeprefix(prefix)
+    thing = f"the host path {shown(written)}"
+    path = inquiry.answer(PathQuery(path=written), HostPath, thing, _no_such_path(standard, ask, written))
     if path is None:
         return
-    real = Ask(field=ask.field, value=path.real)
+    real = Ask(field=ask.field, value=prefix + path.real)
     if path.guarded:
         inquiry.refuse(_guarded(standard, thing))
     elif not standard.lifts(real):
@@ -43,10 +61,10 @@ def judge_volume(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
             inquiry.refuse(unanswered(f"the volume {shown(ask.value)}", fact, standard.rule(ask.field)))
 
 
-def _no_such_path(standard: Standard, ask: Ask) -> Reason:
+def _no_such_path(standard: Standard, ask: Ask, path: str) -> Reason:
     return Reason(
         code="no-such-path",
-        text=f"the host path {shown(ask.value)} does not exist",
+        text=f"the host path {shown(path)} does not exist",
         rule=standard.rule(ask.field),
         hint="make it first: the engine would make it as root",
     )

@@ -13,7 +13,9 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 
 from pytrust.policy.core.facts import Container, EngineInfo, HeldImage, RepoDigest, Volume
+from pytrust.policy.core.request import Ask
 from pytrust.policy.engine.asking import RESERVED_PREFIX
+from pytrust.policy.engine.asks_mounts import path_asks
 from pytrust.trust.errors import BadContent, InvalidName
 from pytrust.trust.names import ImageRef
 
@@ -45,10 +47,17 @@ class _ContainerConfig(_Said):
     labels: dict[str, str] | None = None
 
 
+class _Mount(_Said):
+    type: str = ""
+    source: str = ""
+    writable: bool = msgspec.field(name="RW", default=True)
+
+
 class _Container(_Said):
     id: _ContainerId
     image: _ImageId
     config: _ContainerConfig
+    mounts: list[_Mount] | None = None
 
 
 class _Listed(_Said):
@@ -78,7 +87,13 @@ def read_container(body: bytes) -> Container:
     """``GET /containers/{id}/json``; whether it was let in, the engine does not know."""
     said = _read(body, _Container)
     guarded = (said.config.labels or {}).get(GUARDED_LABEL) == "true"
-    return Container(id=said.id, image_id=said.image, guarded=guarded)
+    return Container(id=said.id, image_id=said.image, guarded=guarded, binds=tuple(_binds(said.mounts or ())))
+
+
+def _binds(mounts: Iterable[_Mount]) -> Iterable[Ask]:
+    for mount in mounts:
+        if mount.type == "bind":
+            yield from path_asks(mount.source, mount.writable)
 
 
 def read_any(body: bytes) -> bool:

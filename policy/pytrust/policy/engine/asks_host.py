@@ -27,7 +27,9 @@ from pytrust.policy.engine.models_host import (
     LogConfig,
     PortBinding,
     RestartPolicy,
+    ThrottleDevice,
     Ulimit,
+    WeightDevice,
 )
 from pytrust.policy.engine.names import account, container_name
 from pytrust.policy.engine.paths import absolute
@@ -36,6 +38,10 @@ from pytrust.policy.engine.shapes import given
 
 _PORTS: Final = re.compile(r"(?:[0-9]{1,5}(?:-[0-9]{1,5})?)?", re.ASCII)
 _CONTAINER: Final = "container:"
+_THROTTLES: Final = (
+    "blkio_weight_device", "blkio_device_read_bps", "blkio_device_write_bps", "blkio_device_read_iops",
+    "blkio_device_write_iops",
+)  # fmt: skip
 _LOCAL_LOG_OPTIONS: Final = frozenset({
     "max-size", "max-file", "compress", "mode", "max-buffer-size", "tag",
     "labels", "labels-regex", "env", "env-regex",
@@ -134,6 +140,15 @@ def _security(options: Iterable[str]) -> Iterator[Ask]:
     return parse_security_options(options).asks()
 
 
+def _throttled(devices: Iterable[WeightDevice | ThrottleDevice]) -> Iterator[Ask]:
+    """They slow the container down at devices that they give no access to; engines tell whether the path exists."""
+    for device in devices:
+        path = given(device.path) or ""
+        if not absolute(path, "the device").startswith("/dev/"):
+            raise Malformed(400, f"the device {path[:100]!r} is not below /dev")
+    return iter(())
+
+
 RESOURCES: Final = Table(
     asks={
         "memory": ask_number(Field.MEMORY),
@@ -147,14 +162,12 @@ RESOURCES: Final = Table(
         "device_cgroup_rules": ask_each(Field.DEVICE_RULE),
         "device_requests": _device_requests,
         "ulimits": _ulimits,
+        **dict.fromkeys(_THROTTLES, _throttled),
     },
     harmless=frozenset({
         # a share of what the container's own control group may use
         "cpu_shares", "nano_cpus", "cpu_period", "cpu_quota", "cpuset_cpus", "cpuset_mems", "cpu_count", "cpu_percent",
         "blkio_weight", "io_maximum_iops", "io_maximum_bandwidth",
-        # they slow the container down at devices that they give no access to
-        "blkio_weight_device", "blkio_device_read_bps", "blkio_device_write_bps", "blkio_device_read_iops",
-        "blkio_device_write_iops",
         # limits below the one on memory, and those that engines pass over by now
         "memory_reservation", "memory_swappiness", "kernel_memory", "kernel_memory_tcp", "disk_quota",
     }),

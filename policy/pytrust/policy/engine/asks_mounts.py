@@ -10,7 +10,7 @@ from pytrust.policy.engine.binds import HARMLESS_WORDS, parse_bind
 from pytrust.policy.engine.call import Malformed
 from pytrust.policy.engine.models_host import Driver, Mount
 from pytrust.policy.engine.names import container_name, volume_name
-from pytrust.policy.engine.paths import absolute
+from pytrust.policy.engine.paths import absolute, clean
 from pytrust.policy.engine.shapes import given
 
 DEFAULT_DRIVER = "local"
@@ -29,7 +29,7 @@ def bind_asks(binds: Iterable[str]) -> Iterator[Ask]:
     """``HostConfig.Binds``."""
     for text in binds:
         bind = parse_bind(text)
-        yield from _host_path(bind.source, bind.writable) if bind.of_host else _volume(bind.source)
+        yield from path_asks(bind.source, bind.writable) if bind.of_host else _volume(bind.source)
         yield from _mode(bind.words)
 
 
@@ -55,16 +55,28 @@ def tmpfs_asks(tmpfs: Mapping[str, str]) -> Iterator[Ask]:
 
 
 def volume_option_asks(options: Mapping[str, str]) -> Iterator[Ask]:
-    """The options of a volume's driver, with no more of their values than is needed to judge them."""
+    """The options of a volume's driver, with no more of their values than is needed to judge them.
+
+    A device is mounted as it is written: ``..`` in it would be followed from where a link led.
+    """
     for key, value in options.items():
+        if key == "device" and value.startswith("/") and value != clean(value):
+            raise Malformed(400, f"the device {value[:100]!r} is not written in its shortest form")
         yield Ask(field=Field.VOLUME_OPTION, value=f"{key}={value}" if key in _TELLING else key)
+
+
+def path_asks(path: str, writable: bool) -> Iterator[Ask]:
+    """A mount of a path of the host."""
+    yield Ask(field=Field.BIND, value=path)
+    if writable:
+        yield Ask(field=Field.WRITABLE_BIND, value=path)
 
 
 def _source(mount: Mount) -> Iterator[Ask]:
     kind, source = given(mount.type) or "", given(mount.source) or ""
     match kind:
         case "bind":
-            yield from _host_path(absolute(source, "the source of a mount"), given(mount.read_only) is not True)
+            yield from path_asks(absolute(source, "the source of a mount"), given(mount.read_only) is not True)
         case "volume":
             yield from _volume(volume_name(source))
         case "tmpfs" | "image":
@@ -73,12 +85,6 @@ def _source(mount: Mount) -> Iterator[Ask]:
             raise Malformed(400, "a mount has no type")
         case _:
             yield Ask(field=Field.MOUNT_TYPE, value=kind)
-
-
-def _host_path(path: str, writable: bool) -> Iterator[Ask]:
-    yield Ask(field=Field.BIND, value=path)
-    if writable:
-        yield Ask(field=Field.WRITABLE_BIND, value=path)
 
 
 def _volume(name: str) -> Iterator[Ask]:

@@ -76,9 +76,7 @@ def _safe_tmpfs(host: HostConfig) -> HostConfig:
     return replace(
         host,
         tmpfs=_whole(host.tmpfs, lambda mounts: {path: _safe_words(words) for path, words in mounts.items()}),
-        mounts=_each(
-            host.mounts, lambda mount: replace(mount, tmpfs_options=_whole(mount.tmpfs_options, _safe_options))
-        ),
+        mounts=_each(host.mounts, _safe_mount),
     )
 
 

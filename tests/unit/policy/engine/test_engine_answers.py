@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytrust.policy.core.facts import Container, EngineInfo, RepoDigest, Volume
+from pytrust.policy.core.request import Ask, Field
 from pytrust.policy.engine import questions
 from pytrust.policy.engine.answers import GUARDED_LABEL, read_any, read_container, read_image, read_info, read_volume
 from pytrust.trust.errors import BadContent, InvalidName
@@ -95,6 +96,20 @@ def test_null_is_empty() -> None:
 def test_guarded_container(labels: object, guarded: bool) -> None:
     expected = Container(id=TWO, image_id=f"sha256:{ONE}", guarded=guarded)
     assert read_container(container(Config={"Labels": labels, "Env": ["TOKEN=secret"]})) == expected
+
+
+def test_paths_of_the_host_in_a_container() -> None:
+    mounts = [
+        {"Type": "bind", "Source": "/srv/a", "Destination": "/a", "Mode": "ro", "RW": False},
+        {"Type": "bind", "Source": "/srv/b", "Destination": "/b", "Mode": "", "RW": True},
+        {"Type": "volume", "Name": "data", "Source": "/var/lib/docker/volumes/data/_data", "RW": True},
+    ]
+    assert read_container(container(Mounts=mounts)).binds == (
+        Ask(field=Field.BIND, value="/srv/a"),
+        Ask(field=Field.BIND, value="/srv/b"),
+        Ask(field=Field.WRITABLE_BIND, value="/srv/b"),
+    )
+    assert read_container(container(Mounts=None)).binds == ()
 
 
 # -- volumes and the engine -------------------------------------------------------------------------------------------

@@ -313,7 +313,10 @@ QUERIES = [
     ("GET", "/containers/json?since=old_one", "?since=old_one"),
     ("GET", "/containers/web/logs?tail=", "?tail="),
     ("GET", "/containers/web/logs?until=2024-01-01T00:00:00Z&tail=10", "?tail=10&until=2024-01-01T00:00:00Z"),
-    ("GET", "/containers/web/top?ps_args=-o+pid%26x%3D1", "?ps_args=-o%20pid%26x%3D1"),
+    ("GET", "/containers/web/top?ps_args=", "?ps_args="),
+    ("GET", "/containers/web/top?ps_args=-ef", "?ps_args=-ef"),
+    ("GET", "/containers/web/top?ps_args=-aux+-H", "?ps_args=-aux%20-H"),
+    ("GET", "/containers/web/top?ps_args=-eo+pid,ppid,args+-w", "?ps_args=-eo%20pid%2Cppid%2Cargs%20-w"),
     ("GET", "/events?filters=%7B%22type%22%3A%5B%22a%22%5D%7D", "?filters=%7B%22type%22:%5B%22a%22%5D%7D"),
     ("GET", "/events?filters=%7B+%22b%22%3A%7B%22x%22%3Atrue%7D%7D", "?filters=%7B%22b%22:%7B%22x%22:true%7D%7D"),
     ("GET", "/events?filters=", "?filters="),
@@ -354,12 +357,45 @@ def test_queries_without_meaning_are_refused(method: str, target: str) -> None:
         normalise(call, None)
 
 
+PEEPING = [
+    "-o args,pid",
+    "-p 1 e -o args:4000=X -o ppid=C0 -o pid",
+    "-oargs=PID",
+    "-eo pid=X,args",
+    "-o pid -o comm=PID",
+    "-p 1",
+    "--pid 1",
+    "-M",
+    "Z",
+    "O args",
+    "-C x",
+    "-ef\u00a0-p1",
+]
+
+
+@pytest.mark.parametrize("words", PEEPING)
+def test_no_word_of_the_hosts_processes_stands_where_the_engine_looks_for_a_number(words: str) -> None:
+    """It would quote that word in its complaint."""
+    call = match("GET", f"/containers/web/top?ps_args={quote(words)}")
+    assert call is not None
+    with pytest.raises(Malformed, match="no meaning"):
+        normalise(call, None)
+
+
+@pytest.mark.parametrize("target", ["/containers/create?name={}", "/containers/web/rename?name=/{}"])
+def test_no_container_is_named_like_an_id(target: str) -> None:
+    """It would be taken for the container of that id, once that has gone."""
+    with pytest.raises(Malformed, match="reads like the id"):
+        post(target.format(HEX), '{"Image":"a"}' if "create" in target else "")
+    post(target.format(HEX[:-1]), '{"Image":"a"}' if "create" in target else "")
+
+
 def test_every_key_is_checked_or_free_text() -> None:
     """A new key has to be put in one of the two places."""
     known = set().union(*(route.query for route in OPEN_ROUTES))
     free = {
         "before", "changes", "checkpoint", "checkpoint-dir", "condition", "detachKeys", "filter", "fromImage",
-        "fromSrc", "message", "name", "ps_args", "repo", "scope", "tag", "type",
+        "fromSrc", "message", "name", "repo", "scope", "tag", "type",
     }  # fmt: skip
     assert known == set(_CHECKS) | free
     assert not free & set(_CHECKS)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import convert
 from msgspec.structs import fields
 
 from pytrust.policy.core.request import Ask
@@ -359,7 +360,14 @@ def test_processes_in_a_container() -> None:
 
 
 NETWORKS: list[tuple[dict[str, Any], list[str]]] = [
-    ({"Driver": "bridge", "Scope": "local", "IPAM": {"Driver": "default", "Config": [{"Subnet": "10.0.0.0/8"}]}}, []),
+    ({"Driver": "bridge", "Scope": "local", "IPAM": {"Driver": "default", "Config": [{}]}}, []),
+    (
+        {"IPAM": {"Config": [{"Subnet": "8.8.8.9/24"}, {"Subnet": "fd00:0::/64"}]}},
+        [
+            "network-option=subnet=8.8.8.0/24",
+            "network-option=subnet=fd00::/64",
+        ],
+    ),
     ({"Driver": "", "EnableIPv6": True, "Internal": True, "Options": {}, "ConfigFrom": {"Network": ""}}, []),
     ({"Driver": "macvlan", "Options": {"parent": "eth0"}}, ["network-driver=macvlan", "network-option=parent=eth0"]),
     ({"Scope": "swarm", "Ingress": True}, ["network-scope=swarm", "network-scope=ingress"]),
@@ -374,6 +382,27 @@ def test_networks(config: dict[str, Any], expected: list[str]) -> None:
     model = decode(Body.NETWORK, json.dumps({"Name": "back", **config}).encode())
     assert isinstance(model, models.NetworkCreate)
     assert shown(asks.network_asks(model)) == expected
+
+
+@pytest.mark.parametrize("pool", [{"Gateway": "8.8.8.8"}, {"IPRange": "8.8.8.0/24"}, {"Subnet": "8.8.8.8/x"}])
+def test_addresses_without_a_subnet(pool: dict[str, str]) -> None:
+    with pytest.raises(Malformed, match="subnet"):
+        asks.network_asks(models.NetworkCreate(ipam=models.Ipam(config=(convert(pool, models.IpamPool),))))
+
+
+@pytest.mark.parametrize("path", ["/root/.ssh", "/dev/../root", "/dev", "dev/sda", ""])
+def test_only_devices_are_throttled(path: str) -> None:
+    """The engine tells whether the path is there."""
+    assert update(BlkioDeviceReadBps=[{"Path": "/dev/sda", "Rate": 1}]) == []
+    with pytest.raises(Malformed, match="the device"):
+        update(BlkioWeightDevice=[{"Path": path, "Weight": 100}])
+
+
+@pytest.mark.parametrize("device", ["/srv/data/../../etc", "/srv//data", "/srv/data/"])
+def test_devices_of_volumes_are_written_in_one_way(device: str) -> None:
+    """They are mounted as they are written."""
+    with pytest.raises(Malformed, match="shortest form"):
+        asks.volume_asks(models.VolumeCreate(driver_opts={"device": device}))
 
 
 def test_joining_a_network() -> None:
