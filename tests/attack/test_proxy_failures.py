@@ -99,7 +99,22 @@ def test_thousands_of_idle_connections(stage: Stage) -> None:
         assert undisturbed(proxy)
         crowd[-1].sendall(request("GET /_ping"))
         assert crowd[-1].recv(12) == b"HTTP/1.1 200"
-        assert crowd[0].recv(1) == b""
+        assert not still_there(crowd[0])
+        assert sum(map(still_there, crowd)) <= 4096
+
+
+def test_a_burst_waits_until_it_is_accepted(stage: Stage) -> None:
+    with stage.proxy() as proxy, ExitStack() as opened:
+        os.kill(proxy.daemon.pid, signal.SIGSTOP)
+        crowd = [opened.enter_context(socket.socket(socket.AF_UNIX)) for _ in range(500)]
+        for connection in crowd:
+            connection.setblocking(False)
+            connection.connect(str(proxy.path))
+            connection.sendall(request("GET /_ping"))
+        os.kill(proxy.daemon.pid, signal.SIGCONT)
+        for connection in crowd:
+            connection.settimeout(5)
+            assert connection.recv(12) == b"HTTP/1.1 200"
 
 
 def test_where_everybody_is_at_work_the_newcomer_is_turned_away(stage: Stage) -> None:
@@ -295,6 +310,18 @@ def test_an_engine_s_connection_does_not_sleep_with_its_client(before_odd: Proxy
         assert answers(drain(slow))[0].body == body
 
 
+def test_answers_that_nobody_reads_cost_no_memory(before_odd: Proxy, odd: RawEngine) -> None:
+    """They are not even asked for."""
+    odd.script["GET /networks"] = Says(plain(b" " * 100_000))
+    odd.heard.clear()
+    with before_odd.connect(5) as connection:
+        connection.sendall(request(f"GET /{API}/networks") * 1000)
+        time.sleep(1.0)
+        assert len(odd.heard) < 20
+        connection.shutdown(socket.SHUT_WR)
+        assert [len(answer.body) for answer in answers(drain(connection))] == [100_000] * 1000
+
+
 def test_a_request_without_an_answer_is_not_made_again(before_odd: Proxy, odd: RawEngine) -> None:
     """The connection was kept from an earlier request, and breaks with this one."""
     odd.script["POST /volumes/prune"] = Says(b"", Then.HANG_UP)
@@ -365,10 +392,22 @@ def test_clients_that_do_not_wait_for_answers(stage: Stage) -> None:
         for data in [good, evil, request("POST /build"), request(f"GET {LIST}"), request("GET /version")] * PLACES:
             with proxy.connect(5) as connection:
                 connection.sendall(data)
-        for _ in range(3 * PLACES):
-            opened.enter_context(proxy.connect(5))
+        crowd = [opened.enter_context(proxy.connect(5)) for _ in range(3 * PLACES)]
         assert within(5, lambda: answers_ping(proxy.path))
-        assert files(proxy) < 256 + 2 * PLACES
+        assert sum(map(still_there, crowd)) <= PLACES
+        assert undisturbed(proxy)
+
+
+def test_clients_that_have_gone_before_their_answers_take_no_places(stage: Stage, odd: RawEngine) -> None:
+    odd.script["GET /containers/slow/json"] = Says(plain(b"{}", status="404 Not Found"), pause=1.2)
+    with started(stage, stage.folder / "odd.sock", prefix=ROOM) as proxy, ExitStack() as opened:
+        for _ in range(10):
+            with proxy.connect(5) as connection:
+                connection.sendall(request(f"POST /{API}/containers/slow/start"))
+        time.sleep(1.6)
+        crowd = [opened.enter_context(proxy.connect(5)) for _ in range(3 * PLACES)]
+        assert answers_ping(proxy.path)
+        assert sum(map(still_there, crowd)) <= PLACES
         assert undisturbed(proxy)
 
 
@@ -488,19 +527,22 @@ def test_sighup_loads_the_policy_anew(ruled: Proxy) -> None:
 
 def test_sigterm_lets_requests_finish_and_nothing_begin(stage: Stage) -> None:
     engine_path = stage.folder / "term.sock"
-    with raw_engine(engine_path) as engine, started(stage, engine_path) as proxy:
+    with raw_engine(engine_path) as engine, started(stage, engine_path) as proxy, ExitStack() as opened:
         engine.script["POST /networks/prune"] = Says(plain(b"{}"), pause=1.0)
-        engine.script["GET /volumes"] = Says(plain(b" " * 700_000))
-        with proxy.connect(5) as slow, proxy.connect(5) as idle, ThreadPoolExecutor() as pool:
-            slow.sendall(request(f"GET /{API}/volumes"))
+        sizes = {"networks": 350_000, "volumes": 700_000}  # one is out of the engine, and one is not
+        slow = [opened.enter_context(proxy.connect(5)) for _ in sizes]
+        for connection, (path, size) in zip(slow, sizes.items(), strict=True):
+            engine.script[f"GET /{path}"] = Says(plain(b" " * size))
+            connection.sendall(request(f"GET /{API}/{path}"))
+        with proxy.connect(5) as idle, ThreadPoolExecutor() as pool:
             waiting = pool.submit(proxy.ask, "POST", PRUNE)
-            assert within(2, lambda: len(engine.heard) >= 3)
+            assert within(2, lambda: engine.count("POST /networks/prune") == 1)
             time.sleep(0.1)
             os.kill(proxy.daemon.pid, signal.SIGTERM)
             assert idle.recv(1) == b""
             assert within(1, lambda: not accepts(proxy.path))
             assert waiting.result(5).status == 200
-            assert len(answers(drain(slow))[0].body) == 700_000
+            assert [len(answers(drain(connection))[0].body) for connection in slow] == list(sizes.values())
         assert proxy.daemon.process.wait(6) == 0
         assert not proxy.path.exists()
         assert events(proxy, "stopped")

@@ -19,8 +19,16 @@ from pytrust.policy.core.facts import HostPath, Missing
 from pytrust.policy.engine.paths import clean
 from pytrust.trust.errors import Unsound, UsageError
 
-ENGINE_PLACES: Final = ("/run/docker.sock", "/var/run/docker.sock", "/run/docker", "/run/containerd")
-"""Sockets through which an engine can be told anything, wherever the one we know listens."""
+ENGINE_PLACES: Final = (
+    "/run/docker.sock",
+    "/var/run/docker.sock",
+    "/run/docker",
+    "/run/containerd",
+    "/var/lib/docker",
+    "/var/lib/containerd",
+    "/etc/docker",
+)
+"""Where an engine usually listens, keeps its state and is configured: through each of them it can be told anything."""
 _LINKS_MAX: Final = 40  # on one way, as in the kernel
 _OF_A_PROCESS = re.compile(r"/proc/(?:self|thread-self|[0-9]+)(?:/|\Z)")
 

@@ -369,7 +369,6 @@ PEEPING = [
     "Z",
     "O args",
     "-C x",
-    "-ef\u00a0-p1",
 ]
 
 
