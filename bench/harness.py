@@ -24,11 +24,15 @@ def report(
     sys.stdout.flush()
 
 
-def alternate(*work: Callable[[], object], rounds: int = ROUNDS) -> list[float]:
-    """The median seconds of each piece of work, run in turns after one round to warm up."""
+def alternate(*work: Callable[[], object], rounds: int = ROUNDS, pause: float = 0.0) -> list[float]:
+    """The median seconds of each piece of work, run in turns after one round to warm up.
+
+    Before each there is a ``pause`` of so many seconds, in which what the last one left behind is finished.
+    """
     samples: list[list[float]] = [[] for _ in work]
     for number in range(rounds + 1):
         for sample, piece in zip(samples, work, strict=True):
+            time.sleep(pause)
             started = time.perf_counter()
             piece()
             if number:

@@ -30,6 +30,7 @@ _SECONDS: Final = 2
 _DOWNLOAD_BYTES: Final = 200_000_000
 _STREAMS: Final = 1000
 _MEMORY_GOAL: Final = 80.0  # MB
+_PLAIN: Final = json.loads(Path("tests/vectors/engine_bodies/container-plain.json").read_text())
 _UNITS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3}
 
 # The rules of the docker socket proxies that are built on HAProxy: methods, and paths by regular expression.
@@ -82,14 +83,15 @@ def download() -> None:
 
 
 def create() -> None:
-    """Creating a container with warm trust, beside the engine itself."""
+    """Creating a container with warm trust, beside the engine itself; the body is that of ``docker create``."""
     with _stage() as stage, stage.proxy(witnessed=False) as proxy:
         digest = f"{stage.good}@{stage.digests['good:1']}"
         made: list[str] = []
         ours, theirs = alternate(
             lambda: made.append(_create(proxy.path, f"{stage.good}:1")),
             lambda: made.append(_create(stage.engine.socket, digest)),
-            rounds=61,
+            rounds=101,
+            pause=0.01,
         )
         for container in made:
             stage.docker.run("rm", container)
@@ -185,7 +187,7 @@ def _post(port: int, path: str, body: object) -> str:
 
 
 def _create(path: Path, image: str) -> str:
-    body = json.dumps({"Image": image, "Cmd": ["true"]}).encode()
+    body = json.dumps(_PLAIN | {"Image": image, "Cmd": ["true"]}).encode()
     head = f"POST /{API}/containers/create HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n"
     with socket.socket(socket.AF_UNIX) as connection:
         connection.connect(str(path))

@@ -44,20 +44,20 @@ def posted(target: str, body: object, *headers: str) -> bytes:
 
 
 def answers(data: bytes) -> list[Heard]:
-    """Every answer in ``data``; what follows a 101 is the body of that."""
-    found = []
-    while data:
-        head, _, data = data.partition(b"\r\n\r\n")
-        first, *lines = head.decode("latin-1").split("\r\n")
+    """Every answer in ``data``; one that says no length goes on to the end."""
+    found, at = [], 0
+    while at < len(data):
+        end = data.index(b"\r\n\r\n", at)
+        first, *lines = data[at:end].decode("latin-1").split("\r\n")
         headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        status = int(first.split(" ")[1])
+        status, at = int(first.split(" ")[1]), end + 4
         if status == 100:
             continue
         if headers.get("transfer-encoding") == "chunked":
-            body, data = _unchunked(data)
+            body, at = _unchunked(data, at)
         else:
-            size = int(headers.get("content-length", len(data)))
-            body, data = data[:size], data[size:]
+            body = data[at : at + int(headers.get("content-length", len(data)))]
+            at += len(body)
         found.append(Heard(status, headers, body))
     return found
 
@@ -76,12 +76,12 @@ def forwarded(raw: bytes) -> list[tuple[str, str]]:
     return found
 
 
-def _unchunked(data: bytes) -> tuple[bytes, bytes]:
-    """The body, and what follows it."""
-    pieces, at, size = [], 0, -1
+def _unchunked(data: bytes, at: int) -> tuple[bytes, int]:
+    """The body that begins at a place, and where it ends."""
+    pieces, size = [], -1
     while size:
         start = data.index(b"\r\n", at) + 2
         size = int(data[at:start], 16)
         pieces.append(data[start : start + size])
         at = start + size + 2
-    return b"".join(pieces), data[at:]
+    return b"".join(pieces), at

@@ -43,7 +43,7 @@ from pytrust.trust.names import Digest, ImageRef
 class Register(dict[str, Admission]):
     """Admissions in memory."""
 
-    def find(self, container: str) -> Admission | None:
+    async def find(self, container: str) -> Admission | None:
         return self.get(container)
 
 

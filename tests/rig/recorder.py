@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,10 +36,14 @@ class Seen:
 
 @dataclass(slots=True)
 class Recorder:
-    """Listens at ``path``; ``cut()`` and ``heal()`` make the engine unreachable and bring it back."""
+    """Listens at ``path``; ``cut()`` and ``heal()`` make the engine unreachable and bring it back.
+
+    ``meddle`` may change what is on its way to the engine, as somebody between would.
+    """
 
     path: Path
     engine: Path
+    meddle: Callable[[bytes], bytes] = bytes
     _streams: list[bytearray] = field(default_factory=list)
     _open: set[socket.socket] = field(default_factory=set)
     _down: bool = False
@@ -79,6 +84,11 @@ class Recorder:
     def heal(self) -> None:
         self._down = False
 
+    def _keep(self, stream: bytearray, data: bytes) -> bytes:
+        with self._lock:
+            stream += data
+        return self.meddle(data)
+
     def _serve(self, client: socket.socket) -> None:
         if self._down:
             client.close()
@@ -89,8 +99,8 @@ class Recorder:
             with self._lock:
                 self._streams.append(stream)
                 self._open.add(client)
-            back = _running(_copy, engine, client, None, self._lock)
-            forth = _running(_copy, client, engine, stream, self._lock)
+            back = _running(_copy, engine, client, bytes)
+            forth = _running(_copy, client, engine, partial(self._keep, stream))
             _await_end(client)
             forth.join(_FLUSH)
             with suppress(OSError):
@@ -122,13 +132,10 @@ def _accept(listener: socket.socket, recorder: Recorder) -> None:
             threading.Thread(target=recorder._serve, args=(client,), daemon=True).start()
 
 
-def _copy(source: socket.socket, target: socket.socket, stream: bytearray | None, lock: threading.Lock) -> None:
+def _copy(source: socket.socket, target: socket.socket, passing: Callable[[bytes], bytes]) -> None:
     with suppress(OSError):
         while data := source.recv(_CHUNK):
-            if stream is not None:
-                with lock:
-                    stream += data
-            target.sendall(data)
+            target.sendall(passing(data))
     with suppress(OSError):
         target.shutdown(socket.SHUT_WR)
 

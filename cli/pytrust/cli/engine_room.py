@@ -14,6 +14,7 @@ from pytrust.policy.engine_facts import Ask
 from pytrust.policy.execs import Execs
 from pytrust.policy.gather import Gatherer
 from pytrust.policy.journal import Journal
+from pytrust.policy.probation import Probation
 from pytrust.policy.proxy.aftermath import Aftermath
 from pytrust.policy.proxy.handler import Handler
 from pytrust.policy.proxy.judge import Judge
@@ -50,9 +51,10 @@ def assemble(
     engines, execs = Engines(engine), Execs()
     with Journal.open(home / "journal") as journal, Admissions(home / "admissions.db") as admissions:
         guarded = [workspace.home.path, *(a.socket for a in (engine, *listen) if a.socket is not None)]
-        gatherer = Gatherer(_asking(engines), workspace.trust_facts, admissions, execs, guarded)
+        probation = Probation(admissions)
+        gatherer = Gatherer(_asking(engines), workspace.trust_facts, probation, execs, guarded)
         judge = Judge(policy, gatherer, journal, workspace.now)
-        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, execs), _say)
+        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, probation, execs), _say)
         yield Parts(listen, handler, judge, policy_file, load, _say)
 
 

@@ -32,8 +32,8 @@ Ask = Callable[[str], Awaitable[tuple[int, bytes]]]
 class Admissions(Protocol):
     """The containers that were let in."""
 
-    def find(self, container: str, /) -> Admission | None:
-        """By full id."""
+    async def find(self, container: str, /) -> Admission | None:
+        """By full id, once it is decided."""
 
 
 class EngineFacts:
@@ -52,20 +52,23 @@ class EngineFacts:
 
     async def image(self, name: str) -> HeldImage | Missing:
         """An image by reference or id; one by digest as it was at most ``IMAGE_AGE`` seconds ago."""
-        now = asyncio.get_running_loop().time()
-        if (held := self._pinned.get(name, now)) is not None:
+        if (held := self.kept_image(name)) is not None:
             return held
         found = await self._get(questions.image(name), read_image)
         if found is None:
             return Missing()
-        return self._pinned.put(name, found, now) if "@" in name else found
+        return self._pinned.put(name, found, _now()) if "@" in name else found
+
+    def kept_image(self, name: str) -> HeldImage | None:
+        """The same, where nobody has to be asked."""
+        return self._pinned.get(name, _now())
 
     async def container(self, name: str) -> Container | Missing:
         """A container by name or id."""
         found = await self._get(questions.container(name), read_container)
         if found is None:
             return Missing()
-        return msgspec.structs.replace(found, admission=self._admissions.find(found.id))
+        return msgspec.structs.replace(found, admission=await self._admissions.find(found.id))
 
     async def volume(self, name: str) -> Volume | Missing:
         """A volume by name."""
@@ -77,13 +80,16 @@ class EngineFacts:
 
     async def info(self) -> EngineInfo:
         """The engine itself, as it was at most ``INFO_AGE`` seconds ago."""
-        now = asyncio.get_running_loop().time()
-        if (known := self._info.get(questions.INFO, now)) is not None:
+        if (known := self.kept_info()) is not None:
             return known
         found = await self._get(questions.INFO, read_info)
         if found is None:
             raise BadContent("the engine knows nothing of itself", hint="try: docker info")
-        return self._info.put(questions.INFO, found, now)
+        return self._info.put(questions.INFO, found, _now())
+
+    def kept_info(self) -> EngineInfo | None:
+        """The same, where nobody has to be asked."""
+        return self._info.get(questions.INFO, _now())
 
     async def _get(self, path: str, read: Callable[[bytes], T]) -> T | None:
         """The answer, read; None where there is no such thing."""
@@ -103,3 +109,7 @@ class EngineFacts:
         if status != HTTPStatus.OK:
             raise failure(status, engine_message(body))
         return read(body)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

@@ -57,7 +57,7 @@ class Register:
         self.held = {CONTAINER: ADMITTED}
         self.failure: Exception | None = None
 
-    def find(self, container: str) -> Admission | None:
+    async def find(self, container: str) -> Admission | None:
         if self.failure is not None:
             raise self.failure
         return self.held.get(container)

@@ -7,11 +7,11 @@ import json
 import pytest
 
 from pytrust.policy.core.decision import Reason
-from pytrust.policy.proxy.answers import read_head
+from pytrust.policy.proxy.answers import Answer, read_head
 from pytrust.policy.proxy.words import capped, head, message, own, refusal, switching
 
 
-def answer(*lines: str, status: str = "200 OK", bodiless: bool = False):
+def answer(*lines: str, status: str = "200 OK", bodiless: bool = False) -> Answer:
     return read_head("\r\n".join([f"HTTP/1.1 {status}", *lines, "", ""]).encode(), bodiless=bodiless)
 
 

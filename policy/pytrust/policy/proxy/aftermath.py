@@ -1,13 +1,14 @@
 """What follows when the engine has said yes: the new container is compared with what was allowed, a pulled image gets
 its tag, and what was let in is remembered.
 
-A container counts only once it is in the list of admissions. Killed before that, the proxy leaves a container that
-cannot be started: nothing has to be undone.
+A container counts only once it is in the list of admissions. Until then whoever wants to start it waits; killed before
+that, the proxy leaves a container that cannot be started: nothing has to be undone.
 """
 
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -19,15 +20,15 @@ from pytrust.policy.engine.compare import differences
 from pytrust.policy.engine.emit import serialise_head
 from pytrust.policy.engine.models import ContainerCreate
 from pytrust.policy.execs import Execs
+from pytrust.policy.probation import Probation
 from pytrust.policy.proxy.answers import EngineFailed
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.upstream import Engines
-from pytrust.policy.proxy.words import message, refusal
+from pytrust.trust.errors import PytrustError
 
 _CREATED: Final = 201
 _OK: Final = 200
 _NOT_FOUND: Final = 404
-
 
 T = TypeVar("T")
 
@@ -48,22 +49,21 @@ class Reply(NamedTuple):
 class Aftermath:
     """The work after an allowed request of one of four kinds."""
 
-    def __init__(self, engines: Engines, judge: Judge, admissions: Admissions, execs: Execs) -> None:
+    def __init__(
+        self, engines: Engines, judge: Judge, admissions: Admissions, probation: Probation, execs: Execs
+    ) -> None:
         self._engines, self._judge = engines, judge
-        self._admissions, self._execs = admissions, execs
+        self._admissions, self._probation, self._execs = admissions, probation, execs
 
-    async def created(self, reply: Reply, allow: Allow, sent: ContainerCreate, policy: str) -> Reply:
-        """Compare a new container with what was sent; admit it, or remove it and say why."""
+    def created(self, reply: Reply, allow: Allow, sent: ContainerCreate, policy: str) -> Reply:
+        """Have a new container compared with what was sent, and then admitted or removed."""
         if reply.status != _CREATED:
             return reply
         if allow.overruled:
             return Reply(reply.status, _with_warnings(reply.body, allow.overruled))
-        container = _made(reply.body)
-        wrong, image_id = await self._compare(container, sent, allow.pins[0])
-        if wrong:
-            return await self._remove(container, wrong)
-        admission = Admission(ref=allow.pins[0].ref, image_id=image_id, policy=policy)
-        self._admissions.admit(container, admission)
+        container, pin = _made(reply.body), allow.pins[0]
+        admission = Admission(ref=pin.ref, image_id=pin.image_id, policy=policy)
+        self._probation.begin(container, self._check(container, sent, admission))
         return reply
 
     def exec_made(self, reply: Reply, container: str) -> Reply:
@@ -99,20 +99,32 @@ class Aftermath:
             return _error_line(f"pytrust: {source} has no tag yet: {_said(body)}")
         return _line({"status": f"pytrust: {ref.collection}:{ref.tag} is {ref.digest}"})
 
-    async def _compare(self, container: str, sent: ContainerCreate, pin: Pin) -> tuple[tuple[str, ...], str]:
+    async def over(self) -> None:
+        """Wait for the comparisons that run."""
+        await self._probation.over()
+
+    async def _check(self, container: str, sent: ContainerCreate, admission: Admission) -> None:
+        try:
+            if wrong := await self._compare(container, sent, admission.image_id):
+                await self._remove(container, wrong)
+            else:
+                self._admissions.admit(container, admission)
+        except (EngineFailed, PytrustError) as error:
+            with suppress(PytrustError):
+                self._judge.note("container-not-admitted", f"{container[:12]}: {error}")
+
+    async def _compare(self, container: str, sent: ContainerCreate, image_id: str) -> tuple[str, ...]:
         request = serialise_head("GET", f"/containers/{container}/json", [], b"")
         answer, data = await self._engines.ask(request)
         if answer.status != _OK:
-            return (f"the engine does not show it: {answer.status}",), ""
-        return differences(sent, data, pin.image_id), pin.image_id
+            return (f"the engine does not show it: {answer.status}",)
+        return differences(sent, data, image_id)
 
-    async def _remove(self, container: str, wrong: tuple[str, ...]) -> Reply:
+    async def _remove(self, container: str, wrong: tuple[str, ...]) -> None:
         text = f"the engine made {container[:12]} otherwise than was allowed: {'; '.join(wrong)}"
-        self._judge.note("container-removed", text)
         request = serialise_head("DELETE", f"/containers/{container}?force=1&v=1", [], b"")
         await self._engines.ask(request)
-        status, sentence = refusal((Reason(code="mismatch", text=text, hint="nothing was kept; see: pytrust log"),))
-        return Reply(status, message(sentence))
+        self._judge.note("container-removed", text)
 
 
 def _made(body: bytes) -> str:

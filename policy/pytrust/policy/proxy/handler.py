@@ -81,6 +81,11 @@ class Handler:
         await self.learn_version()
         await self._aftermath.tidy()
 
+    async def end(self) -> None:
+        """Finish what was begun."""
+        await self._aftermath.over()
+        self.engines.close()
+
     async def learn_version(self) -> str:
         """The API version of calls that name none: the engine's, within what is understood here.
 
@@ -168,7 +173,7 @@ class Handler:
             case Verdict.CREATE:
                 sent = job.outgoing.model
                 assert isinstance(sent, ContainerCreate)
-                reply = await self._aftermath.created(await self._whole(job), job.allow, sent, job.policy)
+                reply = self._aftermath.created(await self._whole(job), job.allow, sent, job.policy)
             case Verdict.EXEC:
                 reply = self._aftermath.exec_made(await self._whole(job), job.allow.container)
             case Verdict.MANAGE if job.call.route.method == "DELETE":

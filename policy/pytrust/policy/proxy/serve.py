@@ -79,7 +79,7 @@ class _Server:
             server.close()
         await house.empty(DRAIN_TIMEOUT)
         sweeper.cancel()
-        parts.handler.engines.close()
+        await parts.handler.end()
         self._note("stopped", "the proxy ends")
 
     async def _begin(self) -> None:
