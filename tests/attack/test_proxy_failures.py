@@ -559,13 +559,18 @@ def test_sigterm_lets_requests_finish_and_nothing_begin(stage: Stage) -> None:
 
 
 def test_sigterm_does_not_wait_for_ever(stage: Stage) -> None:
-    with started(stage, stage.engine.socket) as proxy, proxy.connect(20) as connection:
+    """Nor does the end of a proxy disturb the one that has taken its place."""
+    path = stage.folder / "place.sock"
+    with started(stage, stage.engine.socket, listen=path) as proxy, proxy.connect(20) as connection:
         connection.sendall(request(f"GET /{API}/events"))
         assert connection.recv(12) == b"HTTP/1.1 200"
         begun = time.monotonic()
         os.kill(proxy.daemon.pid, signal.SIGTERM)
-        assert proxy.daemon.process.wait(15) == 0
-        assert 4 < time.monotonic() - begun < 8
+        assert within(2, lambda: not accepts(path))
+        with started(stage, stage.engine.socket, listen=path):
+            assert proxy.daemon.process.wait(15) == 0
+            assert 4 < time.monotonic() - begun < 8
+            assert answers_ping(path)
 
 
 # -- where it listens -------------------------------------------------------------------------------------------------

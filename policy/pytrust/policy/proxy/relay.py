@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Final
 
 from pytrust.policy.proxy.answers import Answer, EngineFailed, Framing
+from pytrust.policy.proxy.connection import EngineConnection
 from pytrust.policy.proxy.tunnel import Tunnel
-from pytrust.policy.proxy.upstream import EngineConnection
 from pytrust.policy.proxy.words import LAST_CHUNK, head, switching
 
 if TYPE_CHECKING:

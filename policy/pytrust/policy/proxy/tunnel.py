@@ -10,7 +10,7 @@ import asyncio
 import select
 from contextlib import suppress
 
-from pytrust.policy.proxy.upstream import EngineConnection
+from pytrust.policy.proxy.connection import EngineConnection
 
 
 class Tunnel:
