@@ -453,7 +453,7 @@ def test_an_engine_that_restarts_while_it_works(stage: Stage) -> None:
 def test_an_engine_that_comes_later(stage: Stage) -> None:
     path = stage.folder / "later.sock"
     with started(stage, path) as proxy:
-        assert "warning: no engine answers" in proxy.daemon.log.read_text()
+        assert within(5, lambda: "warning: no engine answers" in proxy.daemon.log.read_text())
         for method, target in (("GET", "/_ping"), ("GET", LIST), ("GET", "/containers/json"), ("POST", PRUNE)):
             assert proxy.ask(method, target).status == 502
         assert proxy.create(f"{stage.good}:1").status in {403, 502, 503}

@@ -72,7 +72,7 @@ class Cache:
         return sorted(CollectionName(file.replace(_SLASH, "/")) for file in files)
 
     def lock_path(self, name: CollectionName) -> Path:
-        """The file that whoever refreshes holds a lock on; names share a bounded number of them, for anybody may ask."""
+        """The file that whoever refreshes holds a lock on; names share a bounded number, for anybody may ask."""
         self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
         check_owned(self._folder)
         return self._folder / f"{sha256(name.encode()).hexdigest()[:_LOCK_DIGITS]}.lock"
