@@ -26,7 +26,7 @@ from pytrust.policy.proxy.limits import (
     WRITE_HIGH_BYTES,
 )
 from pytrust.policy.proxy.relay import Relay
-from pytrust.policy.proxy.tunnel import Tunnel, vanished
+from pytrust.policy.proxy.tunnel import Tunnel, vanished, watch
 from pytrust.policy.proxy.words import CONTINUE, message, own
 
 if TYPE_CHECKING:
@@ -62,7 +62,10 @@ class Client(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
         self.transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
         self.caller = self._house.admit(self)
-        self.on_port = transport.get_extra_info("socket").family != socket.AF_UNIX
+        peer = transport.get_extra_info("socket")
+        self.on_port = peer.family != socket.AF_UNIX
+        if self.on_port:
+            watch(peer)
 
     def data_received(self, data: bytes) -> None:
         """Requests, or the input of a stream."""

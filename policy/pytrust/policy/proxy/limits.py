@@ -21,6 +21,7 @@ IDLE_ENGINES_MAX: Final = 64  # connections kept open for the next request
 
 # Streams.
 WRITE_HIGH_BYTES: Final = 256 * 1024  # unsent bytes on one side at which the other side is no longer read
+KEEPALIVE_SECONDS: Final = 20  # of silence before the kernel asks whether a TCP client is still there
 SWEEP_INTERVAL: Final = 0.5  # seconds between two looks at clocks, vanished clients and the policy file
 
 ROUNDS_MAX: Final = 8  # of questions before a decision; an honest request needs three

@@ -11,6 +11,7 @@ import select
 from contextlib import suppress
 
 from pytrust.policy.proxy.connection import EngineConnection
+from pytrust.policy.proxy.limits import KEEPALIVE_SECONDS
 
 
 class Tunnel:
@@ -102,3 +103,11 @@ def vanished(transport: asyncio.Transport) -> bool:
     poll = select.poll()
     poll.register(sock.fileno(), 0)
     return any(event & (select.POLLHUP | select.POLLERR) for _, event in poll.poll(0))
+
+
+def watch(sock: socket.socket) -> None:
+    """Have the kernel notice, within about a minute, that the peer of a TCP connection is no longer there."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_SECONDS)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 2)
