@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 from contextlib import suppress
 
 from pytrust.policy.proxy.connection import EngineConnection
