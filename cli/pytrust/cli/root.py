@@ -82,7 +82,12 @@ class LazyGroup(click.Group):
 
 @click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="pytrust %(version)s")
-@click.option("--home", type=click.Path(path_type=Path), metavar="DIR", help="Use this home instead of PYTRUST_HOME.")
+@click.option(
+    "--home",
+    type=click.Path(path_type=Path, readable=False),
+    metavar="DIR",
+    help="Use this home instead of PYTRUST_HOME.",
+)
 @click.option(
     "--passphrase-file",
     type=click.Path(path_type=Path),

@@ -217,8 +217,8 @@ def test_a_user_who_may_not_read_it(home: Path) -> None:
     _, status = os.waitpid(child, 0)
     with os.fdopen(reading) as said:
         text = said.read()
-    assert os.waitstatus_to_exitcode(status) == ExitCode.UNSOUND
     assert text == f"error: {home}/proxy/journal cannot be read by this user\nhint: run as its owner\n"
+    assert os.waitstatus_to_exitcode(status) == ExitCode.UNSOUND
 
 
 NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
