@@ -14,7 +14,7 @@ from typing import Final, Self
 import msgspec
 
 from pytrust.policy.core.facts import Admission
-from pytrust.policy.database import connect, guarded, make_private
+from pytrust.trust.database import connect, guarded, make_private
 from pytrust.trust.errors import Damaged, ServerError
 from pytrust.trust.files import PRIVATE_FOLDER
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from pytrust.policy.database import guarded
 from pytrust.policy.journal import file
 from pytrust.policy.journal.chain import ORIGIN, Link, broken, check_end, check_joint, follow
 from pytrust.policy.journal.entry import Event, decode
+from pytrust.trust.database import guarded
 from pytrust.trust.errors import Damaged
 from pytrust.trust.names import Digest
 from pytrust.trust.store.sqlite import failure
