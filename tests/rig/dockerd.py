@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -83,13 +83,22 @@ def missing() -> str:
 
 
 @contextmanager
-def private_engine(folder: Path, *flags: str) -> Iterator[PrivateEngine]:
-    """Run an engine below ``folder`` (short: socket paths end at 107 characters), with more ``flags`` for dockerd."""
+def private_engine(
+    folder: Path, *flags: str, config: Path | None = None, activated: Sequence[str] = ()
+) -> Iterator[PrivateEngine]:
+    """Run an engine below ``folder`` (short: socket paths end at 107 characters), with more ``flags`` for dockerd.
+
+    Args:
+        config: its daemon.json, which says where it listens, ``docker.sock`` in the folder among it; default: empty.
+        activated: more places to listen at, such as ``127.0.0.1:2376``; all of them, and ``docker.sock``, are handed
+            over as systemd does for ``-H fd://``.
+    """
     for name in ("data", "exec", "plugins"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "empty.json").write_text("{}")
     cgroup = f"pytrust-rig-{os.getpid()}-{next(_numbers)}"
-    command = ["unshare", "--mount", "sh", "-c", _ENTER, "sh", folder / "plugins", *_command(folder, cgroup), *flags]
+    command: list[str | Path] = ["unshare", "--mount", "sh", "-c", _ENTER, "sh", folder / "plugins"]
+    command += [*_listening(folder, config, activated), *_command(folder, cgroup), *flags]
     daemon = start(command, log=folder / "dockerd.log")
     engine = PrivateEngine(folder, daemon, cgroup)
     try:
@@ -100,14 +109,20 @@ def private_engine(folder: Path, *flags: str) -> Iterator[PrivateEngine]:
         _tidy(engine)
 
 
+def _listening(folder: Path, config: Path | None, activated: Sequence[str]) -> list[str]:
+    """How the command begins."""
+    own = f"--config-file={config or folder / 'empty.json'}"
+    if activated:
+        places = [word for place in (f"{folder}/docker.sock", *activated) for word in ("-l", place)]
+        return ["systemd-socket-activate", *places, "dockerd", "-H", "fd://", own]
+    return ["dockerd", own] if config else ["dockerd", own, f"--host=unix://{folder}/docker.sock"]
+
+
 def _command(folder: Path, cgroup: str) -> list[str | Path]:
     return [
-        "dockerd",
-        f"--config-file={folder}/empty.json",
         f"--data-root={folder}/data",
         f"--exec-root={folder}/exec",
         f"--pidfile={folder}/docker.pid",
-        f"--host=unix://{folder}/docker.sock",
         f"--storage-driver={_storage_driver(folder)}",
         f"--cgroup-parent=/{cgroup}",
         "--bridge=none",

@@ -60,6 +60,7 @@ class Proxy:
     home: Path
     daemon: Running
     witness: Recorder
+    tls_port: int = 0
 
     @property
     def host(self) -> str:
@@ -161,6 +162,7 @@ class Stage:
         env: Mapping[str, str] | None = None,
         engine: Path | None = None,
         witnessed: bool = True,
+        tls: Path | None = None,
     ) -> Iterator[Proxy]:
         """Run a proxy with a copy of the home (or with ``home`` itself), on a socket and a port.
 
@@ -169,6 +171,7 @@ class Stage:
             env: what its environment has more.
             engine: the socket of another engine than the stage's.
             witnessed: a recorder stands between it and the engine; benchmarks go without.
+            tls: the folder of certificates for one more port, with TLS.
         """
         self._count += 1
         place = self.folder / f"p{self._count}"
@@ -188,6 +191,9 @@ class Stage:
                 "--listen",
                 f"tcp://127.0.0.1:{port}",
             ]
+            tls_port = free_port() if tls else 0
+            if tls:
+                command += ["--listen", f"tls://127.0.0.1:{tls_port}", "--tls", tls]
             behind = witness.path if witnessed else witness.engine
             command += ["--engine", f"unix://{behind}"]
             settings = {**self._settings(home), **(env or {})}
@@ -195,7 +201,7 @@ class Stage:
                 running(command, log=place / "proxy.log", ready=lambda: answers_ping(listen), env=settings)
             )
             witness.forget()
-            yield Proxy(listen, port, home, daemon, witness)
+            yield Proxy(listen, port, home, daemon, witness, tls_port)
 
     def direct(self, method: str, target: str, body: object = None) -> Reply:
         """Ask the engine itself, as its operator can: past every proxy and witness."""

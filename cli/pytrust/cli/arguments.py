@@ -24,7 +24,7 @@ def parse_refs(names: tuple[str, ...], file: Path | None = None) -> list[ImageRe
         InvalidName: one of them is not an image name.
         UsageError: there are none, or too many.
     """
-    texts = [*names, *(_lines(file) if file else ())]
+    texts = [*names, *(read_names(file) if file else ())]
     if not texts:
         raise UsageError("no image is named", hint="give at least one: [HOST/]NAME[:TAG]")
     if len(texts) > NAMES_MAX:
@@ -32,7 +32,8 @@ def parse_refs(names: tuple[str, ...], file: Path | None = None) -> list[ImageRe
     return list(dict.fromkeys(map(ImageRef.parse, texts)))
 
 
-def _lines(file: Path) -> list[str]:
+def read_names(file: Path) -> list[str]:
+    """The lines of a file of names; what follows a ``#`` is left out."""
     text = read_bounded(file, NAMES_FILE_MAX_BYTES).decode("utf-8", "replace")
     stripped = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in stripped if line]

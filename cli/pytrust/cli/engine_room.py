@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytrust.cli import voice
 from pytrust.policy.admissions import Admissions
@@ -16,6 +16,7 @@ from pytrust.policy.gather import Gatherer
 from pytrust.policy.journal import Journal
 from pytrust.policy.probation import Probation
 from pytrust.policy.proxy.aftermath import Aftermath
+from pytrust.policy.proxy.door import Door
 from pytrust.policy.proxy.handler import Handler
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.serve import Parts
@@ -26,36 +27,43 @@ if TYPE_CHECKING:
     from pytrust.cli.workspace import Workspace
     from pytrust.policy.core.rules import Policy
     from pytrust.policy.engine.address import EngineAddress
+    from pytrust.policy.proxy.listeners import ListenAddress
+
+
+class Setting(NamedTuple):
+    """What the operator said; ``load`` reads the policy file, ``tls`` is the folder of certificates."""
+
+    listen: Sequence[ListenAddress]
+    tls: Path | None
+    engine: EngineAddress
+    policy_file: Path
+    load: Callable[[], Policy]
 
 
 @contextmanager
-def assemble(
-    workspace: Workspace,
-    listen: Sequence[EngineAddress],
-    engine: EngineAddress,
-    policy_file: Path,
-    load: Callable[[], Policy],
-) -> Iterator[Parts]:
+def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
     """Open everything; the journal's lock is held until the end.
 
     Raises:
-        UsageError: the policy is bad.
+        PytrustError: the policy or the certificates are bad.
         Busy: another proxy works with this home.
     """
-    policy = load()
+    policy = setting.load()
     home = workspace.home.proxy
     home.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
-    for address in listen:
-        if address.socket is not None:
-            address.socket.parent.mkdir(exist_ok=True)
-    engines, execs = Engines(engine), Execs()
+    sockets = [address.at.socket for address in setting.listen if address.at.socket is not None]
+    for path in sockets:
+        path.parent.mkdir(exist_ok=True)
+    door = None if setting.tls is None else Door(setting.tls, home / "lists.json", workspace.now, _say)
+    engines, execs = Engines(setting.engine), Execs()
     with Journal.open(home / "journal") as journal, Admissions(home / "admissions.db") as admissions:
-        guarded = [workspace.home.path, *(a.socket for a in (engine, *listen) if a.socket is not None)]
+        private = (setting.engine.socket, setting.tls)
+        guarded = [workspace.home.path, *sockets, *(path.absolute() for path in private if path is not None)]
         probation = Probation(admissions)
         gatherer = Gatherer(_asking(engines), workspace.trust_facts, probation, execs, guarded)
         judge = Judge(policy, gatherer, journal, workspace.now)
         handler = Handler(engines, judge, Aftermath(engines, judge, admissions, probation, execs), _say)
-        yield Parts(listen, handler, judge, policy_file, load, _say)
+        yield Parts(setting.listen, handler, judge, door, setting.policy_file, setting.load, _say)
 
 
 def _say(text: str) -> None:

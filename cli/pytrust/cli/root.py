@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.lazy import LazyGroup
 from pytrust.cli.version import __version__
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, PytrustError
@@ -32,6 +32,9 @@ _COMMANDS = {
     "proxy": ("proxy", "a docker engine that runs only what the policy allows"),
     "env": ("proxy", "print what a shell needs so that docker talks to the proxy"),
     "policy": ("policy", "what may run: begin, check and try the policy file, explain a decision"),
+    "authz-plugin": ("authz_plugin", "lock out revoked clients of an engine that is reached directly"),
+    "ca": ("ca", "certificates for engines and clients: issue, renew, rotate, revoke"),
+    "engine": ("engine", "let this host's engine listen with TLS, and check what it serves"),
     "log": ("log", "what the proxy decided, and whether its journal is whole"),
     "completion": ("setup", "print the completion script of your shell"),
 }
@@ -47,6 +50,9 @@ an engine that runs nothing else:
   pytrust proxy
   eval "$(pytrust env)"
 \b
+TLS for port 2376:
+  pytrust ca init --engine
+\b
 exit codes:
   0 yes   1 no (unsigned, forged, other content)   2 usage
   3 could not find out (unreachable, expired cache)
@@ -59,28 +65,11 @@ files and environment:
   DOCKER_CONTENT_TRUST=0 makes the proxy warn, =1 makes it enforce"""
 
 
-class LazyGroup(click.Group):
-    """Commands that are imported when they are called; help comes from the table."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        """In the order of the table, which is the order of use."""
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import the module of one command."""
-        if cmd_name not in _COMMANDS:
-            return None
-        module = importlib.import_module(f"pytrust.cli.{_COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name)
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """The table itself, so that help imports nothing."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+class _Commands(LazyGroup):
+    table = _COMMANDS
 
 
-@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="pytrust %(version)s")
 @click.option(
     "--home",

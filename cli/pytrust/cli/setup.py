@@ -27,7 +27,7 @@ def init(workspace: Workspace, signer: str | None) -> None:
     The keys are encrypted under passphrases that you choose. Keep a copy of the home: who loses the root key cannot
     replace any other.
     """
-    name = parse_signer(signer or _login_name())
+    name = parse_signer(signer or login_name())
     with _NewHome(workspace.home) as draft:
         root = _make_keys(draft, workspace, name)
         _make_store(draft)
@@ -120,7 +120,8 @@ def _make_store(home: Home) -> None:
     SqlStore(home.online.parent / "store.db").close()
 
 
-def _login_name() -> str:
+def login_name() -> str:
+    """What to call whoever runs this; ``owner`` for root, and for an account without a name."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -11,10 +11,11 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
+from pytrust.cli.ca_due import Concern, concerns
 from pytrust.cli.render import days_left, key_names, missing_text
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP
-from pytrust.trust.errors import ExitCode, NotFound, PytrustError
+from pytrust.trust.errors import ExitCode, NotFound, NotSetUp, PytrustError
 from pytrust.trust.limits import WARN_BEFORE
 from pytrust.trust.names import CollectionName, RoleName, parse_collection
 
@@ -33,6 +34,15 @@ class _Row:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """What was found: roles, collections that could not be looked at, changes that wait for signatures."""
+
+    rows: list[_Row] = field(default_factory=list)
+    failures: list[tuple[CollectionName, PytrustError]] = field(default_factory=list)
+    waiting: list[tuple[CollectionName, str]] = field(default_factory=list)
+
+
 @click.command(
     epilog="""\b
 examples:
@@ -43,29 +53,54 @@ examples:
 @json_option
 @click.pass_obj
 def status(workspace: Workspace, names: tuple[str, ...], as_json: bool) -> int:
-    """Every collection and role: version, days to expiry, signatures present and missing.
+    """Every collection and role: version, days to expiry, signatures present and missing; and, where this home is an
+    authority (pytrust ca), the certificates and revocation lists that are due.
 
-    Exit code 1 when a role has expired or a change waits for signatures.
+    Exit code 1 when a role, a certificate or a list has expired, or a change waits for signatures.
     """
+    care = None if names else _care(workspace)
+    alone = care is not None and not workspace.home.config.exists()
+    report = _Report() if alone else _look(workspace, names)
+    if as_json:
+        voice.say_json(_document(report, care or (), workspace.now()))
+        return _verdict(report, care or (), workspace.now())
+    if not alone:
+        _say(report, workspace.now())
+    if care is not None:
+        _say_care(care, workspace.now())
+    return _verdict(report, care or (), workspace.now())
+
+
+def _care(workspace: Workspace) -> list[Concern] | None:
+    """What of the authority needs care; None where this home has none."""
+    try:
+        index = workspace.authority.index
+    except NotSetUp:
+        return None
+    return list(concerns(index, workspace.now()))
+
+
+def _look(workspace: Workspace, names: tuple[str, ...]) -> _Report:
     embedded = workspace.store_path is not None
     known = workspace.reader.collections() if embedded else workspace.cache.names()
     chosen = [parse_collection(name) for name in names] or known
-    rows, failures, waiting = [], [], []
+    report = _Report()
     with voice.working(f"looking at {len(chosen)} collections"):
         for name in chosen:
             try:
-                rows += list(_stored(workspace, name) if embedded else _looked_up(workspace, name))
+                report.rows.extend(_stored(workspace, name) if embedded else _looked_up(workspace, name))
             except PytrustError as error:
-                failures.append((name, error))
+                report.failures.append((name, error))
         if embedded:
-            waiting = [(name, _waiting(workspace, name)) for name in workspace.store.proposals()]
-    if as_json:
-        voice.say_json(_document(rows, failures, waiting, workspace.now()))
-    else:
-        _say(rows, failures, waiting, workspace.now())
-    if failures:
-        return failures[0][1].exit_code
-    return ExitCode.NO if waiting or any(row.expires <= workspace.now() for row in rows) else ExitCode.YES
+            report.waiting.extend((name, _waiting(workspace, name)) for name in workspace.store.proposals())
+    return report
+
+
+def _verdict(report: _Report, care: Sequence[Concern], now: datetime) -> int:
+    if report.failures:
+        return report.failures[0][1].exit_code
+    over = any(row.expires <= now for row in report.rows) or any(concern.over(now) for concern in care)
+    return ExitCode.NO if report.waiting or over else ExitCode.YES
 
 
 def _stored(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
@@ -114,13 +149,8 @@ def _warning(row: _Row, now: datetime) -> str:
     return "sign again soon" if offline and row.expires - now < WARN_BEFORE else row.note
 
 
-def _say(
-    rows: list[_Row],
-    failures: list[tuple[CollectionName, PytrustError]],
-    waiting: list[tuple[CollectionName, str]],
-    now: datetime,
-) -> None:
-    if not rows and not failures and not waiting:
+def _say(report: _Report, now: datetime) -> None:
+    if not report.rows and not report.failures and not report.waiting:
         voice.say("no collections yet")
         voice.note("hint: sign a tag with: pytrust sign [HOST/]NAME:TAG")
         return
@@ -135,21 +165,23 @@ def _say(
             ", ".join(row.absent or ()),
             _warning(row, now),
         )
-        for row in rows
+        for row in report.rows
     ]
     voice.table(("COLLECTION", "ROLE", "VERSION", "EXPIRES IN", "SIGNED", "BY", "NOT BY", ""), cells)
-    for name, text in waiting:
+    for name, text in report.waiting:
         voice.say(f"{name}: a change {text}")
-    for _, error in failures:
+    for _, error in report.failures:
         voice.fail(error)
 
 
-def _document(
-    rows: list[_Row],
-    failures: list[tuple[CollectionName, PytrustError]],
-    waiting: list[tuple[CollectionName, str]],
-    now: datetime,
-) -> dict[str, Any]:
+def _say_care(care: Sequence[Concern], now: datetime) -> None:
+    for concern in care:
+        voice.say(concern.text(now))
+    if not care:
+        voice.say("every certificate and revocation list is good, and none is due")
+
+
+def _document(report: _Report, care: Sequence[Concern], now: datetime) -> dict[str, Any]:
     return {
         "roles": [
             {
@@ -163,8 +195,9 @@ def _document(
                 "not_signed_by": row.absent,
                 "warning": _warning(row, now),
             }
-            for row in rows
+            for row in report.rows
         ],
-        "proposals": [{"collection": name, "state": text} for name, text in waiting],
-        "errors": [{"collection": name, **voice.error_json(error)} for name, error in failures],
+        "proposals": [{"collection": name, "state": text} for name, text in report.waiting],
+        "errors": [{"collection": name, **voice.error_json(error)} for name, error in report.failures],
+        "certificates": [concern.document(now) for concern in care],
     }

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytrust.trust.client.trust import TrustClient
     from pytrust.trust.keys.keyring import Keyring
     from pytrust.trust.keys.online import OnlineKeys
+    from pytrust.trust.pki.authority import Authority
     from pytrust.trust.publish.owner import Owner
     from pytrust.trust.publish.publisher import Publisher
     from pytrust.trust.registry import Descriptor, DockerCredentials, Registry
@@ -83,6 +84,11 @@ class Home(NamedTuple):
     def journal(self) -> Path:
         """What the proxy decided."""
         return self.proxy / "journal"
+
+    @property
+    def ca(self) -> Path:
+        """The certificate authority."""
+        return self.path / "ca"
 
 
 class Workspace:
@@ -150,6 +156,13 @@ class Workspace:
         from pytrust.trust.client.cache import Cache
 
         return Cache(self.home.cache)
+
+    @cached_property
+    def authority(self) -> Authority:
+        """The certificate authority; raises ``NotSetUp`` where there is none."""
+        from pytrust.trust.pki.authority import Authority
+
+        return Authority(self.home.ca, self.passphrases, self.now)
 
     @property
     def store_path(self) -> Path | None:

@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import SHUT_RDWR, socket
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -22,6 +22,9 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from pytrust.trust.errors import BadContent, TooSlow, Unreachable
 from pytrust.trust.limits import CHUNK_BYTES, CONNECT_TIMEOUT
+
+if TYPE_CHECKING:
+    from ssl import SSLContext
 
 
 class Deadline:
@@ -53,12 +56,15 @@ class HttpClient:
 
     Args:
         ca_files: PEM files trusted besides the system's authorities; read at once, ``OSError`` where one is none.
+        context: what TLS is done with, in place of the system's authorities and ``ca_files``.
     """
 
-    def __init__(self, ca_files: tuple[Path, ...] = ()) -> None:
+    def __init__(self, ca_files: tuple[Path, ...] = (), *, context: SSLContext | None = None) -> None:
         self._ca_files = ca_files
         self._pools = urllib3.PoolManager(maxsize=32, retries=False)
         self._pools.pool_classes_by_scheme = {"http": _Pool, "https": _SecurePool}
+        if context is not None:
+            self._pools.connection_pool_kw["ssl_context"] = context
         if ca_files:
             self._prepare_tls()
 

@@ -16,8 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from pytrust.policy.journal.chain import Link, Row, extend
 from pytrust.policy.journal.entry import ENTRY_MAX_BYTES
+from pytrust.trust.chain import Link, Row, extend
 from pytrust.trust.database import connect, guarded, make_private
 from pytrust.trust.errors import BadPermissions, Busy, Damaged, NotSetUp
 from pytrust.trust.files import sync_folder

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytrust.policy.journal import file
-from pytrust.policy.journal.chain import Row, broken
 from pytrust.policy.journal.entry import Entry, decode
 from pytrust.policy.journal.verify import Verified, verify
+from pytrust.trust.chain import Row, broken
 from pytrust.trust.database import guarded
 
 _BATCH: Final = 100  # entries; no file stays open while they are looked at, so that the writer can clean up

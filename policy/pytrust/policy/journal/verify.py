@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytrust.policy.journal import file
-from pytrust.policy.journal.chain import ORIGIN, Link, broken, check_end, check_joint, follow
 from pytrust.policy.journal.entry import Event, decode
+from pytrust.trust.chain import ORIGIN, Link, broken, check_end, check_joint, follow
 from pytrust.trust.database import guarded
 from pytrust.trust.errors import Damaged
 from pytrust.trust.names import Digest

@@ -14,10 +14,10 @@ from threading import Lock
 from typing import Final, Self
 
 from pytrust.policy.journal import file
-from pytrust.policy.journal.chain import ORIGIN, broken
 from pytrust.policy.journal.entry import Entry, Event, encode
 from pytrust.policy.journal.reader import JournalReader
 from pytrust.policy.journal.verify import TRIMMED, check_newest, trimmed_text
+from pytrust.trust.chain import ORIGIN, broken
 from pytrust.trust.database import guarded
 from pytrust.trust.errors import Busy, NotSetUp, Unsound
 from pytrust.trust.files import PRIVATE_FOLDER, check_owned, locked

@@ -30,6 +30,7 @@ from pytrust.policy.proxy.tunnel import Tunnel, vanished, watch
 from pytrust.policy.proxy.words import CONTINUE, message, own
 
 if TYPE_CHECKING:
+    from pytrust.policy.proxy.credentials import Credentials, Introduce
     from pytrust.policy.proxy.handler import Handler
     from pytrust.policy.proxy.house import House
     from pytrust.policy.proxy.upstream import Engines
@@ -40,12 +41,13 @@ _TIMED_OUT: Final = 408
 class Client(asyncio.Protocol):
     """What a listener makes for each connection; ``caller`` says who it is, for the journal."""
 
-    def __init__(self, house: House, handler: Handler) -> None:
-        self._house, self._handler = house, handler
+    def __init__(self, house: House, handler: Handler, introduce: Introduce | None = None) -> None:
+        self._house, self._handler, self._introduce = house, handler, introduce
         self.engines: Engines = handler.engines
         self.transport: asyncio.Transport
         self.caller = ""
         self.on_port = False
+        self.credentials: Credentials | None = None
         self._reader = RequestReader()
         self._head: RequestHead | None = None
         self._call: Call | None = None
@@ -66,6 +68,12 @@ class Client(asyncio.Protocol):
         self.on_port = peer.family != socket.AF_UNIX
         if self.on_port:
             watch(peer)
+
+    def introduced(self, leaf: bytes) -> None:
+        """The client has shown a certificate, and holds its key."""
+        assert self._introduce is not None
+        self.credentials = self._introduce(leaf)
+        self.caller = f"{self.credentials} at {self.caller}"
 
     def data_received(self, data: bytes) -> None:
         """Requests, or the input of a stream."""
@@ -168,8 +176,10 @@ class Client(asyncio.Protocol):
         task.add_done_callback(self._tasks.discard)
 
     def swept(self, now: float) -> None:
-        """Look at the clock."""
-        if self._tunnel is not None:
+        """Look at the clock, and whether the client's certificate still counts."""
+        if self._streaming and self.credentials is not None and (bad := self.credentials.bad):
+            self._handler.cut(self, bad)
+        elif self._tunnel is not None:
             self._tunnel.swept()
         elif self._deadline is not None and now > self._deadline:
             self._too_late()
@@ -177,6 +187,11 @@ class Client(asyncio.Protocol):
             self.transport.abort()
 
     # reading
+
+    @property
+    def _streaming(self) -> bool:
+        """Whether an answer is on its way, which may have no end."""
+        return self._tunnel is not None or self._relay is not None
 
     @property
     def _waiting(self) -> bool:

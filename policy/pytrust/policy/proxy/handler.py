@@ -31,6 +31,7 @@ from pytrust.policy.proxy.relay import Finish, Relay
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.proxy.words import capped, message, refusal
 from pytrust.trust.errors import PytrustError
+from pytrust.trust.pki.standing import Bad
 
 _VERSION: Final = re.compile(rb"[1-9]\.[0-9]{1,2}")
 _OK: Final = 200
@@ -101,6 +102,9 @@ class Handler:
 
     def open(self, client: Client, head: RequestHead) -> Call | None:
         """Find the route; None where the request is refused before its body is read. Raises ``Malformed``."""
+        if client.credentials is not None and (bad := client.credentials.bad):
+            client.spawn(self._guarded(client, "a certificate", self._bar(client, bad)))
+            return None
         if client.on_port and (why := from_elsewhere(head.headers)):
             raise Malformed(403, why)
         call = match(head.method, head.target)
@@ -117,6 +121,14 @@ class Handler:
         if call.route.verdict is Verdict.LOOK and not body and self._look(client, head, call):
             return
         client.spawn(self._guarded(client, call.route.what, self._serve(client, head, call, body)))
+
+    def cut(self, client: Client, bad: Bad) -> None:
+        """End the streams of somebody whose certificate counts no more."""
+        client.abort()
+        try:
+            self._judge.note("stream-cut", f"{client.caller}: {bad.text}")
+        except PytrustError as error:
+            self._say(f"error: {error}")
 
     def _look(self, client: Client, head: RequestHead, call: Call) -> bool:
         """The short way; False where it takes the long one after all."""
@@ -217,6 +229,12 @@ class Handler:
             return await self._aftermath.tag(pin, version, erred=erred)
 
         return finish
+
+    async def _bar(self, client: Client, bad: Bad) -> None:
+        """Refuse somebody whose certificate does not count."""
+        self._judge.note("identity-refused", f"{client.caller}: {bad.text}")
+        hint = f" (hint: {bad.hint})" if bad.hint else ""
+        client.refuse(403, f"pytrust: {bad.text}{hint}")
 
     async def _turn_away(self, client: Client, head: RequestHead, call: Call | None) -> None:
         """Refuse what no body can make allowed."""

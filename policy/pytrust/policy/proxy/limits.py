@@ -7,8 +7,11 @@ from typing import Final
 # From clients.
 PENDING_MAX_BYTES: Final = 256 * 1024  # read ahead while a request is worked on: pipelined, or before a 101
 CONNECTIONS_MAX: Final = 4096  # at once; beyond, the longest idle one is closed, or the new one turned away
+HANDSHAKE_TIMEOUT: Final = 10.0  # seconds from the connection to the end of TLS's handshake
 HEAD_TIMEOUT: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIMEOUT: Final = 30.0  # seconds from the head to the end of the body
+REFUSALS_SAID_MAX: Final = 20  # lines about failed handshakes, in each
+REFUSALS_SECONDS: Final = 60.0
 LINGER_TIMEOUT: Final = 5.0  # seconds in which a refused body is read and thrown away, so that the refusal is read
 AUTH_MAX_CHARS: Final = 16 * 1024  # X-Registry-Auth; identity tokens of cloud registries reach 8 KiB
 

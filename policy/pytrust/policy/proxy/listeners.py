@@ -1,7 +1,8 @@
-"""Where clients connect: unix sockets and loopback ports.
+"""Where clients connect: unix sockets, ports with TLS, and loopback ports without.
 
 ``unix:///run/pytrust/docker.sock`` is made with mode 0660 and, for root, the group ``docker`` where there is one, as
-docker makes its own. ``tcp://127.0.0.1:2375`` is for loopback only: whoever reaches an engine owns the host.
+docker makes its own. ``tls://0.0.0.0:2376`` is for everybody who can show a certificate. ``tcp://127.0.0.1:2375`` is for
+loopback only: whoever reaches an engine owns the host.
 """
 
 from __future__ import annotations
@@ -10,42 +11,64 @@ import errno
 import grp
 import ipaddress
 import os
+import re
 import socket
 import stat
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-from pytrust.policy.engine.address import EngineAddress
+from pytrust.policy.engine.address import EngineAddress, parse_host
 from pytrust.trust.errors import Busy, UsageError
 
 BACKLOG: Final = 1024  # connections that wait to be accepted; a client of a unix socket fails beyond
+_TLS_PORT: Final = 2376
 _MODE_GROUP: Final = 0o660
 _MODE_OWNER: Final = 0o600
 
 
-def check_loopback(address: EngineAddress) -> None:
-    """Raises ``UsageError`` for a TCP address that others could reach."""
+class ListenAddress(NamedTuple):
+    """A place to listen at; with ``tls``, whoever connects there has to prove who they are."""
+
+    at: EngineAddress
+    tls: bool = False
+
+    def __str__(self) -> str:
+        return f"tls{str(self.at).removeprefix('tcp')}" if self.tls else str(self.at)
+
+
+def parse_listen(text: str) -> ListenAddress:
+    """Read ``unix:///PATH``, ``tls://HOST[:2376]`` or ``tcp://LOOPBACK:PORT``.
+
+    Raises:
+        UsageError: none of them, or an address without TLS that others could reach.
+    """
+    if text.startswith("tls://"):
+        rest = text.removeprefix("tls")
+        port = "" if re.search(r":[0-9]+/?$", rest) else f":{_TLS_PORT}"
+        return ListenAddress(parse_host(f"tcp{rest.removesuffix('/')}{port}"), tls=True)
+    address = parse_host(text)
     if address.socket is None and not _is_loopback(address.host):
         raise UsageError(
             f"{address} can be reached from other hosts, without TLS",
-            hint=f"listen on tcp://127.0.0.1:{address.port}, or on a unix socket",
+            hint=f"listen on tls://{address.host}:{_TLS_PORT}, on tcp://127.0.0.1:{address.port}, or on a unix socket",
         )
+    return ListenAddress(address)
 
 
-def listen(address: EngineAddress) -> socket.socket:
+def listen(place: ListenAddress) -> socket.socket:
     """A listening socket.
 
     Raises:
-        UsageError: an address that others could reach, or that cannot be used.
+        UsageError: an address that cannot be used.
         Busy: somebody listens there already.
     """
-    check_loopback(address)
+    address = place.at
     try:
         return _listen_tcp(address) if address.socket is None else _listen_unix(address.socket)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise Busy(f"somebody listens at {address} already", hint="end it, or listen elsewhere") from error
-        raise UsageError(f"cannot listen at {address}: {error.strerror}", hint="give another --listen") from error
+            raise Busy(f"somebody listens at {place} already", hint="end it, or listen elsewhere") from error
+        raise UsageError(f"cannot listen at {place}: {error.strerror}", hint="give another --listen") from error
 
 
 def _is_loopback(host: str) -> bool:

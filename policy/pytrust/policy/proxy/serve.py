@@ -17,14 +17,15 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytrust.policy.core.rules import Policy
-from pytrust.policy.engine.address import EngineAddress
 from pytrust.policy.proxy.answers import EngineFailed
 from pytrust.policy.proxy.client import Client
+from pytrust.policy.proxy.door import Door
 from pytrust.policy.proxy.handler import Handler
 from pytrust.policy.proxy.house import House
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.limits import CONNECTIONS_MAX, DRAIN_TIMEOUT, SWEEP_INTERVAL
-from pytrust.policy.proxy.listeners import BACKLOG, listen
+from pytrust.policy.proxy.listeners import BACKLOG, ListenAddress, listen
+from pytrust.policy.proxy.tls import TlsLayer
 from pytrust.trust.errors import PytrustError
 
 _SPARE_FILES: Final = 256  # descriptors for everything but connections
@@ -33,12 +34,14 @@ _SPARE_FILES: Final = 256  # descriptors for everything but connections
 class Parts(NamedTuple):
     """What a proxy is made of.
 
-    ``load`` reads the policy file anew, raising ``PytrustError`` where it is bad; ``say`` tells the operator.
+    ``load`` reads the policy file anew, raising ``PytrustError`` where it is bad; ``say`` tells the operator; ``door``
+    is there when one of the addresses asks for TLS.
     """
 
-    listen: Sequence[EngineAddress]
+    listen: Sequence[ListenAddress]
     handler: Handler
     judge: Judge
+    door: Door | None
     policy_file: Path
     load: Callable[[], Policy]
     say: Callable[[str], None]
@@ -52,7 +55,7 @@ def run(parts: Parts) -> None:
     gc.enable()
     limit = _connection_limit()
     with ExitStack() as opened:
-        sockets = [opened.enter_context(_listening(address)) for address in parts.listen]
+        sockets = [(opened.enter_context(_listening(address)), address.tls) for address in parts.listen]
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_Server(parts, limit).serve(sockets))
 
@@ -64,15 +67,15 @@ class _Server:
         self._seen = _identity(parts.policy_file)
         self._reload = False
 
-    async def serve(self, sockets: Sequence[socket.socket]) -> None:
-        """Accept until told to end."""
+    async def serve(self, sockets: Sequence[tuple[socket.socket, bool]]) -> None:
+        """Accept, with TLS where it says so, until told to end."""
         loop, parts = asyncio.get_running_loop(), self._parts
         house = House(loop.time, self._limit)
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._over.set)
         loop.add_signal_handler(signal.SIGHUP, self._ask_reload)
         await self._begin()
-        servers = [await self._accept(listening, house) for listening in sockets]
+        servers = [await self._accept(listening, self._protocol(house, tls)) for listening, tls in sockets]
         sweeper = loop.create_task(self._sweep(house))
         await self._over.wait()
         for server in servers:
@@ -92,18 +95,29 @@ class _Server:
         for address in parts.listen:
             parts.say(f"listening on {address}, in front of {parts.handler.engines.address}")
 
-    async def _accept(self, listening: socket.socket, house: House) -> asyncio.Server:
-        loop, handler = asyncio.get_running_loop(), self._parts.handler
+    def _protocol(self, house: House, tls: bool) -> Callable[[], asyncio.Protocol]:
+        """What serves a connection."""
+        handler, door = self._parts.handler, self._parts.door
+        if not tls:
+            return lambda: Client(house, handler)
+        assert door is not None
+        return lambda: TlsLayer(Client(house, handler, door.introduce), door.context, door.refused)
+
+    @staticmethod
+    async def _accept(listening: socket.socket, protocol: Callable[[], asyncio.Protocol]) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
         listening.setblocking(False)
         if listening.family == socket.AF_UNIX:
-            return await loop.create_unix_server(lambda: Client(house, handler), sock=listening, backlog=BACKLOG)
-        return await loop.create_server(lambda: Client(house, handler), sock=listening, backlog=BACKLOG)
+            return await loop.create_unix_server(protocol, sock=listening, backlog=BACKLOG)
+        return await loop.create_server(protocol, sock=listening, backlog=BACKLOG)
 
     async def _sweep(self, house: House) -> None:
         while True:
             await asyncio.sleep(SWEEP_INTERVAL)
             try:
                 house.sweep()
+                if self._parts.door is not None:
+                    self._parts.door.look(self._note)
                 if self._reload or _identity(self._parts.policy_file) != self._seen:
                     self._load()
             except Exception as error:  # noqa: BLE001 - without clocks, nobody would ever be timed out again
@@ -134,15 +148,15 @@ class _Server:
 
 
 @contextmanager
-def _listening(address: EngineAddress) -> Iterator[socket.socket]:
+def _listening(address: ListenAddress) -> Iterator[socket.socket]:
     """Close and remove it in the end, unless somebody else listens there by then."""
-    listening = listen(address)
-    ours = address.socket and _identity(address.socket)
+    listening, path = listen(address), address.at.socket
+    ours = path and _identity(path)
     try:
         yield listening
     finally:
-        if address.socket and _identity(address.socket) == ours:
-            address.socket.unlink(missing_ok=True)
+        if path and _identity(path) == ours:
+            path.unlink(missing_ok=True)
         listening.close()
 
 

@@ -19,9 +19,9 @@ import pytest
 from tests.fakes.journal import DENY, NOW, decided, event
 
 from pytrust.policy.journal import Entry, Journal, JournalReader, Verified
-from pytrust.policy.journal.chain import ORIGIN, extend
 from pytrust.policy.journal.entry import ENTRY_MAX_BYTES, encode
 from pytrust.policy.journal.file import paths
+from pytrust.trust.chain import ORIGIN, extend
 from pytrust.trust.errors import BadPermissions, Busy, NotSetUp, Unsound
 
 ROOT = Path(__file__).parents[4]

@@ -15,8 +15,8 @@ from tests.fakes.journal import NOW, decided, event, tamper
 
 from pytrust.policy.journal import Event, Journal, JournalReader
 from pytrust.policy.journal import file as files
-from pytrust.policy.journal.chain import Link
 from pytrust.policy.journal.file import first_of, is_sealed, paths
+from pytrust.trust.chain import Link
 from pytrust.trust.errors import Damaged, Unsound
 
 SMALL = 32_768  # bytes: a rotation every few entries

@@ -19,19 +19,23 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key as generate_rsa_key
 
 from pytrust.trust.errors import Damaged, UsageError, WrongPassphrase
 from pytrust.trust.keys.public import UNSUPPORTED, PublicKey
 
 PrivateKey = EllipticCurvePrivateKey | Ed25519PrivateKey | RSAPrivateKey
 KeyKind = Literal["ecdsa-p256", "ecdsa-p384", "ed25519"]
+RsaKind = Literal["rsa-3072", "rsa-4096"]
+"""For certificates alone, whose peers may know nothing better."""
 
+_RSA_EXPONENT: Final = 65537  # RFC 8017 leaves it open; every verifier takes this one
 KDF_ROUNDS: Final = 64  # bcrypt_pbkdf: half a second on a 2026 server core, per guess
 _HINT = "give it by prompt, --passphrase-file, --passphrase-fd or PYTRUST_PASSPHRASE"
 
 
-def generate(kind: KeyKind) -> PrivateKey:
-    """Make a new private key."""
+def generate(kind: KeyKind | RsaKind) -> PrivateKey:
+    """Make a new private key; RSA takes its time."""
     match kind:
         case "ecdsa-p256":
             return generate_private_key(SECP256R1())
@@ -39,6 +43,10 @@ def generate(kind: KeyKind) -> PrivateKey:
             return generate_private_key(SECP384R1())
         case "ed25519":
             return Ed25519PrivateKey.generate()
+        case "rsa-3072":
+            return generate_rsa_key(_RSA_EXPONENT, 3072)
+        case "rsa-4096":
+            return generate_rsa_key(_RSA_EXPONENT, 4096)
 
 
 def seal(key: PrivateKey, passphrase: bytes, *, rounds: int = KDF_ROUNDS) -> bytes:

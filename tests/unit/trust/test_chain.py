@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytrust.policy.journal.chain import ORIGIN, Link, Row, check_end, check_joint, extend, follow
+from pytrust.trust.chain import ORIGIN, Link, Row, check_end, check_joint, extend, follow
 from pytrust.trust.errors import Damaged
 
 ENTRIES = st.lists(st.binary(max_size=40), min_size=1, max_size=12)
@@ -129,5 +129,5 @@ def test_ends() -> None:
     check_end(Link(3, b""), 3)
     with pytest.raises(Damaged, match="entry 4 is missing"):
         check_end(Link(3, b""), 5)
-    with pytest.raises(Damaged, match="entry 3 was not added by the proxy"):
+    with pytest.raises(Damaged, match="entry 3 was not added by its writer"):
         check_end(Link(3, b""), 2)

@@ -60,7 +60,7 @@ def check_end(link: Link, given: int) -> None:
     if given > link.seq:
         raise broken(link.seq + 1, "is missing")
     if given != link.seq:
-        raise broken(link.seq, "was not added by the proxy")
+        raise broken(link.seq, "was not added by its writer")
 
 
 def broken(seq: int, how: str) -> Damaged:

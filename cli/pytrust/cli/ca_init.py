@@ -1,0 +1,134 @@
+"""``pytrust ca init``: an authority, and with ``--engine`` everything that this host's engine needs."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, cast, get_args
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.ca_words import common_name, day, fingerprint
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.errors import ExitCode, InvalidName, UsageError
+from pytrust.trust.files import read_bounded
+from pytrust.trust.limits import KEY_FILE_MAX_BYTES
+from pytrust.trust.pki.model import CaKind, CertKeyKind, Kind
+from pytrust.trust.pki.names import CA_NAME_MAX, CaName, parse_ca_name, parse_client_name
+from pytrust.trust.pki.plan import Elsewhere, Plan
+
+if TYPE_CHECKING:
+    from pytrust.trust.keys.public import PublicKey
+    from pytrust.trust.pki.authority import Authority
+
+
+@click.command(
+    epilog="""\b
+examples:
+  pytrust ca init
+  pytrust ca init --name "example ops" --permit example.com --permit 10.0.0.0/8
+  pytrust ca init --key-at root hsm:2?label=root root.pub
+  pytrust ca init --engine
+\b
+Its keys are sealed under two passphrases: one for the root, which is needed again only to
+rotate, and one for the two CAs that issue. Take the root off this host: pytrust ca root export."""
+)
+@click.option("--name", metavar="NAME", help="What the authority calls itself [default: the name of this host].")
+@click.option(
+    "--key-kind",
+    type=click.Choice(get_args(CertKeyKind)),
+    default="ecdsa-p256",
+    show_default=True,
+    help="Of its three keys.",
+)
+@click.option(
+    "--key-at",
+    "elsewhere",
+    type=(click.Choice([Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA]), str, click.Path(path_type=Path)),
+    multiple=True,
+    metavar="CA URI FILE",
+    help="Use a key in an HSM or KMS for root, server-ca or client-ca; FILE is its public key (repeatable).",
+)
+@click.option(
+    "--permit",
+    "permitted",
+    multiple=True,
+    metavar="DNS|CIDR",
+    help="Limit server certificates to a domain or a network (repeatable).",
+)
+@click.option("--engine", is_flag=True, help="Then set up this host's engine: server certificate, first client, TLS.")
+@click.option("--yes", "-y", is_flag=True, help="With --engine: do not ask.")
+@click.pass_obj
+def init(
+    workspace: Workspace,
+    name: str | None,
+    key_kind: str,
+    elsewhere: tuple[tuple[CaKind, str, Path], ...],
+    permitted: tuple[str, ...],
+    engine: bool,
+    yes: bool,
+) -> int:
+    """Make an authority: a root, a CA for servers and a CA for clients, each with a key of its own."""
+    if yes and not engine:
+        raise UsageError("--yes answers what --engine asks", hint="pytrust ca init --engine --yes")
+    plan = Plan(
+        name=parse_ca_name(name) if name is not None else _default_name(),
+        key_kind=cast("CertKeyKind", key_kind),
+        permitted=permitted,
+        elsewhere={kind: Elsewhere(uri, _public(file)) for kind, uri, file in elsewhere},
+    )
+    _say(workspace, _create(workspace, plan))
+    if engine:
+        return _set_up(workspace, yes=yes)
+    voice.note("hint: next: pytrust ca server, then pytrust ca client NAME")
+    voice.note("hint: take the root key off this host: pytrust ca root export FILE, then pytrust ca root remove")
+    return ExitCode.YES
+
+
+def _create(workspace: Workspace, plan: Plan) -> Authority:
+    from pytrust.trust.pki.authority import Authority
+
+    passphrases = workspace.passphrases
+    with voice.working("making keys and sealing them"):
+        made = Authority.create(workspace.home.ca, plan, passphrases, passphrases.new, workspace.now)
+    workspace.authority = made  # its keys are open
+    return made
+
+
+def _say(workspace: Workspace, authority: Authority) -> None:
+    voice.say(f"created {workspace.home.ca}: authority {authority.name}")
+    for kind in (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA):
+        issued = authority.index.current(kind)
+        certificate = issued.certificate
+        voice.say(f"{common_name(certificate)}: {fingerprint(certificate)}, until {day(issued.not_after)}")
+
+
+def _set_up(workspace: Workspace, *, yes: bool) -> int:
+    """All of it for this host; where the engine's settings stand against it, the certificates are there anyway."""
+    from pytrust.cli.ca_issue import detected
+    from pytrust.cli.ca_told import tell_client, tell_server
+    from pytrust.cli.engine_folder import find_server
+    from pytrust.cli.engine_setup import set_up
+    from pytrust.cli.setup import login_name
+    from pytrust.policy.engine_setup.places import Places
+
+    authority = workspace.authority
+    server = authority.issue_server(detected(workspace))
+    tell_server(workspace, server)
+    tell_client(workspace, authority.issue_client(parse_client_name(login_name())))
+    return set_up(workspace, find_server(workspace, server.holder), Places(), yes=yes)
+
+
+def _public(file: Path) -> PublicKey:
+    from pytrust.trust.keys.public import read_public_pem
+
+    return read_public_pem(read_bounded(file, KEY_FILE_MAX_BYTES), str(file))
+
+
+def _default_name() -> CaName:
+    """The name of this host, as far as an authority can have it."""
+    try:
+        return parse_ca_name(socket.gethostname().partition(".")[0][:CA_NAME_MAX])
+    except InvalidName:
+        return parse_ca_name("pytrust")

@@ -1,0 +1,116 @@
+"""One connection of dockerd: calls in, verdicts out, each before the next is read."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final, cast
+
+from pytrust.policy.plugin.limits import CALL_TIMEOUT, CONNECTIONS_MAX, WRITE_HIGH_BYTES
+from pytrust.policy.plugin.messages import CONTENT_TYPE, failure
+from pytrust.policy.plugin.wire import Message, MessageReader
+from pytrust.trust.errors import BadMetadata
+
+_PHRASES: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
+_BAD: Final = 400
+
+Answer = Callable[[Message], tuple[int, bytes]]
+"""Gives status and body; never raises."""
+
+
+class Callers:
+    """All connections: a bounded number, the longest silent one making room."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self.clock = clock
+        self._known: dict[Connection, None] = {}  # the longest silent one first
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def heard(self, connection: Connection) -> None:
+        """``connection`` is new, or has said something."""
+        self._known.pop(connection, None)
+        self._known[connection] = None
+        if len(self._known) > CONNECTIONS_MAX:
+            next(iter(self._known)).abort()
+
+    def gone(self, connection: Connection) -> None:
+        """``connection`` has ended."""
+        self._known.pop(connection, None)
+
+    def sweep(self) -> None:
+        """Cut those that began a call and do not end it."""
+        now = self.clock()
+        for connection in tuple(self._known):
+            connection.swept(now)
+
+    def end(self) -> None:
+        """Cut all."""
+        for connection in tuple(self._known):
+            connection.abort()
+
+
+class Connection(asyncio.Protocol):
+    """What the listener makes for each connection."""
+
+    def __init__(self, callers: Callers, answer: Answer) -> None:
+        self._callers, self._answer = callers, answer
+        self._transport: asyncio.Transport
+        self._reader = MessageReader()
+        self._begun: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Somebody connected."""
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's are no subclass
+        self._transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES)
+        self._callers.heard(self)
+
+    def data_received(self, data: bytes) -> None:
+        """A call, or a piece of one."""
+        if self._transport.is_closing():
+            return
+        self._callers.heard(self)
+        try:
+            for message in self._reader.feed(data):
+                self._reply(*self._answer(message), keep_alive=message.keep_alive)
+        except BadMetadata as error:
+            self._reply(_BAD, failure(str(error)), keep_alive=False)
+        if not self._reader.begun:
+            self._begun = None
+        elif self._begun is None:
+            self._begun = self._callers.clock()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        """The end."""
+        self._callers.gone(self)
+
+    def pause_writing(self) -> None:
+        """Answers are not read: nor are calls."""
+        self._transport.pause_reading()
+        self._begun = self._callers.clock()
+
+    def resume_writing(self) -> None:
+        """Answers are read again."""
+        self._begun = None
+        self._transport.resume_reading()
+
+    def abort(self) -> None:
+        """Cut the connection."""
+        self._callers.gone(self)
+        self._transport.abort()
+
+    def swept(self, now: float) -> None:
+        """Look at the clock."""
+        if self._begun is not None and now - self._begun > CALL_TIMEOUT:
+            self.abort()
+
+    def _reply(self, status: int, body: bytes, *, keep_alive: bool) -> None:
+        close = "" if keep_alive else "Connection: close\r\n"
+        head = (
+            f"HTTP/1.1 {status} {_PHRASES[status]}\r\nContent-Type: {CONTENT_TYPE}\r\n"
+            f"Content-Length: {len(body)}\r\n{close}\r\n"
+        )
+        self._transport.write(head.encode() + body)
+        if not keep_alive:
+            self._transport.close()

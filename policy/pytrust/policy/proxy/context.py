@@ -1,0 +1,62 @@
+"""Mutual TLS as a listener speaks it: whom it asks for, what it shows, and nothing that lets a peer back in unasked."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from typing import Final
+
+from pytrust.policy.engine.words import one_line
+from pytrust.trust.errors import UsageError
+
+_CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; as current dockerd has them
+
+
+def make_context(cert: bytes, key: bytes, ca: bytes) -> ssl.SSLContext:
+    """TLS 1.2 or later, in which both sides show certificates.
+
+    Resumed sessions are not asked for a certificate again, so there are none. Lists of revoked certificates are not
+    given to OpenSSL, which cannot replace one; they are looked at with every request.
+
+    Args:
+        cert: the certificate to show, and what leads from it to its root; PEM, as are the others.
+        key: its private key, not encrypted.
+        ca: who may vouch for clients; an issuing CA counts without its root.
+
+    Raises:
+        UsageError: they are no such things, or do not fit each other.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.num_tickets = 0
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
+    try:
+        context.load_verify_locations(cadata=ca.decode("ascii"))
+        _load_pair(context, cert, key)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "reason", None) or str(error)
+        raise UsageError(
+            f"certificate, key and CA do not fit: {one_line(reason).lower().replace('_', ' ')}",
+            hint="pytrust ca lint DIR says what is wrong with them",
+        ) from error
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
+    """The library reads files only; this one is in memory, and holds one moment's pair."""
+    descriptor = os.memfd_create("pytrust", os.MFD_CLOEXEC)
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(cert.rstrip() + b"\n" + key)
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
+    finally:
+        os.close(descriptor)
+
+
+def _no_password() -> bytes:
+    """Without this, OpenSSL would ask for one at the terminal."""
+    return b""

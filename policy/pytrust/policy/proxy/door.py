@@ -1,0 +1,106 @@
+"""What a TLS listener shows and whom it lets in: the files of one folder, as they are now.
+
+``cert.pem`` and ``key.pem`` are shown, ``ca.pem`` says whose clients may come, ``crl.pem`` which of them may no more
+(the layout is that of ``pytrust ca server``). When a file changes, all are loaded anew, on a thread; connections that
+are open stay so, unless their certificate counts no more. Files that do not fit change nothing, and are said aloud.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from pytrust.policy.proxy.context import make_context
+from pytrust.policy.proxy.credentials import Clock, Credentials
+from pytrust.policy.proxy.limits import REFUSALS_SAID_MAX, REFUSALS_SECONDS
+from pytrust.policy.threads import start
+from pytrust.trust.errors import NotSetUp, PytrustError
+from pytrust.trust.pki.client_trust import TrustFolder
+from pytrust.trust.pki.folder import CA, CERT, KEY
+from pytrust.trust.pki.standing import ClientTrust
+
+Say = Callable[[str], None]
+Note = Callable[[str, str], None]
+"""Writes an event, and more about it, into the journal."""
+
+
+class _State(NamedTuple):
+    """The folder at one moment."""
+
+    context: ssl.SSLContext
+    trust: ClientTrust
+
+
+class Door:
+    """The TLS side of a proxy's listeners.
+
+    Args:
+        folder: where the files are.
+        seen: file in which the newest lists are remembered, so that no older one is taken.
+        now: the clock that certificates are judged by.
+        say: tells the operator what changed, and who could not come in.
+
+    Raises:
+        PytrustError: the files are missing, unsafe or bad.
+    """
+
+    def __init__(self, folder: Path, seen: Path, now: Clock, say: Say) -> None:
+        self._path, self._files = folder, TrustFolder(folder, seen)
+        self._now, self._say = now, say
+        self._identity = self._files.identity()
+        self._state = self._load()
+        self._loading: asyncio.Task[None] | None = None
+        self._said, self._said_since = 0, 0.0
+        self._tell(self._state.trust)
+
+    def context(self) -> ssl.SSLContext:
+        """For the next handshake."""
+        return self._state.context
+
+    def introduce(self, leaf: bytes) -> Credentials:
+        """Credentials of a peer that holds the key of ``leaf`` (DER)."""
+        return Credentials(leaf, lambda: self._state.trust, self._now)
+
+    def refused(self, why: str, peer: str) -> None:
+        """Tell the operator of somebody who did not get through the handshake; of a crowd, only the first."""
+        time = asyncio.get_running_loop().time()
+        if time - self._said_since > REFUSALS_SECONDS:
+            self._said, self._said_since = 0, time
+        self._said += 1
+        if self._said <= REFUSALS_SAID_MAX:
+            more = " (more of this minute are not told)" if self._said == REFUSALS_SAID_MAX else ""
+            self._say(f"{peer} is not let in: {why}{more}")
+
+    def look(self, note: Note) -> None:
+        """See whether the files have changed, and use the new ones once they are loaded."""
+        if self._loading is None and self._files.identity() != self._identity:
+            self._loading = asyncio.get_running_loop().create_task(self._reload(note))
+
+    async def _reload(self, note: Note) -> None:
+        self._identity = self._files.identity()  # before they are read: what changes meanwhile is read again
+        try:
+            self._state = await asyncio.wrap_future(start(self._load))
+        except PytrustError as error:
+            self._say(f"warning: the new files in {self._path} are not used, the old ones stay: {error}")
+            note("tls-refused", str(error))
+        else:
+            self._say(f"loaded certificate, CA and revocation lists from {self._path}")
+            note("tls-loaded", str(self._path))
+            self._tell(self._state.trust)
+        finally:
+            self._loading = None
+
+    def _load(self) -> _State:
+        """Read and check the files; raises ``PytrustError``."""
+        files, trust = self._files.read()
+        for name in (CERT, KEY):
+            if name not in files:
+                raise NotSetUp(f"{self._path / name} is missing", hint="make the folder with: pytrust ca server HOST")
+        return _State(make_context(files[CERT], files[KEY], files[CA]), trust)
+
+    def _tell(self, trust: ClientTrust) -> None:
+        for finding in trust.findings:
+            self._say(f"{finding.severity}: {finding.thing}: {finding.text}; {finding.hint}")
