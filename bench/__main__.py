@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import proxy, proxy_core, trust
+from bench import pki, proxy, proxy_core, tls, trust
 
-_ALL = {**trust.BENCHES, **proxy_core.BENCHES, **proxy.BENCHES}
+_ALL = {**trust.BENCHES, **pki.BENCHES, **proxy_core.BENCHES, **proxy.BENCHES, **tls.BENCHES}
 
 
 def main(words: list[str]) -> int:

@@ -61,7 +61,7 @@ frontend docker
 
 def requests() -> None:
     """Small answers, keep-alive, 16 connections: requests a second, and the 99th percentile of the time."""
-    with _stage() as stage, stage.proxy(witnessed=False) as proxy, _haproxy(stage) as peer:
+    with bench_stage() as stage, stage.proxy(witnessed=False) as proxy, _haproxy(stage) as peer:
         for bench, path in (("proxy.ping", "/_ping"), ("proxy.containers_json", f"/{API}/containers/json")):
             ours, theirs = _in_turns(partial(_load, path), proxy.port, peer)
             rate, peer_rate = (statistics.median(rate for rate, _ in runs) for runs in (ours, theirs))
@@ -73,7 +73,7 @@ def requests() -> None:
 
 def download() -> None:
     """200 MB out of a container, as a stream after 101."""
-    with _stage() as stage, stage.proxy(witnessed=False) as proxy, _haproxy(stage) as peer:
+    with bench_stage() as stage, stage.proxy(witnessed=False) as proxy, _haproxy(stage) as peer:
         container = _sleeper(stage, proxy)
         ours, theirs = alternate(
             lambda: _stream(proxy.port, container), lambda: _stream(peer, container), rounds=_ROUNDS
@@ -84,7 +84,7 @@ def download() -> None:
 
 def create() -> None:
     """Creating a container with warm trust, beside the engine itself; the body is that of ``docker create``."""
-    with _stage() as stage, stage.proxy(witnessed=False) as proxy:
+    with bench_stage() as stage, stage.proxy(witnessed=False) as proxy:
         digest = f"{stage.good}@{stage.digests['good:1']}"
         made: list[str] = []
         ours, theirs = alternate(
@@ -100,7 +100,7 @@ def create() -> None:
 
 def memory() -> None:
     """A thousand streams on which nothing happens."""
-    with _stage() as stage, stage.proxy(witnessed=False) as proxy, ExitStack() as opened:
+    with bench_stage() as stage, stage.proxy(witnessed=False) as proxy, ExitStack() as opened:
         for _ in range(_STREAMS):
             stream = opened.enter_context(proxy.connect())
             stream.sendall(b"GET /events HTTP/1.1\r\nHost: docker\r\n\r\n")
@@ -118,7 +118,7 @@ BENCHES: Final[dict[str, Callable[[], None]]] = {
 
 
 @contextmanager
-def _stage() -> Iterator[Stage]:
+def bench_stage() -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="pytrust-bench-") as name:
         folder = Path(name)
         with private_engine(folder / "engine") as engine, private_registry(folder / "registry") as registry:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import stat
 import subprocess
 import sys
@@ -87,6 +88,21 @@ def stranger(tmp_path: Path) -> User:
     return User(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> User:
+    """One with an authority that issued nothing; not to be used itself."""
+    made = User(tmp_path_factory.mktemp("fresh"))
+    made.must("init", "--name", "test")
+    return made
+
+
+@pytest.fixture
+def founder(fresh: User, tmp_path: Path) -> User:
+    """The same for one test."""
+    shutil.copytree(fresh.home, tmp_path / "home")
+    return User(tmp_path)
+
+
 def modes(folder: Path) -> dict[str, str]:
     return {path.name: f"{stat.S_IMODE(path.stat().st_mode):04o}" for path in folder.iterdir() if path.name[0] != "."}
 
@@ -152,12 +168,11 @@ def test_nobody_else_gets_in(user: User, port: int) -> None:
         assert done.returncode != 0
 
 
-def test_names_of_this_host_are_found_and_shown(stranger: User) -> None:
-    stranger.must("init")
-    done = stranger.ca("server", "--san", "docker.example.com")
+def test_names_of_this_host_are_found_and_shown(founder: User) -> None:
+    done = founder.ca("server", "--san", "docker.example.com")
     assert done.returncode == 0, done.stderr
     shown = next(line for line in done.stderr.splitlines() if line.startswith("note: this host is dialled as"))
-    names = json.loads(stranger.must("show", stranger.listed()[-1]["name"], "--json"))["names"]
+    names = json.loads(founder.must("show", founder.listed()[-1]["name"], "--json"))["names"]
     assert {"localhost", "127.0.0.1", "::1", "docker.example.com"} <= set(names)
     assert all(name in shown for name in names if name != "docker.example.com")
 
@@ -169,6 +184,49 @@ def test_limits_hold_for_names_that_are_found_and_given(stranger: User) -> None:
     stranger.must("server", "docker1.example.com", "127.0.0.1")
     done = stranger.ca("server")
     assert (done.returncode, "left out, since the authority is limited: " in done.stderr) == (0, True), done.stderr
+
+
+# What follows may write to /etc: to a copy, in a mount namespace of its own.
+ELSEWHERE = """
+set -e
+cp -a /etc {copy}
+unshare --mount sh -c 'mount --bind {copy} /etc; {lines}'
+"""
+
+
+def on_another_host(user: User, lines: str) -> subprocess.CompletedProcess[str]:
+    """Type lines where /etc is a copy, with an engine that systemd starts and nobody has touched."""
+    need(dockerd.missing())
+    copy = user.folder / "etc"
+    shutil.rmtree(copy, ignore_errors=True)
+    fresh = "rm -rf /etc/docker /etc/systemd/system/docker*; mkdir /etc/docker; echo {} > /etc/docker/daemon.json"
+    return user.shell(ELSEWHERE.format(copy=copy, lines=f"{fresh}; {lines}"))
+
+
+def test_all_of_it_for_this_host(stranger: User) -> None:
+    done = on_another_host(stranger, "pytrust ca init --engine --yes; cat /etc/docker/daemon.json")
+    assert done.returncode == 0, done.stderr
+    assert "+" in done.stdout
+    settings = json.loads(done.stdout[done.stdout.rindex("\n{") :])
+    assert settings["tlsverify"] is True
+    assert settings["tlskey"] == f"{stranger.folder_of(stranger.listed()[3]['name'])}/key.pem"
+    assert [entry["kind"] for entry in stranger.listed()] == ["root", "server-ca", "client-ca", "server", "client"]
+    assert "docker context create" in done.stdout
+    assert "hint: to take it back: pytrust engine rollback" in done.stderr
+
+
+def test_nothing_is_written_without_a_yes(stranger: User) -> None:
+    done = on_another_host(
+        stranger,
+        "pytrust ca init --engine; code=$?; cat /etc/docker/daemon.json; ls /etc/systemd/system/docker*; exit $code",
+    )
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (1, "{}"), done.stderr
+    assert "nothing was changed" in done.stderr
+    done = on_another_host(
+        stranger,
+        "pytrust engine setup --yes >/dev/null && pytrust engine rollback >/dev/null; cat /etc/docker/daemon.json",
+    )
+    assert (done.returncode, done.stdout) == (0, "{}\n"), done.stderr
 
 
 # -- life ------------------------------------------------------------------------------------------------------------
@@ -187,40 +245,38 @@ def test_list_show_and_log(user: User) -> None:
     assert "alice" in user.must("log")
 
 
-def test_renewal_in_time(stranger: User) -> None:
-    stranger.must("init")
-    stranger.must("server", "docker1.example.com", "--days", "10")
-    stranger.must("client", "alice", "--days", "10")
-    stranger.must("client", "bob", "--days", "100")
-    assert stranger.ca("renew", "--check").returncode == 0
-    later = stranger.later(days=9)
-    done = stranger.ca("renew", "--check", more=later)
+def test_renewal_in_time(founder: User) -> None:
+    founder.must("server", "docker1.example.com", "--days", "10")
+    founder.must("client", "alice", "--days", "10")
+    founder.must("client", "bob", "--days", "100")
+    assert founder.ca("renew", "--check").returncode == 0
+    later = founder.later(days=9)
+    done = founder.ca("renew", "--check", more=later)
     assert done.returncode == 1
-    assert [line.partition(" ends in")[0] for line in done.stdout.splitlines()] == [
+    assert sorted(line.partition(" ends in")[0] for line in done.stdout.splitlines()) == [
         "client alice", "server docker1.example.com",
     ]  # fmt: skip
-    key = (stranger.folder_of("alice") / "key.pem").read_bytes()
-    done = stranger.ca("renew", "--all-due", more=later)
+    key = (founder.folder_of("alice") / "key.pem").read_bytes()
+    done = founder.ca("renew", "--all-due", more=later)
     assert done.returncode == 0, done.stderr
     assert sorted(line.partition(",")[0] for line in done.stdout.splitlines()) == [
         "renewed client alice", "renewed server docker1.example.com",
     ]  # fmt: skip
     assert "systemctl restart docker" in done.stderr
-    assert (stranger.folder_of("alice") / "key.pem").read_bytes() != key
-    done = stranger.ca("renew", "--all-due", more=later)
+    assert (founder.folder_of("alice") / "key.pem").read_bytes() != key
+    done = founder.ca("renew", "--all-due", more=later)
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_lists_are_renewed_too(stranger: User) -> None:
-    stranger.must("init")
-    stranger.must("server", "docker1.example.com", "--days", "400")
-    listed = stranger.folder_of("docker1.example.com") / "crl.pem"
+def test_lists_are_renewed_too(founder: User) -> None:
+    founder.must("server", "docker1.example.com", "--days", "400")
+    listed = founder.folder_of("docker1.example.com") / "crl.pem"
     before = listed.read_bytes()
-    done = stranger.ca("renew", "--check", more=stranger.later(days=15))
+    done = founder.ca("renew", "--check", more=founder.later(days=15))
     assert (done.returncode, done.stdout.startswith("the revocation list of client CA G1 ends in")) == (1, True)
-    stranger.must("renew", "--all-due", more=stranger.later(days=15))
+    founder.must("renew", "--all-due", more=founder.later(days=15))
     assert listed.read_bytes() != before
-    assert stranger.must("crl") == listed.read_text()
+    assert founder.must("crl") == listed.read_text()
 
 
 def test_the_same_key_stays_where_it_is_asked_for(user: User) -> None:
@@ -251,6 +307,27 @@ def test_revocation_reaches_the_folder_and_says_what_does_not_look(user: User) -
     assert [entry["state"] for entry in user.listed("--all") if entry["name"] == "mallory"] == ["revoked"]
 
 
+def test_a_name_is_locked_out_with_all_that_it_holds(user: User) -> None:
+    user.must("client", "eve")
+    before = json.loads(user.must("show", "eve", "--json"))["serial"]
+    user.must("renew", "eve")
+    after = json.loads(user.must("show", "eve", "--json"))["serial"]
+    user.must("revoke", "eve")
+    shown = user.shell(
+        f"openssl crl -noout -text -in {shlex.quote(str(user.folder_of('localhost') / 'crl.pem'))}"
+    ).stdout
+    assert all(f"Serial Number: {serial}" in shown for serial in (before, after))
+
+
+def test_one_of_two_certificates_is_withdrawn(user: User) -> None:
+    user.must("client", "gina")
+    before = json.loads(user.must("show", "gina", "--json"))["serial"]
+    user.must("renew", "gina")
+    user.must("revoke", before.lower(), "--reason", "superseded")
+    assert json.loads(user.must("show", "gina", "--json"))["state"] == "good"
+    assert json.loads(user.must("show", before, "--json"))["revoked"]["reason"] == "superseded"
+
+
 def test_short_lived(user: User) -> None:
     said = user.must("client", "ci-7@build", "--hours", "8")
     assert said.startswith("client ci-7@build, until ")
@@ -264,54 +341,51 @@ def test_many_at_once(user: User) -> None:
     assert {"erin", "frank"} <= {path.name for path in (user.home / "ca" / "clients").iterdir()}
 
 
-def test_the_root_key_leaves_and_comes_back(stranger: User) -> None:
-    stranger.must("init")
-    done = stranger.ca("root", "remove", "--yes")
+def test_the_root_key_leaves_and_comes_back(founder: User) -> None:
+    done = founder.ca("root", "remove", "--yes")
     assert (done.returncode, "export" in done.stderr) == (1, True)
-    stranger.must("root", "export", "root.key")
-    assert stat.S_IMODE((stranger.folder / "root.key").stat().st_mode) == 0o600
-    assert PASSPHRASE not in (stranger.folder / "root.key").read_text()
-    assert stranger.ca("root", "remove").returncode == 1  # nobody to ask
-    stranger.must("root", "remove", "--yes")
-    assert not list((stranger.home / "ca" / "keys").glob("root-*"))
-    stranger.must("server", "docker1.example.com")
-    stranger.must("client", "alice")
-    stranger.must("revoke", "alice")
-    stranger.must("root", "import", "root.key")
-    assert list((stranger.home / "ca" / "keys").glob("root-*"))
+    founder.must("root", "export", "root.key")
+    assert stat.S_IMODE((founder.folder / "root.key").stat().st_mode) == 0o600
+    assert PASSPHRASE not in (founder.folder / "root.key").read_text()
+    assert founder.ca("root", "remove").returncode == 1  # nobody to ask
+    founder.must("root", "remove", "--yes")
+    assert not list((founder.home / "ca" / "keys").glob("root-*"))
+    founder.must("server", "docker1.example.com")
+    founder.must("client", "alice")
+    founder.must("revoke", "alice")
+    founder.must("root", "import", "root.key")
+    assert list((founder.home / "ca" / "keys").glob("root-*"))
 
 
-def test_status_tells_of_certificates(stranger: User) -> None:
-    stranger.must("init")
-    stranger.must("client", "alice", "--days", "5")
-    done = stranger.shell("pytrust status")
+def test_status_tells_of_certificates(founder: User) -> None:
+    founder.must("client", "alice", "--days", "5")
+    done = founder.shell("pytrust status")
     assert (done.returncode, done.stdout) == (0, "every certificate and revocation list is good, and none is due\n")
-    done = stranger.shell("pytrust status", stranger.later(days=4))
+    done = founder.shell("pytrust status", founder.later(days=4))
     assert (done.returncode, done.stdout) == (0, "client alice ends in 23 h: pytrust ca renew --all-due\n")
-    done = stranger.shell("pytrust status --json", stranger.later(days=6))
+    done = founder.shell("pytrust status --json", founder.later(days=6))
     assert done.returncode == 1
     (found,) = json.loads(done.stdout)["certificates"]
     assert (found["what"], found["name"], found["over"]) == ("certificate", "client alice", True)
 
 
-def test_the_units_renew(stranger: User) -> None:
+def test_the_units_renew(founder: User) -> None:
     """As systemd runs them: a credential in a folder, the settings of the unit, no other environment."""
     need("" if find("systemd-analyze") else "systemd-analyze is not installed")
-    stranger.must("init")
-    stranger.must("client", "alice", "--days", "10")
-    printed = stranger.must("timer")
+    founder.must("client", "alice", "--days", "10")
+    printed = founder.must("timer")
     assert PASSPHRASE not in printed
     for name in ("pytrust-ca.service", "pytrust-ca.timer"):
         text = printed.partition(f"# /etc/systemd/system/{name}\n")[2].partition("\n# /etc/")[0]
-        (stranger.folder / name).write_text(text)
-    checked = stranger.shell("systemd-analyze verify --man=no ./pytrust-ca.service ./pytrust-ca.timer")
+        (founder.folder / name).write_text(text)
+    checked = founder.shell("systemd-analyze verify --man=no ./pytrust-ca.service ./pytrust-ca.timer")
     assert "pytrust" not in checked.stderr, checked.stderr
     unit = dict(line.split("=", 1) for line in printed.splitlines() if "=" in line)
-    (stranger.folder / "passphrase").write_text(f"{PASSPHRASE}\n")
-    (stranger.folder / "passphrase").chmod(0o400)
+    (founder.folder / "passphrase").write_text(f"{PASSPHRASE}\n")
+    (founder.folder / "passphrase").chmod(0o400)
     assert unit["LoadCredential"] == "passphrase:/etc/pytrust/ca-passphrase"
-    more = {"CREDENTIALS_DIRECTORY": str(stranger.folder), "PYTRUST_PASSPHRASE": "", **stranger.later(days=9)}
-    done = stranger.shell(f"export {unit['Environment']}; {unit['ExecStart']}", more)
+    more = {"CREDENTIALS_DIRECTORY": str(founder.folder), "PYTRUST_PASSPHRASE": "", **founder.later(days=9)}
+    done = founder.shell(f"export {unit['Environment']}; {unit['ExecStart']}", more)
     assert (done.returncode, done.stdout.startswith("renewed client alice")) == (0, True), done.stderr
 
 
@@ -384,6 +458,22 @@ def test_limits_that_are_none(stranger: User, limit: str) -> None:
     assert not (stranger.home / "ca").exists()
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("root nonsense:2 key.pub", "nonsense"),
+        ("root hsm:2?label=x key.pub", "hsm"),
+        ("tree hsm:2?label=x key.pub", "--key-at"),
+        ("client-ca hsm:2?label=x other.pub", "other.pub"),
+    ],
+)
+def test_keys_elsewhere_that_cannot_be_used(stranger: User, words: str, said: str) -> None:
+    stranger.shell("echo nonsense > other.pub; openssl ecparam -name prime256v1 -genkey | openssl ec -pubout > key.pub")
+    done = stranger.ca("init", "--key-at", *words.split())
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert not (stranger.home / "ca").exists()
+
+
 def test_reading_needs_no_passphrase_and_signing_does(user: User) -> None:
     without = {"PYTRUST_PASSPHRASE": ""}
     for line in ("list", "show alice", "renew --check", "log --verify", "crl"):
@@ -395,10 +485,9 @@ def test_reading_needs_no_passphrase_and_signing_does(user: User) -> None:
     assert "yves" not in user.must("list")
 
 
-def test_a_home_that_others_can_write_to(stranger: User) -> None:
-    stranger.must("init")
-    (stranger.home / "ca").chmod(0o777)
-    done = stranger.ca("list")
+def test_a_home_that_others_can_write_to(founder: User) -> None:
+    (founder.home / "ca").chmod(0o777)
+    done = founder.ca("list")
     assert (done.returncode, "chmod" in done.stderr) == (4, True)
 
 

@@ -92,18 +92,17 @@ def make(name: str, issuer: Held | None, shape: Shape) -> Held:
     signer = issuer.key if issuer else shape.key
     for value, critical in _extensions(shape, signer):
         builder = builder.add_extension(value, critical)
-    digest = None if isinstance(signer, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-    return Held(builder.sign(signer, digest), shape.key)
+    return Held(builder.sign(signer, _digest(signer)), shape.key)
 
 
 def authority(name: str = "CA", issuer: Held | None = None, **shape: object) -> Held:
     """A CA that strict verifiers take, but for what ``shape`` says."""
-    return make(name, issuer, Shape(**{"ca": True, "days": 3650, **shape}))  # type: ignore[arg-type]
+    return make(name, issuer, Shape(**{"ca": True, "days": 1800 if issuer else 3650, **shape}))  # type: ignore[arg-type]
 
 
 def guide_authority(name: str = "guide", **shape: object) -> Held:
     """As ``openssl req -new -x509 -sha256`` of the guide makes it: no keyUsage."""
-    return authority(name, **{"usage": False, "days": 365, **shape})
+    return authority(name, None, **{"usage": False, "days": 365, **shape})
 
 
 def server(issuer: Held, *names: str, **shape: object) -> Held:
@@ -131,7 +130,7 @@ def revocation_list(issuer: Held, *revoked: Held, starts: timedelta = timedelta(
     for held in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(held.certificate.serial_number).revocation_date(start)
         builder = builder.add_revoked_certificate(entry.build())
-    return builder.sign(issuer.key, hashes.SHA256()).public_bytes(Encoding.PEM)
+    return builder.sign(issuer.key, _digest(issuer.key)).public_bytes(Encoding.PEM)
 
 
 def write_folder(folder: Path, ca: Held | bytes, held: Held, *, crl: bytes = b"", key_pem: bytes = b"") -> Path:
@@ -158,6 +157,10 @@ def general_name(text: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(text))
     except ValueError:
         return x509.UniformResourceIdentifier(text) if ":" in text else x509.DNSName(text)
+
+
+def _digest(key: AnyKey) -> hashes.SHA256 | None:
+    return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
 
 
 def _name(common: str, organization: str) -> x509.Name:

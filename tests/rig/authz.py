@@ -58,6 +58,7 @@ class TlsStage:
     server_ca: ForeignCa = field(default_factory=lambda: ForeignCa("server CA"))
     number: int = 1
     engine: PrivateEngine = field(init=False)
+    _connections: list[http.client.HTTPSConnection] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
@@ -100,7 +101,7 @@ class TlsStage:
     def plugin(self, home: str = "home") -> Iterator[Plugin]:
         """Run the plugin."""
         self.socket.parent.mkdir(parents=True, exist_ok=True)
-        command = [
+        command: list[str | Path] = [
             installed(),
             "--home",
             self.folder / home,
@@ -119,26 +120,30 @@ class TlsStage:
         """Run the engine."""
         tls = [f"--tlscacert={self.tls}/ca.pem", f"--tlscert={self.tls}/cert.pem", f"--tlskey={self.tls}/key.pem"]
         host = f"--host=tcp://127.0.0.1:{self.port}"
-        with private_engine(self.folder / "engine", host, "--tlsverify", *tls, *flags) as engine:
-            self.engine = engine
-            yield engine
+        with private_engine(self.folder / "engine", host, "--tlsverify", *tls, *flags) as self.engine:
+            yield self.engine
+            self.hang_up()
 
-    def docker(self, holder: Holder) -> Docker:
-        """The stock client with a certificate."""
-        name = f"{holder.certificate.serial_number:x}"[:12]
-        holder.write(self.folder / name, self.server_ca.pem)
-        return _TlsDocker(f"tcp://127.0.0.1:{self.port}", self.folder / name)
+    def docker(self, holder: Holder, *words: str) -> tuple[int, str]:
+        """The stock client with a certificate: its exit code, and what it printed."""
+        folder = holder.write(self.folder / f"{holder.certificate.serial_number:x}"[:12], self.server_ca.pem)
+        settings = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(folder)}
+        done = Docker(f"tcp://127.0.0.1:{self.port}", folder / "config").attempt(*words, env=settings)
+        return done.returncode, (done.stdout + done.stderr).decode()
 
     def connect(self, holder: Holder) -> http.client.HTTPSConnection:
-        """A connection that stays open."""
+        """A connection that stays open until ``hang_up``."""
         folder = holder.write(self.folder / f"{holder.certificate.serial_number:x}"[:12], self.server_ca.pem)
         context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
         context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=60)
+        connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=60)
+        self._connections.append(connection)
+        return connection
 
-
-class _TlsDocker(Docker):
-    __slots__ = ()
+    def hang_up(self) -> None:
+        """Close all connections."""
+        while self._connections:
+            self._connections.pop().close()
 
 
 def ping(connection: http.client.HTTPConnection) -> tuple[int, str]:

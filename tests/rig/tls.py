@@ -86,6 +86,11 @@ class Caller:
         """Hang up."""
         self._http.close()
 
+    def __del__(self) -> None:
+        """A test need not hang up by itself."""
+        if hasattr(self, "_http"):
+            self.close()
+
 
 def docker(stage: Stage, port: int, folder: Path, host: str = "127.0.0.1") -> Docker:
     """The stock client, set up by nothing but what the environment says; use ``tls_env(folder)`` with each call."""

@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from pytrust.cli.ca_words import called, due, kind_text, until
-from pytrust.trust.pki.model import CRL_RENEW_BEFORE, CaKind, Kind
+from pytrust.trust.pki.model import CRL_RENEW_BEFORE, Kind
+from pytrust.trust.pki.rows import CA_KINDS
 
 if TYPE_CHECKING:
     from pytrust.trust.pki.index import Index
 
-_CAS: Final[tuple[CaKind, ...]] = (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA)
 _RENEW: Final = "pytrust ca renew --all-due"
 
 
@@ -58,7 +58,7 @@ def concerns(index: Index, now: datetime) -> Iterator[Concern]:
     yield from _lists(index, now)
     for issued in index.due(now):
         yield Concern(What.CERTIFICATE, f"{issued.kind} {issued.holder}", issued.not_after, _RENEW)
-    for kind in _CAS:
+    for kind in CA_KINDS:
         issued = index.current(kind)
         if due(issued, now):
             yield Concern(What.AUTHORITY, called(issued), issued.not_after, f"pytrust ca rotate {kind}")

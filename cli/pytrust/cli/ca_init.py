@@ -14,9 +14,10 @@ from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, InvalidName, UsageError
 from pytrust.trust.files import read_bounded
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
-from pytrust.trust.pki.model import CaKind, CertKeyKind, Kind
+from pytrust.trust.pki.model import CertKeyKind
 from pytrust.trust.pki.names import CA_NAME_MAX, CaName, parse_ca_name, parse_client_name
 from pytrust.trust.pki.plan import Elsewhere, Plan
+from pytrust.trust.pki.rows import CA_KINDS
 
 if TYPE_CHECKING:
     from pytrust.trust.keys.public import PublicKey
@@ -45,7 +46,7 @@ rotate, and one for the two CAs that issue. Take the root off this host: pytrust
 @click.option(
     "--key-at",
     "elsewhere",
-    type=(click.Choice([Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA]), str, click.Path(path_type=Path)),
+    type=(click.Choice([kind.value for kind in CA_KINDS]), str, click.Path(path_type=Path)),
     multiple=True,
     metavar="CA URI FILE",
     help="Use a key in an HSM or KMS for root, server-ca or client-ca; FILE is its public key (repeatable).",
@@ -64,7 +65,7 @@ def init(
     workspace: Workspace,
     name: str | None,
     key_kind: str,
-    elsewhere: tuple[tuple[CaKind, str, Path], ...],
+    elsewhere: tuple[tuple[str, str, Path], ...],
     permitted: tuple[str, ...],
     engine: bool,
     yes: bool,
@@ -76,7 +77,9 @@ def init(
         name=parse_ca_name(name) if name is not None else _default_name(),
         key_kind=cast("CertKeyKind", key_kind),
         permitted=permitted,
-        elsewhere={kind: Elsewhere(uri, _public(file)) for kind, uri, file in elsewhere},
+        elsewhere={
+            kind: Elsewhere(uri, _public(file)) for ca, uri, file in elsewhere for kind in CA_KINDS if kind == ca
+        },
     )
     _say(workspace, _create(workspace, plan))
     if engine:
@@ -98,7 +101,7 @@ def _create(workspace: Workspace, plan: Plan) -> Authority:
 
 def _say(workspace: Workspace, authority: Authority) -> None:
     voice.say(f"created {workspace.home.ca}: authority {authority.name}")
-    for kind in (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA):
+    for kind in CA_KINDS:
         issued = authority.index.current(kind)
         certificate = issued.certificate
         voice.say(f"{common_name(certificate)}: {fingerprint(certificate)}, until {day(issued.not_after)}")

@@ -52,7 +52,7 @@ def server(
     may come in), cert.pem, key.pem and crl.pem (who may no longer).
     """
     chosen = _server_names(workspace, names, more)
-    issued = workspace.authority.issue_server(chosen, folder=_absolute(out), lifetime=_lifetime(days, None))
+    issued = workspace.authority.issue_server(chosen, folder=out, lifetime=lifetime_of(days, None))
     tell_server_next(tell_server(workspace, issued))
     return ExitCode.YES
 
@@ -83,7 +83,7 @@ def client(
 
     Whoever holds the folder is NAME to every engine and proxy of this authority. Hand it over as you would a password.
     """
-    lifetime = _lifetime(days, hours)
+    lifetime = lifetime_of(days, hours)
     if name is not None and file is None:
         return _one(workspace, parse_client_name(name), out, lifetime)
     if name is None and file is not None and out is None:
@@ -94,7 +94,7 @@ def client(
 
 
 def _one(workspace: Workspace, name: ClientName, out: Path | None, lifetime: timedelta | None) -> int:
-    tell_client(workspace, workspace.authority.issue_client(name, folder=_absolute(out), lifetime=lifetime))
+    tell_client(workspace, workspace.authority.issue_client(name, folder=out, lifetime=lifetime))
     return ExitCode.YES
 
 
@@ -134,12 +134,8 @@ def _permitted(issuer: x509.Certificate, name: str) -> bool:
     return False
 
 
-def _lifetime(days: int | None, hours: int | None) -> timedelta | None:
+def lifetime_of(days: int | None, hours: int | None) -> timedelta | None:
+    """What ``--days`` or ``--hours`` said; None for neither."""
     if days is not None and hours is not None:
         raise UsageError("--days and --hours say how long twice", hint="give one of them")
     return timedelta(days=days or 0, hours=hours or 0) or None
-
-
-def _absolute(out: Path | None) -> Path | None:
-    """No relative path is kept: dockerd would read it from wherever it was started."""
-    return None if out is None else out.absolute()

@@ -13,7 +13,7 @@ from pytrust.cli import voice
 from pytrust.cli.ca_due import concerns
 from pytrust.cli.ca_words import day
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import ExitCode, PytrustError, UsageError
+from pytrust.trust.errors import ExitCode, PytrustError, UsageError, WrongPassphrase
 from pytrust.trust.pki.model import Issued, Kind
 
 
@@ -28,7 +28,7 @@ exit codes, for cron:
   0  renewed, or nothing is due
   1  with --check: something is due; without: a certificate that was revoked is not renewed
   2  no such name, or a key that lies elsewhere (its own agent renews it)
-  4  a folder could not be written, a passphrase is missing or wrong; all others were renewed"""
+  4  a folder could not be written (all others were), or the passphrase is missing or wrong (none was)"""
 )
 @click.argument("selector", metavar="NAME", required=False)
 @click.option("--all-due", is_flag=True, help="Everything that is due: certificates, revocation lists, folders.")
@@ -57,9 +57,9 @@ def renew(workspace: Workspace, selector: str | None, all_due: bool, check: bool
 
 @click.command(
     epilog="""\b
-example, as root:
-  (umask 077; printf '%s\\n' 'the passphrase' > /etc/pytrust/ca-passphrase)
-  pytrust ca timer --passphrase /etc/pytrust/ca-passphrase
+example, as root; type the passphrase, then Ctrl-D:
+  mkdir -pm 700 /etc/pytrust && (umask 077; cat > /etc/pytrust/ca-passphrase)
+  pytrust ca timer
 \b
 Put what it prints into the two files that it names, then:
   systemctl daemon-reload && systemctl enable --now pytrust-ca.timer"""
@@ -92,10 +92,12 @@ def _check(workspace: Workspace) -> int:
 
 
 def _renew_each(workspace: Workspace, chosen: list[Issued], *, new_key: bool) -> Iterator[PytrustError]:
-    """Renew each; what cannot be renewed does not keep the others from it."""
+    """Renew each; what cannot be renewed does not keep the others from it, but for a passphrase that opens none."""
     for issued in chosen:
         try:
             fresh = workspace.authority.renew(issued, new_key=new_key)
+        except WrongPassphrase:
+            raise
         except PytrustError as error:
             yield error
         else:

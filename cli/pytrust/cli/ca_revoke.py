@@ -82,7 +82,7 @@ def _say_where(issued: Issued) -> None:
         return
     voice.note("note: proxies and authz-plugins with a server folder of this host refuse it from now on")
     voice.note(
-        "note: those on other hosts need the new crl.pem in their folder: pytrust ca crl --out FILE, and copy it"
+        "note: on other hosts pytrust ca agent fetches the new list; without it, copy what pytrust ca crl prints"
     )
     voice.note(
         f"note: dockerd itself reads no list and lets it in until {day(issued.not_after)}; "

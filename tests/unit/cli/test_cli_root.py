@@ -12,6 +12,7 @@ import pytest
 
 from pytrust.cli import root
 from pytrust.cli.arguments import parse_refs
+from pytrust.cli.ca import ca
 from pytrust.cli.root import cli, run
 from pytrust.cli.version import __version__
 from pytrust.trust import errors
@@ -121,7 +122,7 @@ def test_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["--version"]) == 0
 
 
-@pytest.mark.parametrize("arguments", [[], ["signer"], ["key"], ["repo"], ["policy"]])
+@pytest.mark.parametrize("arguments", [[], ["signer"], ["key"], ["repo"], ["policy"], ["ca"]])
 def test_groups_alone_show_their_help_in_lines(arguments: list[str], capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     assert run(arguments) == ExitCode.USAGE
     shown = b"".join(capfdbinary.readouterr()).decode()
@@ -133,6 +134,12 @@ def test_groups_alone_show_their_help_in_lines(arguments: list[str], capfdbinary
 def test_every_command_of_the_table_is_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert run([name, "--help"]) == 0
     assert capsys.readouterr().out.startswith(f"Usage: pytrust {name}")
+
+
+@pytest.mark.parametrize("name", ca.table)
+def test_every_command_of_the_authority_is_there(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["ca", name, "--help"]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: pytrust ca {name}")
 
 
 LOADED = "print(*sorted(sys.modules), file=sys.stderr)"

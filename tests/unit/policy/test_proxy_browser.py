@@ -18,7 +18,7 @@ from pytrust.policy.proxy.browser import from_elsewhere
     ],
 )
 def test_clients_of_this_host_are_let_in(headers: dict[str, str]) -> None:
-    assert not from_elsewhere(headers)
+    assert not from_elsewhere(headers, tls=False)
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,9 @@ def test_clients_of_this_host_are_let_in(headers: dict[str, str]) -> None:
     ],
 )
 def test_pages_from_elsewhere_are_not(headers: dict[str, str]) -> None:
-    assert from_elsewhere(headers)
+    assert from_elsewhere(headers, tls=False)
+
+
+def test_with_tls_any_name_may_be_dialled_but_by_no_page() -> None:
+    assert not from_elsewhere({"host": "docker1.example.com"}, tls=True)
+    assert from_elsewhere({"host": "localhost", "origin": "https://localhost"}, tls=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from base64 import b64decode, b64encode
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.certificates import (
+    ANY,
     CLIENT,
     SERVER,
     Held,
@@ -31,21 +33,21 @@ from pytrust.trust.pki.doctor.material import Folder, Material, parse
 from pytrust.trust.pki.doctor.reading import read, read_identity
 from pytrust.trust.pki.finding import Severity
 
-NOW = datetime.now(UTC)
+NOW = datetime.now(UTC) + timedelta(minutes=5)  # openssl makes some certificates while the tests run
 ROOT = authority("root")
 FULL = authority("full", purposes=[SERVER], san=["a.example", "192.0.2.1"], permitted=["b.example", "10.0.0.0/8"]).der
 LIST = b64decode(b"".join(revocation_list(ROOT, ROOT).splitlines()[1:-1]))
 OLD_KEY = rsa.generate_private_key(65537, 1024)
 
 
-def folder(mode: int = 0o700, **files: bytes | tuple[bytes, int]) -> Folder:
+def folder(**files: bytes | tuple[bytes, int]) -> Folder:
     """``ca=..., cert=...`` become ca.pem, cert.pem, ...; a key is 0600 unless its mode is given."""
     found = []
     for name, given_data in files.items():
         usual = 0o600 if "key" in name else 0o644
         data, file_mode = given_data if isinstance(given_data, tuple) else (given_data, usual)
         found.append(parse(f"{name.replace('_', '-')}.pem", file_mode, data))
-    return Folder(name="tls", mode=mode, files=tuple(found))
+    return Folder(name="tls", mode=0o700, files=tuple(found))
 
 
 def held(ca: Held, leaf: Held, /, **more: bytes | tuple[bytes, int]) -> Folder:
@@ -96,6 +98,7 @@ def test_a_fault_of_a_leaf(code: str) -> None:
     [
         ("long-life", client(ROOT, days=398)),
         ("no-san", client(ROOT, purposes=None)),
+        ("any-purpose", client(ROOT, purposes=[ANY], san=["a.example"])),
         ("expires-soon", client(ROOT, starts=timedelta(days=-85), days=90)),
         ("expires-soon", client(ROOT, starts=timedelta(hours=-9), days=10 / 24)),
         ("outlives-ca", client(authority("short", days=5), days=90)),
@@ -168,7 +171,7 @@ def test_a_key_that_others_may_read(mode: int) -> None:
 def test_files_that_others_may_change() -> None:
     leaf = client(ROOT)
     assert errors(held(ROOT, leaf, ca=(ROOT.pem, 0o664))) == ["ca.pem: open-file"]
-    assert errors(folder(mode=0o777, ca=ROOT.pem)) == ["tls: open-folder"]
+    assert errors(replace(folder(ca=ROOT.pem), mode=0o777)) == ["tls: open-folder"]
 
 
 def test_keys_that_do_not_fit() -> None:
@@ -179,8 +182,14 @@ def test_keys_that_do_not_fit() -> None:
 
 def test_keys_are_paired_by_the_names_of_the_guide() -> None:
     one, two = server(ROOT, "docker1"), client(ROOT)
-    good = {"ca": ROOT.pem, "server_cert": one.pem, "server_key": one.key_pem, "cert": two.pem, "key": two.key_pem}
-    assert codes(folder(**good)) == []
+    good: dict[str, bytes | tuple[bytes, int]] = {
+        "ca": ROOT.pem,
+        "server_cert": one.pem,
+        "server_key": one.key_pem,
+        "cert": two.pem,
+        "key": two.key_pem,
+    }
+    assert codes(folder(**good)) == ["tls: no-crl"]
     crossed = {**good, "server_key": two.key_pem, "key": one.key_pem}
     assert errors(folder(**crossed)) == ["server-key.pem: key-mismatch", "key.pem: key-mismatch"]
 
@@ -198,7 +207,7 @@ def test_old_forms_of_encrypted_keys_are_seen() -> None:
 @pytest.mark.parametrize("pem", [ROOT.key_pem, ROOT.encrypted_key_pem], ids=["plain", "encrypted"])
 def test_the_key_of_the_authority_beside_the_server_s(pem: bytes) -> None:
     leaf = server(ROOT, "docker1")
-    assert codes(held(ROOT, leaf, ca_key=pem)) == ["ca-key.pem: ca-key-here"]
+    assert codes(held(ROOT, leaf, ca_key=pem)) == ["ca-key.pem: ca-key-here", "tls: no-crl"]
 
 
 def test_what_does_not_belong_into_the_bundle() -> None:

@@ -94,6 +94,13 @@ def test_lifetimes_that_nobody_should_want(lifetime: timedelta) -> None:
         leaf_validity(ISSUER, Kind.CLIENT, NOW, lifetime)
 
 
+def test_the_longest_time_has_the_backdating_within_it() -> None:
+    """825 days are counted from the first to the last second, both included (RFC 5280, 4.1.2.5)."""
+    start, end = leaf_validity(ISSUER, Kind.SERVER, NOW + DAY, LEAF_LIFETIME_MAX)
+    assert start == NOW + DAY - BACKDATE
+    assert end - start + timedelta(seconds=1) == LEAF_LIFETIME_MAX
+
+
 def test_a_lifetime_of_nothing_is_not_the_usual_one() -> None:
     with pytest.raises(UsageError, match="is not one for a certificate"):
         leaf_validity(ISSUER, Kind.CLIENT, NOW, timedelta())

@@ -6,6 +6,7 @@ import base64
 import shutil
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from cryptography.hazmat.primitives import serialization
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.fakes.keys import ALICE, keyring, passphrase, private
 
 from pytrust.trust.errors import Damaged, PytrustError, UsageError, WrongPassphrase
-from pytrust.trust.keys.private import KeyKind, PrivateKey, export_pem, generate, import_pem, seal, unseal
+from pytrust.trust.keys.private import KeyKind, PrivateKey, RsaKind, export_pem, generate, import_pem, seal, unseal
 from pytrust.trust.keys.public import PublicKey
 
 KINDS: list[KeyKind] = ["ecdsa-p256", "ecdsa-p384", "ed25519"]
@@ -36,6 +37,13 @@ def test_seal_and_unseal(kind: KeyKind) -> None:
 
 def test_rsa_can_be_sealed() -> None:
     key = rsa.generate_private_key(65537, 2048)
+    assert same(unseal(seal(key, WORD, rounds=1), WORD, "it"), key)
+
+
+@pytest.mark.parametrize("kind", get_args(RsaKind))
+def test_rsa_for_certificates(kind: RsaKind) -> None:
+    key = generate(kind)
+    assert PublicKey.of(key.public_key()).kind == kind
     assert same(unseal(seal(key, WORD, rounds=1), WORD, "it"), key)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from pytrust.policy.plugin.limits import REFUSALS_INTERVAL, REFUSALS_KNOWN_MAX
 from pytrust.policy.plugin.verdict import Verdict
 
-_EVERYBODY_ELSE: Final = ("others", "")
+_EVERYBODY_ELSE: Final = ("others", "various reasons")
 
 
 class Refusals:

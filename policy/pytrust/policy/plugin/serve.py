@@ -12,7 +12,7 @@ import signal
 import socket
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -68,7 +68,8 @@ async def _serve(parts: Parts, listening: socket.socket) -> None:
 
 async def _sweep(parts: Parts, guard: Guard, callers: Callers, anew: asyncio.Event) -> None:
     while True:
-        await asyncio.sleep(LOOK_INTERVAL)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(anew.wait(), LOOK_INTERVAL)
         asked = anew.is_set()
         anew.clear()
         try:

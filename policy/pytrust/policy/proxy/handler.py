@@ -105,7 +105,7 @@ class Handler:
         if client.credentials is not None and (bad := client.credentials.bad):
             client.spawn(self._guarded(client, "a certificate", self._bar(client, bad)))
             return None
-        if client.on_port and (why := from_elsewhere(head.headers)):
+        if client.on_port and (why := from_elsewhere(head.headers, tls=client.credentials is not None)):
             raise Malformed(403, why)
         call = match(head.method, head.target)
         if call is None or call.route.verdict is Verdict.CLOSED or "fromSrc" in call.query:  # an import, with a tar

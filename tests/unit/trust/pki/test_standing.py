@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from tests.fakes.foreign_ca import ANY, CLIENT, DAY, SERVER, ForeignCa, Holder, name, new_key
 
 from pytrust.trust.errors import BadMetadata, BadSignature, Damaged, PytrustError, UsageError
+from pytrust.trust.pki import standing
 from pytrust.trust.pki.client_cas import CAS_MAX
 from pytrust.trust.pki.standing import KNOWN_MAX, LEAF_MAX_BYTES, SKEW, Bad, ClientTrust, Good, Standing
 
@@ -34,13 +35,13 @@ def judge(holder: Holder, *, lists: bytes | None = None, cas: bytes = CA.pem, no
     return ClientTrust.read(cas, CA.crl() if lists is None else lists).judge(holder.der, now)
 
 
-def code(standing: Standing) -> str:
-    return standing.code if isinstance(standing, Bad) else "good"
+def code(found: Standing) -> str:
+    return found.code if isinstance(found, Bad) else "good"
 
 
 def below_a_leaf() -> Holder:
     leaf = CA.issue("leaf")
-    return ForeignCa("leaf", key=leaf.key).issue()  # type: ignore[arg-type]
+    return ForeignCa("leaf", key=leaf.key).issue()
 
 
 def below_an_intermediate() -> Holder:
@@ -80,11 +81,11 @@ def test_matrix(expected: str, make: Callable[[], Holder]) -> None:
 
 def test_who_it_is() -> None:
     alice = CA.issue("alice", uris=["pytrust:client:alice", "spiffe://example/alice"])
-    standing = TRUST.judge(alice.der, NOW)
-    assert isinstance(standing, Good)
-    assert standing.identity.common_name == "alice"
-    assert standing.identity.uris == ("pytrust:client:alice", "spiffe://example/alice")
-    assert standing.identity.serial == alice.certificate.serial_number
+    good = TRUST.judge(alice.der, NOW)
+    assert isinstance(good, Good)
+    assert good.identity.common_name == "alice"
+    assert good.identity.uris == ("pytrust:client:alice", "spiffe://example/alice")
+    assert good.identity.serial == alice.certificate.serial_number
 
 
 @pytest.mark.parametrize("data", [b"", b"\x30", b"\0" * 100, CA.issue().der + b"\0", CA.issue().der[:-1]])
@@ -97,7 +98,7 @@ def test_a_certificate_has_a_size() -> None:
     assert code(TRUST.judge(big.der, NOW)) == "malformed"
 
 
-@settings(max_examples=6000)
+@settings(max_examples=200)
 @pytest.mark.filterwarnings("ignore")
 @given(st.data())
 def test_a_changed_certificate_is_not_good(data: st.DataObject) -> None:
@@ -126,10 +127,10 @@ LIST_DER = x509.load_pem_x509_crl(LIST).public_bytes(Encoding.DER)
 
 def test_revoked_names_the_serial_as_openssl_prints_it() -> None:
     alice = CA.issue(serial=0x0A1B2C)
-    standing = judge(alice, lists=CA.crl(5, 0x0A1B2C, 7))
-    assert isinstance(standing, Bad)
-    assert standing.code == "revoked"
-    assert "(0A1B2C) was revoked" in standing.text
+    bad = judge(alice, lists=CA.crl(5, 0x0A1B2C, 7))
+    assert isinstance(bad, Bad)
+    assert bad.code == "revoked"
+    assert "(0A1B2C) was revoked" in bad.text
 
 
 def test_a_revoked_certificate_stays_so_whatever_else_is_wrong() -> None:
@@ -197,15 +198,15 @@ def test_a_list_of_a_ca_that_may_not_sign_lists() -> None:
         ClientTrust.read(mute.pem, mute.crl())
 
 
-@settings(max_examples=6000)
+@settings(max_examples=200)
 @pytest.mark.filterwarnings("ignore")
 @given(st.data())
 def test_changed_files_are_refused_in_words(data: st.DataObject) -> None:
     original = data.draw(st.sampled_from([CA.certificate.public_bytes(Encoding.DER), LIST_DER]))
     changed = bytearray(original)
     changed[data.draw(st.integers(0, len(changed) - 1))] ^= data.draw(st.integers(1, 255))
-    cas = CA.pem if original == LIST_DER else _pem(changed, "CERTIFICATE")
-    lists = _pem(changed, "X509 CRL") if original == LIST_DER else LIST
+    cas = CA.pem if original == LIST_DER else _pem(bytes(changed), "CERTIFICATE")
+    lists = _pem(bytes(changed), "X509 CRL") if original == LIST_DER else LIST
     with suppress(PytrustError):
         ClientTrust.read(cas, lists)
 
@@ -316,16 +317,16 @@ def test_good_says_until_when(ends: tuple[int, int, int], late: int) -> None:
     trust = ClientTrust.read(ca.pem, ca.crl(until=list_end))
     leaf = ca.issue(ends=leaf_end).der
     now = NOW + late * MINUTE
-    standing = trust.judge(leaf, now)
-    assert isinstance(standing, Good) == (now < min(leaf_end, ca_end, list_end))
-    if isinstance(standing, Good):
-        assert standing.until == min(leaf_end, ca_end, list_end)
+    found = trust.judge(leaf, now)
+    assert isinstance(found, Good) == (now < min(leaf_end, ca_end, list_end))
+    if isinstance(found, Good):
+        assert found.until == min(leaf_end, ca_end, list_end)
 
 
 def test_the_same_certificate_is_examined_once(monkeypatch: pytest.MonkeyPatch) -> None:
     trust = ClientTrust.read(CA.pem, CA.crl())
     first = trust.judge(ALICE.der, NOW)
-    monkeypatch.setattr(x509, "load_der_x509_certificate", None)
+    monkeypatch.setattr(standing, "read_certificate", None)
     assert trust.judge(bytes(bytearray(ALICE.der)), NOW + MINUTE) == first
     assert code(trust.judge(ALICE.der, NOW + 300 * DAY)) == "expired"
 
@@ -343,9 +344,9 @@ def test_a_list_of_100_000_entries() -> None:
     pem = CA.crl(*serials, SERIAL)
     begin = time.perf_counter()
     trust = ClientTrust.read(CA.pem, pem)
-    standing = trust.judge(ALICE.der, NOW)
+    found = trust.judge(ALICE.der, NOW)
     took = time.perf_counter() - begin
-    assert code(standing) == "revoked"
+    assert code(found) == "revoked"
     assert took < 2
     begin = time.perf_counter()
     for _ in range(1000):

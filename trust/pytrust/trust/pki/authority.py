@@ -16,6 +16,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Self
 
+from pytrust.trust.errors import NotFound
 from pytrust.trust.files import check_owned
 from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.keys.private import KDF_ROUNDS
@@ -30,6 +31,7 @@ from pytrust.trust.pki.plan import Elsewhere, Plan
 from pytrust.trust.pki.premises import Premises
 from pytrust.trust.pki.profile import CertPublicKey
 from pytrust.trust.pki.records import Records
+from pytrust.trust.pki.rotation_proof import sign_proof
 from pytrust.trust.pki.signing import Enrolled, sign
 
 __all__ = ["Authority", "Enrolled"]
@@ -101,6 +103,11 @@ class Authority:
     def close(self) -> None:
         """Let go of the index."""
         self.index.close()
+
+    def open_issuing(self) -> None:
+        """Ask for the passphrases of both CAs that issue now, so that nobody is asked for them later."""
+        for kind in (Kind.SERVER, Kind.CLIENT):
+            self._premises.signing(self._premises.issuer(kind))
 
     def verify(self) -> int:
         """See ``Index.verify``."""
@@ -230,7 +237,9 @@ class Authority:
             return settle(self._premises)
 
     def set_endpoint(self, server: str, endpoint: str) -> None:
-        """Remember where a server can be asked what it serves: ``host:port``; empty forgets it."""
+        """Remember where a server can be asked what it serves: ``host:port``; empty forgets it. Raises ``NotFound``."""
+        if self.index.holder(Kind.SERVER, server) is None:
+            raise NotFound(f"there is no server {server}", hint="see: pytrust ca list")
         with self._premises.locked(), self._premises.change() as change:
             change.endpoint(Kind.SERVER, server, endpoint)
 
@@ -264,6 +273,13 @@ class Authority:
         Its key is removed. Raises ``Refused`` for the one that issues.
         """
         generations.retire(self._premises, kind, generation)
+
+    def sign_proof(self, generation: int, public_key: CertPublicKey) -> bytes:
+        """A client certificate of one client CA, whether it issues or not, for nobody but the rotation to knock with.
+
+        Gives the certificate and its chain, in PEM; raises ``Refused`` where the CA's key is not here.
+        """
+        return sign_proof(self._premises, generation, public_key)
 
     def rotation(self) -> bytes | None:
         """What ``set_rotation`` kept."""

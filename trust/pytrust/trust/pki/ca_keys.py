@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pytrust.trust.errors import NoSuchKey, Refused, UsageError
 from pytrust.trust.keys.keyring import KeyEntry, Keyring, Passphrase
-from pytrust.trust.keys.private import KDF_ROUNDS, PrivateKey
+from pytrust.trust.keys.private import KDF_ROUNDS, PrivateKey, seal
 from pytrust.trust.names import RoleName
 from pytrust.trust.pki.model import CaKind, Kind
 from pytrust.trust.pki.plan import Elsewhere
@@ -51,6 +51,10 @@ class CaKeys:
         if self._ring.entry(key_name(kind, generation)).uri is not None:
             raise UsageError(f"the key {key_name(kind, generation)} lives outside", hint="it stays where it is")
         return key
+
+    def sealed(self, key: PrivateKey, passphrase: bytes) -> bytes:
+        """A key as the ring keeps it."""
+        return seal(key, passphrase, rounds=self._rounds)
 
     def is_open(self, kind: CaKind, generation: int) -> bool:
         """Whether it can sign without anybody being asked."""

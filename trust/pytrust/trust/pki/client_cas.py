@@ -11,26 +11,18 @@ from dataclasses import dataclass, replace
 from typing import Final, Self, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pytrust.trust.errors import Damaged, UsageError
 from pytrust.trust.pki.crl import RevocationList, read_crls
 from pytrust.trust.pki.finding import Finding, Severity
+from pytrust.trust.pki.foreign import UNREADABLE
 from pytrust.trust.pki.profile import key_id_of, name_of
 
 CAS_MAX: Final = 64  # in one file; a rotation has two, a careful foreign set-up a dozen
 CAS_MAX_BYTES: Final = 1024 * 1024  # 64 certificates with RSA-4096 keys have 150 KB
-UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    UnsupportedAlgorithm,
-    x509.InvalidVersion,
-    x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)
-"""What ``cryptography`` raises for parts of a certificate that it cannot read, when they are asked for."""
 
 _CLIENT_USES: Final = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _LIST: Final = b"-----BEGIN X509 CRL-----"
@@ -70,7 +62,7 @@ class ClientCa:
 
 
 def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    """The value of an extension, or None; raises what ``UNREADABLE`` lists."""
+    """The value of an extension, or None; raises what ``UNREADABLE`` lists where nobody has read all of them yet."""
     try:
         return certificate.extensions.get_extension_for_class(kind).value
     except x509.ExtensionNotFound:

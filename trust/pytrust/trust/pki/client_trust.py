@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from pytrust.trust.errors import NotSetUp, PytrustError
+from pytrust.trust.errors import NotSetUp, PytrustError, Unsound
 from pytrust.trust.files import PRIVATE_FOLDER, locked, read_private, write_atomic
 from pytrust.trust.pki import folder as tls_folder
 from pytrust.trust.pki.finding import Finding, Severity
@@ -72,6 +72,8 @@ class TrustFolder:
             return SeenLists.decode(read_private(self._file, FILE_MAX_BYTES))
         except NotSetUp:
             return SeenLists()
+        except OSError as error:
+            raise Unsound(f"{self._file}: {(error.strerror or 'cannot be read').lower()}") from error
 
     def _store(self, trust: ClientTrust) -> None:
         self._file.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar, cast
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pytrust.trust.errors import BadMetadata, BadSignature
 from pytrust.trust.pki.build import SigningCa, digest_for
+from pytrust.trust.pki.foreign import UNREADABLE
 from pytrust.trust.pki.model import CRL_LIFETIME, Reason, Revocation, Serial
 from pytrust.trust.pki.profile import key_id_of, name_of
 
@@ -38,8 +39,6 @@ _FLAGS: Final = {
 }
 _REASONS: Final = {flag: reason for reason, flag in _FLAGS.items()}
 _BLOCK: Final = re.compile(rb"-----BEGIN X509 CRL-----\s[A-Za-z0-9+/=\s]+-----END X509 CRL-----\s*")
-_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension)
-"""What ``cryptography`` raises for parts of a list that it cannot read, when they are asked for."""
 _HINT: Final = "ask its authority for a new one"
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
@@ -86,10 +85,11 @@ def read_crl(data: bytes, issuer: x509.Certificate) -> RevocationList:
         BadSignature: ``issuer`` did not sign it.
         BadMetadata: not a list, the list of another authority, or one that leaves things out.
     """
-    crl = _load(_bounded(data))
-    if not _names(crl, issuer):
-        raise BadMetadata(f"the revocation list is not that of {name_of(issuer)}", hint=_HINT)
-    return _checked(crl, issuer)
+    with _readable():
+        crl = _load(_bounded(data))
+        if not _names(crl, issuer):
+            raise BadMetadata(f"the revocation list is not that of {name_of(issuer)}", hint=_HINT)
+        return _checked(crl, issuer)
 
 
 def read_crls(pem: bytes, issuers: Sequence[x509.Certificate]) -> tuple[RevocationList, ...]:
@@ -101,8 +101,9 @@ def read_crls(pem: bytes, issuers: Sequence[x509.Certificate]) -> tuple[Revocati
         BadSignature: a list in the name and under the key identifier of one of them that it did not sign.
         BadMetadata: as ``read_crl``, and for anything but PEM blocks of lists.
     """
-    lists = [*map(_load, _blocks(_bounded(pem)))]
-    return tuple(_checked(crl, issuer) for crl in lists for issuer in issuers if _names(crl, issuer))
+    with _readable():
+        lists = [*map(_load, _blocks(_bounded(pem)))]
+        return tuple(_checked(crl, issuer) for crl in lists for issuer in issuers if _names(crl, issuer))
 
 
 def pem_of(der: bytes) -> bytes:
@@ -134,12 +135,17 @@ def _blocks(pem: bytes) -> list[bytes]:
     return blocks
 
 
-def _load(data: bytes) -> x509.CertificateRevocationList:
-    load = x509.load_pem_x509_crl if data.startswith(b"-----BEGIN") else x509.load_der_x509_crl
+@contextmanager
+def _readable() -> Iterator[None]:
+    """``cryptography`` reads most parts of a list when they are asked for, and some of its certificate's too."""
     try:
-        return load(data)
-    except _UNREADABLE as error:
-        raise BadMetadata("not a revocation list in PEM or DER", hint=_HINT) from error
+        yield
+    except UNREADABLE as error:
+        raise BadMetadata("a revocation list cannot be read", hint=_HINT) from error
+
+
+def _load(data: bytes) -> x509.CertificateRevocationList:
+    return (x509.load_pem_x509_crl if data.startswith(b"-----BEGIN") else x509.load_der_x509_crl)(data)
 
 
 def _names(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> bool:
@@ -157,17 +163,14 @@ def _checked(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> R
         number=_extension(crl, x509.CRLNumber).crl_number,
         this_update=crl.last_update_utc,
         next_update=crl.next_update_utc,
-        revoked=dict(_entries(crl, name_of(issuer))),
+        revoked={one.serial_number: Revocation(one.revocation_date_utc, _reason(one.extensions)) for one in crl},
     )
 
 
 def _check_signature(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> None:
-    signer = cast("CertificateIssuerPublicKeyTypes", issuer.public_key())  # for others it raises TypeError
-    try:
-        good = isinstance(crl.signature_hash_algorithm, _HASHES) and crl.is_signature_valid(signer)
-    except _UNREADABLE:
-        good = False
-    if not (good and _signs_lists(issuer)):
+    signer = cast("CertificateIssuerPublicKeyTypes", issuer.public_key())  # for keys of other kinds it raises TypeError
+    modern = isinstance(crl.signature_hash_algorithm, _HASHES)
+    if not (modern and crl.is_signature_valid(signer) and _signs_lists(issuer)):
         raise BadSignature(
             f"{name_of(issuer)} did not sign its revocation list, or signed it with an outworn hash",
             hint="do not use it: ask its authority what happened",
@@ -184,25 +187,13 @@ def _signs_lists(issuer: x509.Certificate) -> bool:
 
 def _extension(crl: x509.CertificateRevocationList, form: type[_Extension]) -> _Extension:
     """One extension of a list all of whose critical ones are understood (RFC 5280, 5.2)."""
+    for one in crl.extensions:
+        if one.critical and not isinstance(one.value, _UNDERSTOOD):
+            raise BadMetadata(f"a revocation list leaves things out: {one.oid.dotted_string} is critical", hint=_HINT)
     try:
-        for one in crl.extensions:
-            if one.critical and not isinstance(one.value, _UNDERSTOOD):
-                raise BadMetadata(
-                    f"a revocation list leaves things out: {one.oid.dotted_string} is critical", hint=_HINT
-                )
         return crl.extensions.get_extension_for_class(form).value
     except x509.ExtensionNotFound as error:
         raise BadMetadata(f"a revocation list has no {form.oid.dotted_string} (RFC 5280, 5.2)", hint=_HINT) from error
-    except _UNREADABLE as error:
-        raise BadMetadata("a revocation list has extensions that cannot be read", hint=_HINT) from error
-
-
-def _entries(crl: x509.CertificateRevocationList, issuer: str) -> Iterator[tuple[int, Revocation]]:
-    try:
-        for entry in crl:
-            yield entry.serial_number, Revocation(entry.revocation_date_utc, _reason(entry.extensions))
-    except _UNREADABLE as error:
-        raise BadMetadata(f"the revocation list of {issuer} has an entry that cannot be read", hint=_HINT) from error
 
 
 def _reason(extensions: x509.Extensions) -> Reason:
@@ -211,6 +202,6 @@ def _reason(extensions: x509.Extensions) -> Reason:
     for one in extensions:
         if isinstance(one.value, x509.CRLReason):
             reason = _REASONS.get(one.value.reason, Reason.UNSPECIFIED)
-        elif one.critical:  # such as certificateIssuer: the entry speaks of another authority (RFC 5280, 5.3.3)
-            raise ValueError(one.oid.dotted_string)
+        elif one.critical:  # such as certificateIssuer (RFC 5280, 5.3.3)
+            raise BadMetadata("a revocation list has an entry of another authority", hint=_HINT)
     return reason

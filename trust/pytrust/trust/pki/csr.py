@@ -11,18 +11,15 @@ from dataclasses import dataclass, field
 from typing import Final, Self
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 
 from pytrust.trust.errors import UsageError
+from pytrust.trust.pki.foreign import UNREADABLE
 from pytrust.trust.pki.profile import CertPublicKey, check_public_key
 
 REQUEST_MAX_BYTES: Final = 64 * 1024  # a hundred long names and an RSA-4096 key take 40 KB
-_HASHES: Final = (SHA256, SHA384, SHA512, type(None))  # None: Ed25519
 _BLOCK: Final = re.compile(
     rb"\s*-----BEGIN (NEW )?CERTIFICATE REQUEST-----\s[A-Za-z0-9+/=\s]+-----END (NEW )?CERTIFICATE REQUEST-----\s*"
 )
-_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension)
 _HINT: Final = (
     "make one: openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=any -keyout key.pem"
 )
@@ -45,13 +42,13 @@ class SigningRequest:
             raise UsageError(f"not one certificate request in PEM of up to {REQUEST_MAX_BYTES} bytes", hint=_HINT)
         try:
             return cls._read(x509.load_pem_x509_csr(pem))
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UsageError("the certificate request cannot be read", hint=_HINT) from error
 
     @classmethod
     def _read(cls, request: x509.CertificateSigningRequest) -> Self:
         key = check_public_key(request.public_key(), "the key in the certificate request")
-        if not isinstance(request.signature_hash_algorithm, _HASHES) or not request.is_signature_valid:
+        if not request.is_signature_valid:
             raise UsageError("the certificate request is not signed by its own key", hint=_HINT)
         return cls(key, request)
 
@@ -66,7 +63,7 @@ class SigningRequest:
             wanted = self._request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         except x509.ExtensionNotFound:
             return ()
-        except _UNREADABLE as error:
+        except UNREADABLE as error:
             raise UsageError("the names in the certificate request cannot be read", hint=_HINT) from error
         addresses = map(str, wanted.get_values_for_type(x509.IPAddress))
         return (*wanted.get_values_for_type(x509.DNSName), *addresses)

@@ -71,7 +71,8 @@ class Grant:
         names = parse_allowed(kind, allowed)
         if uses > 1 and not any(map(_is_pattern, names)):
             raise UsageError("a name belongs to one holder, so a token for names is used once", hint="give a pattern")
-        return cls(kind=kind, allowed=names, uses=uses, expires=now + good_for, lifetime=lifetime)
+        expires = (now + good_for).replace(microsecond=0)
+        return cls(kind=kind, allowed=names, uses=uses, expires=expires, lifetime=lifetime)
 
     @property
     def exact(self) -> tuple[str, ...]:
@@ -155,7 +156,7 @@ def refuse_renewal(issued: Issued | None, follower: Issued | None, key: KeyId, n
     if issued.revoked is not None or (follower is not None and follower.revoked is not None):
         return Denied(code="revoked", text=f"{who} is revoked", hint=_AGAIN)
     if not issued.live(now):
-        return Denied(code="expired", text=f"{who} has expired", hint=_AGAIN)
+        return Denied(code="expired", text=f"{who} does not count at this time", hint=_AGAIN)
     if follower is not None and key_of(follower) != key:
         hint = f"if that was not this host, its key was stolen: pytrust ca revoke {issued.holder}"
         return Denied(code="renewed-before", text=f"{who} was renewed already, for another key", hint=hint)

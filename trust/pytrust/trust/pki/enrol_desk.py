@@ -8,11 +8,9 @@ from math import ceil
 from typing import Final, Literal, TypeVar
 
 import msgspec
-from cryptography import x509
 
 from pytrust.trust.errors import PytrustError, RateLimited, Refused, UsageError
 from pytrust.trust.pki import enrol_words as words
-from pytrust.trust.pki.client_cas import extension
 from pytrust.trust.pki.delivery import supplies
 from pytrust.trust.pki.enrol import Grant
 from pytrust.trust.pki.enrol_http import Answer, Request
@@ -29,7 +27,7 @@ from pytrust.trust.pki.enrol_words import (
 )
 from pytrust.trust.pki.enrolment import Denial, Enrolment
 from pytrust.trust.pki.index import Index
-from pytrust.trust.pki.model import Issued, Kind, serial_text
+from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, serial_text
 from pytrust.trust.pki.premises import leaf_kind
 from pytrust.trust.pki.rate import Rate, neighbourhood
 
@@ -130,9 +128,10 @@ class Desk:
         )
 
     def _issuers(self) -> Issuers:
-        return Issuers(
-            client=_key_id(self._index.current(Kind.CLIENT_CA)), server=_key_id(self._index.current(Kind.SERVER_CA))
-        )
+        return Issuers(client=self._chain_id(Kind.CLIENT), server=self._chain_id(Kind.SERVER))
+
+    def _chain_id(self, kind: LeafKind) -> str:
+        return etag(supplies(self._index, kind).links[self._index.current(ISSUER_OF[kind]).generation])
 
 
 def _told(grant: Grant) -> TokenSays:
@@ -141,11 +140,6 @@ def _told(grant: Grant) -> TokenSays:
 
 def _word(kind: Kind) -> Literal["client", "server"]:
     return "server" if kind == Kind.SERVER else "client"
-
-
-def _key_id(ca: Issued) -> str:
-    named = extension(ca.certificate, x509.SubjectKeyIdentifier)
-    return "" if named is None else named.digest.hex()
 
 
 def _read(body: bytes, kind: type[_Words]) -> _Words:

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytrust.trust.names import KeyId
+from pytrust.trust.pki.change import changing
 from pytrust.trust.pki.enrol import Grant
-from pytrust.trust.pki.model import Kind, LeafKind, Serial, serial_text
+from pytrust.trust.pki.ledger import What
+from pytrust.trust.pki.model import Issued, Kind, LeafKind, Serial, serial_text
 from pytrust.trust.pki.records import Records
 from pytrust.trust.pki.rows import moment_of, seconds_of, serial_of
 from pytrust.trust.pki.token import SecretHash
@@ -63,19 +65,22 @@ class EnrolStore:
         end = seconds_of(now - _REMEMBERED)
         lifetime = None if grant.lifetime is None else int(grant.lifetime.total_seconds())
         row = (known_by, grant.kind, json.dumps(grant.allowed), grant.uses, seconds_of(grant.expires), lifetime)
-        with self._records.change():
+        details = {"token": token_id(known_by), "uses": str(grant.uses), "expires": grant.expires.isoformat()}
+        with changing(self._records, now) as change:
             gone = "SELECT hash FROM enrolment_tokens WHERE expires < ?"
             self._records.run(f"DELETE FROM enrolment_uses WHERE hash IN ({gone})", (end,))  # noqa: S608 - constants
             self._records.run("DELETE FROM enrolment_tokens WHERE expires < ?", (end,))
             self._records.run("INSERT INTO enrolment_tokens VALUES (?, ?, ?, ?, ?, ?)", row)
+            change.event(What.TOKEN_MADE, grant.kind, " ".join(grant.allowed), details=details)
 
     def cancel(self, now: datetime) -> int:
         """End every token whose time is not over; how many."""
         end = seconds_of(now)
-        with self._records.change():
+        with changing(self._records, now) as change:
             done = self._records.rows(
                 "UPDATE enrolment_tokens SET expires = ? WHERE expires > ? RETURNING 1", (end, end)
             )
+            change.event(What.TOKENS_CANCELLED, Kind.CLIENT, "", details={"tokens": str(len(done))})
         return len(done)
 
     def find(self, known_by: SecretHash) -> Grant | None:
@@ -94,12 +99,18 @@ class EnrolStore:
             free = self._records.row(_CLAIM, (key, known_by, known_by))
             return Claim(fresh=True, serial=None) if free else None
 
-    def settle(self, known_by: SecretHash, key: KeyId, serial: Serial) -> None:
+    def settle(self, known_by: SecretHash, key: KeyId, issued: Issued, now: datetime) -> None:
         """Remember which certificate came of a use."""
-        with self._records.change():
-            self._records.run(
-                "UPDATE enrolment_uses SET serial = ? WHERE hash = ? AND key = ?", (serial_text(serial), known_by, key)
-            )
+        statement = "UPDATE enrolment_uses SET serial = ? WHERE hash = ? AND key = ?"
+        with changing(self._records, now) as change:
+            self._records.run(statement, (serial_text(issued.serial), known_by, key))
+            details = {"token": token_id(known_by), "key": key}
+            change.event(What.TOKEN_USED, issued.kind, issued.holder, issued.serial, details)
+
+    def suspect(self, issued: Issued, key: KeyId, now: datetime) -> None:
+        """Write down that two parties hold one key: its certificate was to be renewed a second time, for ``key``."""
+        with changing(self._records, now) as change:
+            change.event(What.KEY_SUSPECTED, issued.kind, issued.holder, issued.serial, {"key": key})
 
     def release(self, known_by: SecretHash, key: KeyId) -> None:
         """Give a use back for which nothing was signed."""
@@ -107,6 +118,11 @@ class EnrolStore:
             self._records.run(
                 "DELETE FROM enrolment_uses WHERE hash = ? AND key = ? AND serial IS NULL", (known_by, key)
             )
+
+
+def token_id(known_by: SecretHash) -> str:
+    """What a token is called in the journal."""
+    return known_by.hex()[:16]
 
 
 def _grant(kind: str, allowed: str, uses: int, expires: int, lifetime: int | None) -> Grant:

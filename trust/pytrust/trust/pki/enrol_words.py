@@ -97,7 +97,7 @@ class Answered(Words, frozen=True, kw_only=True):
 
 
 class Issuers(Words, frozen=True, kw_only=True):
-    """The key identifiers of the CAs that sign now, in hexadecimal, as certificates name their issuer."""
+    """What follows a leaf that is signed now: the entity tags of those CA certificates (PEM)."""
 
     client: str
     server: str

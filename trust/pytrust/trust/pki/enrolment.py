@@ -17,7 +17,7 @@ from pytrust.trust.pki.authority import Authority
 from pytrust.trust.pki.client_cas import UNREADABLE
 from pytrust.trust.pki.csr import SigningRequest
 from pytrust.trust.pki.enrol import Denied, ForClient, ForServer, Grant, decide, key_of, refuse_renewal, refuse_token
-from pytrust.trust.pki.enrol_store import Claim, EnrolStore
+from pytrust.trust.pki.enrol_store import EnrolStore
 from pytrust.trust.pki.enrol_words import AskEnrol, AskRenew, proves
 from pytrust.trust.pki.making import wish_again
 from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, Serial
@@ -83,13 +83,13 @@ class Enrolment:
 
     def renew(self, ask: AskRenew) -> Issued:
         """The next certificate, with the same names and the same span; raises ``Denial``, and what ``enrol`` does."""
-        shown = _leaf(ask.certificate)
-        issued = self._recorded(shown)
+        issued = self._recorded(_leaf(ask.certificate))
         if issued is not None and not proves(ask.proof, issued.certificate.public_key(), ask.csr, ask.certificate):
             raise Denial(_UNPROVED)
         key = SigningRequest.read(ask.csr.encode()).public_key
         follower = self._by_serial(issued.replaced_by) if issued else None
         if denied := refuse_renewal(issued, follower, PublicKey.of(key).id, self._now()):
+            self._note_theft(denied, issued, key)
             raise Denial(denied)
         assert issued is not None  # refuse_renewal said so
         return follower or self._sign_next(issued, key)
@@ -99,27 +99,34 @@ class Enrolment:
         claim = self._store.claim(known_by, name)
         if claim is None:
             raise Denial(_USED)
-        if found := self._signed_before(claim, wanted, name):
-            return found
-        try:
-            issued = self._sign(wanted, key, grant)
-        except (Refused, UsageError):
-            self._store.release(known_by, name)
-            raise
-        self._store.settle(known_by, name, issued.serial)
+        if claim.serial is not None:
+            return self._again(claim.serial)
+        issued = None if claim.fresh else self._cut_short(wanted, name)
+        issued = issued or self._sign_for(known_by, name, grant, wanted, key)
+        self._store.settle(known_by, name, issued, self._now())
         return issued
 
-    def _signed_before(self, claim: Claim, wanted: ForClient | ForServer, key: KeyId) -> Issued | None:
-        """What came of the use of a token that is used again: recorded, or cut short before it could be."""
-        if claim.fresh:
-            return None
-        holder = self._authority.index.holder(*_holder(wanted))
-        found = self._by_serial(claim.serial) or (holder.issued if holder and key_of(holder.issued) == key else None)
-        if found is None:
-            return None
-        if not found.live(self._now()):
+    def _again(self, serial: Serial) -> Issued:
+        """What came of a use, for whoever did not get the answer; unless it was revoked since."""
+        found = self._by_serial(serial)
+        if found is None or not found.live(self._now()):
             raise Denial(_OVER)
         return found
+
+    def _cut_short(self, wanted: ForClient | ForServer, key: KeyId) -> Issued | None:
+        """What was signed for a use before this process was killed, and never written down as such."""
+        holder = self._authority.index.holder(*_holder(wanted))
+        found = holder and holder.issued
+        return found if found and key_of(found) == key and found.live(self._now()) else None
+
+    def _sign_for(
+        self, known_by: SecretHash, name: KeyId, grant: Grant, wanted: ForClient | ForServer, key: CertPublicKey
+    ) -> Issued:
+        try:
+            return self._sign(wanted, key, grant)
+        except (Refused, UsageError, RateLimited):
+            self._store.release(known_by, name)
+            raise
 
     def _sign(self, wanted: ForClient | ForServer, key: CertPublicKey, grant: Grant) -> Issued:
         self._count("/".join(_holder(wanted)))
@@ -139,6 +146,11 @@ class Enrolment:
         if isinstance(wish.names, ServerNames):
             return self._authority.sign_server(wish.names, key, lifetime=wish.lifetime, replaces=issued).issued
         return self._authority.sign_client(wish.names, key, lifetime=wish.lifetime, replaces=issued).issued
+
+    def _note_theft(self, denied: Denied, issued: Issued | None, key: CertPublicKey) -> None:
+        if denied.code == "renewed-before" and issued is not None:
+            self._count(f"{issued.kind}/{issued.holder}")
+            self._store.suspect(issued, PublicKey.of(key).id, self._now())
 
     def _good(self, known_by: SecretHash) -> Grant:
         grant = self._store.find(known_by)

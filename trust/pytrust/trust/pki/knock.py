@@ -52,7 +52,7 @@ class Wire:
     def send(self, data: bytes) -> None:
         """Send all of it; a peer that has gone is noticed at the next ``receive``."""
         self._wait(self._end)
-        with suppress(ConnectionError):
+        with suppress(OSError):
             self._socket.sendall(data)
 
     def receive(self, within: float | None = None) -> bytes:

@@ -36,6 +36,10 @@ class What(StrEnum):
     EXPORTED = "root-exported"
     REMOVED = "root-removed"
     IMPORTED = "root-imported"
+    TOKEN_MADE = "token-made"  # noqa: S105 - what was done
+    TOKEN_USED = "token-used"  # noqa: S105
+    TOKENS_CANCELLED = "tokens-cancelled"
+    KEY_SUSPECTED = "key-suspected"
 
 
 ISSUING: Final = frozenset({What.ISSUED, What.RENEWED, What.ADDED, What.CROSS_SIGNED})

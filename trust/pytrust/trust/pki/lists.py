@@ -35,7 +35,7 @@ def revoke(premises: Premises, several: Iterable[Issued], reason: Reason) -> Non
     with premises.locked():
         fresh = [found for serial in given if (found := _known(premises, serial)).revoked is None]
         if fresh:
-            _withdraw(premises, fresh, Revocation(premises.now(), reason))
+            _withdraw(premises, fresh, Revocation(premises.now().replace(microsecond=0), reason))
         settle(premises)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, get_args
+from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -24,6 +24,7 @@ from pytrust.trust.pki.model import (
     Serial,
 )
 from pytrust.trust.pki.names import ClientName, ServerNames
+from pytrust.trust.pki.plan import KEY_KINDS
 from pytrust.trust.pki.premises import Premises, leaf_kind
 from pytrust.trust.pki.profile import CertPublicKey
 
@@ -68,7 +69,7 @@ def issued_as(certificate: x509.Certificate, kind: Kind, holder: str, generation
         der=certificate.public_bytes(Encoding.DER),
         not_before=certificate.not_valid_before_utc,
         not_after=end,
-        renew_at=now + (end - now) * _CHANCE.uniform(*RENEW_BETWEEN),
+        renew_at=(now + (end - now) * _CHANCE.uniform(*RENEW_BETWEEN)).replace(microsecond=0),
     )
 
 
@@ -102,8 +103,7 @@ def names_of(issued: Issued) -> ServerNames | ClientName:
 def key_kind_of(issued: Issued) -> CertKeyKind:
     """The kind of a certificate's key; raises ``UsageError`` for one that is not made any more."""
     found = PublicKey.of(issued.certificate.public_key()).kind
-    for kind in get_args(CertKeyKind):
+    for kind in KEY_KINDS:
         if kind == found:
-            made: CertKeyKind = kind
-            return made
+            return kind
     raise UsageError(f"{issued.holder} has a key of the kind {found}, which is not made here", hint="renew --same-key")

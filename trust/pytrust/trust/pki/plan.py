@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from pytrust.trust.canonical import encode_json
 from pytrust.trust.errors import Damaged, InvalidName
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.pki.model import CaKind, CertKeyKind
 from pytrust.trust.pki.names import CaName, parse_ca_name
+
+KEY_KINDS: Final[tuple[CertKeyKind, ...]] = get_args(CertKeyKind)
 
 
 class Elsewhere(NamedTuple):
@@ -44,8 +46,7 @@ def read_plan(data: bytes) -> Plan:
     """The reverse of ``encode_plan``; raises ``Damaged``."""
     try:
         found = json.loads(data)
-        return Plan(
-            name=parse_ca_name(found["name"]), key_kind=found["key_kind"], permitted=tuple(map(str, found["permitted"]))
-        )
-    except (ValueError, KeyError, TypeError, InvalidName) as error:
+        kind = next(kind for kind in KEY_KINDS if kind == found["key_kind"])
+        return Plan(name=parse_ca_name(found["name"]), key_kind=kind, permitted=tuple(map(str, found["permitted"])))
+    except (ValueError, KeyError, TypeError, StopIteration, RecursionError, InvalidName) as error:
         raise Damaged("the plan of the authority cannot be read") from error

@@ -33,6 +33,7 @@ T = TypeVar("T")
 
 PROBE_TIMEOUT: Final = 15.0  # seconds for all of it
 _ONE_TALK: Final = 5.0  # seconds for one connection; a silent server must not use up the time of the others
+_PLAIN: Final = 2.0  # seconds for plain http: tried where TLS failed, often because nothing is said at all
 _EVERYTHING: Final = b"ALL:@SECLEVEL=0"  # a doctor also looks at what is too weak to be used
 
 
@@ -86,17 +87,17 @@ class _Door:
     def talk(self, context: SSL.Context, *, ping: bool = True) -> Talk:
         from pytrust.trust.pki.knock import talk
 
-        return self._open(lambda wire: talk(wire, context, self.sni, self.host, ping=ping))
+        return self._open(_ONE_TALK, lambda wire: talk(wire, context, self.sni, self.host, ping=ping))
 
     def plain(self) -> Answer | None:
         from pytrust.trust.pki.knock import plain_ping
 
-        return self._open(lambda wire: plain_ping(wire, self.host))
+        return self._open(_PLAIN, lambda wire: plain_ping(wire, self.host))
 
-    def _open(self, use: Callable[[Wire], T]) -> T:
+    def _open(self, seconds: float, use: Callable[[Wire], T]) -> T:
         from pytrust.trust.pki.knock import Wire
 
-        end = min(self.end, time.monotonic() + _ONE_TALK)
+        end = min(self.end, time.monotonic() + seconds)
         with closing(connect(self.address, end)) as connected:
             return use(Wire(connected, end))
 

@@ -68,7 +68,8 @@ class RemoteKey(EllipticCurvePrivateKey):
                 f"what signs for {self._what} gave a signature that is not its own", hint=_HINT
             ) from error
         except Exception as error:  # SDKs raise families of their own; one sentence must leave here
-            raise ServerError(f"{self._what} cannot sign: {str(error)[:200]}", hint=_HINT) from error
+            text = " ".join(str(error).split())[:200]
+            raise ServerError(f"{self._what} cannot sign: {text}", hint=_HINT) from error
         return signature
 
     def public_key(self) -> EllipticCurvePublicKey:

@@ -9,7 +9,7 @@ from typing import Final
 from pytrust.trust.database import guarded
 from pytrust.trust.errors import NotFound, Refused, UsageError
 from pytrust.trust.files import PRIVATE, read_bounded
-from pytrust.trust.keys.private import PrivateKey, seal, unseal
+from pytrust.trust.keys.private import PrivateKey, unseal
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
 from pytrust.trust.pki.ca_keys import key_name
@@ -27,7 +27,7 @@ def export(premises: Premises, file: Path, generation: int | None) -> Path:
     passphrase = premises.keys.passphrase(Kind.ROOT, number)
     with premises.locked(), guarded(file):
         if not file.exists():
-            _write(file, seal(key, passphrase))
+            _write(file, premises.keys.sealed(key, passphrase))
         if not _opens(file, passphrase, key):
             raise UsageError(f"{file} does not hold the root key", hint="give the name of a file that is not there yet")
         _noted(premises, number, What.EXPORTED, PublicKey.of(key.public_key()).id.encode())

@@ -5,9 +5,9 @@ What comes next is rotation.py's to say; here it is done with the authority, and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol, assert_never
@@ -18,7 +18,7 @@ from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.pki import rotation_state
 from pytrust.trust.pki.index import Holder
 from pytrust.trust.pki.model import CaKind, Issued, Kind, Serial
-from pytrust.trust.pki.rotation import abort, confirm, decide, enter, observe, work
+from pytrust.trust.pki.rotation import abort, confirm, decide, enter, observe, watched, work
 from pytrust.trust.pki.rotation_model import (
     Act,
     AddGeneration,
@@ -28,6 +28,7 @@ from pytrust.trust.pki.rotation_model import (
     KeepProof,
     Leaf,
     Over,
+    Phase,
     Promote,
     Reissue,
     Retire,
@@ -37,6 +38,7 @@ from pytrust.trust.pki.rotation_model import (
     Wait,
     ca_label,
 )
+from pytrust.trust.pki.rotation_signs import client_signs
 from pytrust.trust.pki.rows import State
 
 LOCK: Final = "rotation.lock"
@@ -137,7 +139,12 @@ class Rotator:
     def current(self) -> Rotation | None:
         """The rotation that is under way; raises ``Damaged``."""
         state = self._authority.rotation()
-        return None if state is None else rotation_state.decode(state)
+        if state is None:
+            return None
+        rotation = rotation_state.decode(state)
+        if watched(rotation) is not Kind.CLIENT:
+            return rotation
+        return replace(rotation, signs=client_signs(rotation, self._leaves()))
 
     def begin(self, kind: CaKind) -> Rotation:
         """Decide on the next generation; nothing is made yet. Raises ``Refused`` where a rotation is under way."""
@@ -157,7 +164,7 @@ class Rotator:
         """The operator vouches for holders; raises what ``confirm`` does, and ``Refused`` for no rotation."""
         return self._keep(confirm(self._required(), names))
 
-    def go_on(self, *, consent: bool, force: bool) -> Progress | None:
+    def go_on(self, *, consent: Collection[Phase] = (), force: bool = False) -> Progress | None:
         """Take all steps that can be taken; None where there is no rotation. See ``decide`` for the arguments.
 
         Raises:

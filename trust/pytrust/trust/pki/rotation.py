@@ -15,7 +15,7 @@ goes on from ``move`` in the other direction, where the CA to come is the old on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -75,7 +75,7 @@ def watched(rotation: Rotation) -> LeafKind | None:
 
 
 def work(rotation: Rotation, states: Mapping[int, State], leaves: Iterable[Leaf]) -> tuple[Act, ...]:
-    """What this host does in this phase, in order; what was done before a crash is left out where that is known.
+    """What this host does in this phase, in order; doing it again after a crash changes nothing more.
 
     Args:
         rotation: where it is.
@@ -90,7 +90,7 @@ def work(rotation: Rotation, states: Mapping[int, State], leaves: Iterable[Leaf]
         case Phase.MOVE:
             return (*_promotion(rotation, states), *_reissues(rotation, leaves), Rewrite())
         case Phase.DROP:
-            return _dropping(rotation) if states.get(rotation.leaving) is not State.RETIRED else ()
+            return (*_proof(rotation, states), Retire(rotation.leaving))
         case Phase.SPREAD | Phase.SETTLE:
             return (Rewrite(),)
 
@@ -107,20 +107,20 @@ def lacking(rotation: Rotation) -> tuple[Sign, ...]:
     return tuple(sign for sign in rotation.signs if sign.need is not None and sign.holder not in rotation.vouched)
 
 
-def decide(rotation: Rotation, *, consent: bool, force: bool) -> Next:
+def decide(rotation: Rotation, *, consent: Collection[Phase], force: bool) -> Next:
     """What comes after this phase's work was done and its holders were looked at.
 
     Args:
         rotation: with what was seen.
-        consent: the operator says that every copy of a folder was handed to its user, and that the old one may go.
-        force: and that those who lack something may be refused.
+        consent: phases that the operator said yes to, see ``needs_consent``.
+        force: those who lack something may be refused.
     """
     if (left := lacking(rotation)) and not force:
         return Wait(left)
     following = _following(rotation)
     if following is None:
         return Over()
-    if not consent and needs_consent(rotation, following):
+    if following not in consent and needs_consent(rotation, following):
         return Ask(following)
     return Go(following)
 
@@ -204,9 +204,10 @@ def _reissues(rotation: Rotation, leaves: Iterable[Leaf]) -> tuple[Act, ...]:
     )
 
 
-def _dropping(rotation: Rotation) -> tuple[Act, ...]:
-    proof = (KeepProof(rotation.leaving),) if rotation.kind is Kind.CLIENT_CA else ()
-    return (*proof, Retire(rotation.leaving))
+def _proof(rotation: Rotation, states: Mapping[int, State]) -> tuple[Act, ...]:
+    """Once its key is gone, nobody can make a client that engines have to refuse."""
+    needed = rotation.kind is Kind.CLIENT_CA and states.get(rotation.leaving) is not State.RETIRED
+    return (KeepProof(rotation.leaving),) if needed else ()
 
 
 def _comes_itself(leaf: Leaf) -> bool:

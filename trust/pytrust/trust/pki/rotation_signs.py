@@ -43,12 +43,14 @@ _Seen = tuple[Need | None, str]
 
 
 def client_signs(rotation: Rotation, leaves: Iterable[Leaf]) -> tuple[Sign, ...]:
-    """What the records say of clients, in the phase that is theirs: those that lack something."""
+    """What the records say of clients, in the phase that is theirs."""
     lacks = _client_lacks(rotation)
     return tuple(
         _sign(leaf, Need.RENEW, f"{lacks}; its certificate ends {leaf.until:%Y-%m-%d %H:%M} UTC")
+        if _behind(rotation, leaf)
+        else _sign(leaf, None, "has what it needs")
         for leaf in leaves
-        if leaf.kind is Kind.CLIENT and _behind(rotation, leaf)
+        if leaf.kind is Kind.CLIENT
     )
 
 
@@ -56,7 +58,7 @@ def server_sign(rotation: Rotation, leaf: Leaf, sight: Sight | None, issuers: Is
     """What was seen of an engine in this phase; ``sight`` is None where nobody knows its address."""
     if sight is None:
         return _sign(leaf, Need.CONFIRM, "nobody can ask it: no address is known")
-    need, text = _answered(sight.new) or _judge(rotation, leaf, sight, issuers)
+    need, text = _silent(sight.new) or _judge(rotation, leaf, sight, issuers)
     return _sign(leaf, need, text)
 
 
@@ -89,7 +91,7 @@ def _judge(rotation: Rotation, leaf: Leaf, sight: Sight, issuers: Issuers) -> _S
             return _has_forgotten(rotation, sight, issuers)
 
 
-def _answered(probe: Probe) -> _Seen | None:
+def _silent(probe: Probe) -> _Seen | None:
     """What keeps us from seeing anything; None where something was seen."""
     if probe.reach is not Reach.OPEN:
         return Need.REACH, f"cannot be reached at {probe.thing}: {probe.reach_text}"

@@ -6,15 +6,15 @@ from typing import Any, Final, cast
 
 from pytrust.trust.canonical import encode_json, parse_json
 from pytrust.trust.errors import BadMetadata, Damaged
-from pytrust.trust.pki.model import CaKind, Kind, LeafKind, Serial
+from pytrust.trust.pki.model import CaKind, Kind, Serial
 from pytrust.trust.pki.rotation_model import Need, Phase, Rotation, Sign
 
 _VERSION: Final = 1
-_MAX_BYTES: Final = 16 * 1024 * 1024  # of 50,000 clients that are waited for
+_MAX_BYTES: Final = 1024 * 1024  # 20,000 clients that are waited for; no note of the index is larger
 
 
 def encode(rotation: Rotation) -> bytes:
-    """The bytes to keep."""
+    """The bytes to keep; what was seen of clients stands in the index anyway, and may be of thousands."""
     return encode_json(
         {
             "version": _VERSION,
@@ -25,7 +25,7 @@ def encode(rotation: Rotation) -> bytes:
             "aborting": rotation.aborting,
             "vouched": sorted(rotation.vouched),
             "awaited": sorted(f"{serial:x}" for serial in rotation.awaited),
-            "signs": [[sign.kind, sign.holder, sign.need, sign.text] for sign in rotation.signs],
+            "signs": [[sign.holder, sign.need, sign.text] for sign in rotation.signs if sign.kind is Kind.SERVER],
         }
     )
 
@@ -54,6 +54,5 @@ def _rotation(found: dict[str, Any]) -> Rotation:
     )
 
 
-def _sign(kind: str, holder: str, need: str | None, text: str) -> Sign:
-    lacks = None if need is None else Need(need)
-    return Sign(kind=cast("LeafKind", Kind(kind)), holder=str(holder), need=lacks, text=str(text))
+def _sign(holder: str, need: str | None, text: str) -> Sign:
+    return Sign(kind=Kind.SERVER, holder=str(holder), need=None if need is None else Need(need), text=str(text))

@@ -16,9 +16,10 @@ from typing import Final, NamedTuple, Self
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from pytrust.trust.pki.client_cas import UNREADABLE, ClientCa, extension, for_clients, give_lists, is_ca, read_cas
+from pytrust.trust.pki.client_cas import ClientCa, extension, for_clients, give_lists, is_ca, read_cas
 from pytrust.trust.pki.crl import RevocationList
 from pytrust.trust.pki.finding import Finding
+from pytrust.trust.pki.foreign import read_certificate
 from pytrust.trust.pki.model import Revocation, serial_text
 
 SKEW: Final = timedelta(minutes=5)  # by which the clock of a list's maker may be ahead of ours
@@ -125,8 +126,8 @@ class ClientTrust:
         """A verdict for each CA that may have issued it; at least one. Also remembers them."""
         try:
             verdicts = self._verdicts(_parse(leaf_der))
-        except UNREADABLE as error:
-            text = f"the client's certificate cannot be read: {str(error)[:200]}"
+        except ValueError as error:
+            text = f"the client's certificate cannot be read: {error}"
             verdicts = (Bad(code="malformed", text=text, hint="ask whoever runs the CA for another"),)
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
@@ -146,7 +147,7 @@ class ClientTrust:
 def _parse(leaf_der: bytes) -> x509.Certificate:
     if len(leaf_der) > LEAF_MAX_BYTES:
         raise ValueError(f"it has more than {LEAF_MAX_BYTES} bytes")
-    return x509.load_der_x509_certificate(leaf_der)
+    return read_certificate(leaf_der)
 
 
 def _identify(leaf: x509.Certificate) -> Identity:

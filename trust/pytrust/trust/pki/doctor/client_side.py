@@ -42,7 +42,7 @@ def client_side(probe: Probe, folder: Folder | None, now: datetime) -> Iterator[
     if probe.ours.answer is not None:
         yield _answered(probe, probe.ours.answer)
     elif probe.ours.turned_away:
-        reasons = list(_reasons(probe.ours, ours.certificates, folder.certificates, now))
+        reasons = _reasons(probe.ours, ours.certificates, folder.certificates, now)
         yield from reasons or [_unexplained(probe, probe.ours, ours.certificates[0], now)]
     else:
         text = f"the talk broke off: {probe.ours.broke}"
@@ -59,16 +59,19 @@ def _answered(probe: Probe, answer: Answer) -> Finding:
 
 def _reasons(
     talk: Talk, sent: Sequence[x509.Certificate], known: Sequence[x509.Certificate], now: datetime
-) -> Iterator[Finding]:
+) -> list[Finding]:
     """What would make any engine refuse it, then what makes this one."""
-    issuers = walk(sent[0], sent[1:], known).links[1:]
+    issuers = walk(sent[0], known, ()).links[1:]
     cases = [Case(sent[0], CERT, Role.CLIENT, now), *(Case(issuer, CERT, Role.CA, now) for issuer in issuers)]
     faults = [finding for case in cases for finding in lint_certificate(case) if finding.code in _FATAL]
     faults += [_not_for_clients(issuer) for issuer in issuers if not may_serve_as(issuer, Role.CLIENT)]
     faults += _acceptance(talk, sent, known)
-    yield from faults
-    if not faults and issuers and (problem := chain_problem(sent, list(filter(is_ca, known)), now)):
-        yield error("openssl-refuses", CERT, f"openssl refuses the client's chain: {problem}", "issue it again")
+    anchors = [one for one in issuers if one.subject.public_bytes() in talk.accepted]
+    if not faults and anchors and (problem := chain_problem(sent, anchors, now)):
+        faults.append(
+            error("openssl-refuses", CERT, f"openssl refuses the client's chain: {problem}", "issue it again")
+        )
+    return faults
 
 
 def _not_for_clients(issuer: x509.Certificate) -> Finding:

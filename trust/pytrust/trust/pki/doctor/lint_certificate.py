@@ -14,6 +14,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pytrust.trust.pki.doctor.anatomy import Role, extension, is_ca, label, may_serve_as, self_issued
 from pytrust.trust.pki.doctor.telling import error, warning
@@ -122,6 +123,14 @@ def _purpose(case: Case) -> Iterator[Finding]:
     yield case.error("wrong-purpose", text, "issue it again for this use, or take the right file")
 
 
+def _any_purpose(case: Case) -> Iterator[Finding]:
+    found = extension(case.certificate, x509.ExtendedKeyUsage)
+    named = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    if found is not None and ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE in found and not named & set(found):
+        text = "is for any purpose, and names none: openssl refuses it, docker does not"
+        yield case.warning("any-purpose", text, "issue it again with serverAuth or clientAuth")
+
+
 def _key(case: Case) -> Iterator[Finding]:
     if problem := key_problem(case.certificate.public_key()):
         yield case.error("weak-key", f"has a key {problem}", _REISSUE)
@@ -188,6 +197,7 @@ _CHECKS: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
     _dates,
     _names,
     _purpose,
+    _any_purpose,
     _key,
     _signature,
     _critical,

@@ -13,7 +13,7 @@ from pytrust.trust.pki.doctor.anatomy import Link, Role, is_ca, label, link, rol
 from pytrust.trust.pki.doctor.lint_certificate import Case, lint_certificate
 from pytrust.trust.pki.doctor.lint_list import lint_list, revoked, uncovered
 from pytrust.trust.pki.doctor.material import CA, Folder, Key, Material
-from pytrust.trust.pki.doctor.telling import error, warning
+from pytrust.trust.pki.doctor.telling import error, note, warning
 from pytrust.trust.pki.finding import Finding, Severity
 
 _OTHERS_READ: Final = 0o077
@@ -44,9 +44,14 @@ def in_order(found: list[Finding]) -> tuple[Finding, ...]:
 
 def _modes(folder: Folder) -> Iterator[Finding]:
     if folder.mode is not None and folder.mode & _OTHERS_WRITE:
-        yield error("open-folder", folder.name, f"others may replace its files (mode {folder.mode:04o})", "chmod 0700")
+        yield error(
+            "open-folder",
+            folder.name,
+            f"others may replace its files (mode {folder.mode:04o})",
+            f"chmod 0700 {folder.name}",
+        )
     for file in folder.files:
-        path = file.name if folder.mode is None else f"{folder.name}/{file.name}"
+        path = f"{folder.name}/{file.name}"
         if file.keys and file.mode & _OTHERS_READ:
             text = f"others may read this private key (mode {file.mode:04o})"
             yield error("open-key", file.name, text, f"chmod 0600 {path}, and replace the key if others were there")
@@ -69,7 +74,7 @@ def _keys(folder: Folder) -> Iterator[Finding]:
 def _of_ca(folder: Folder, file: Material, key: Key) -> bool:
     """An encrypted key does not say whose it is; its file's name does."""
     mine = [certificate for certificate in folder.certificates if spki(certificate) == key.public]
-    return all(map(is_ca, mine)) if mine else file.name.rpartition("/")[2].lower().startswith(_CA_KEY)
+    return all(map(is_ca, mine)) if mine else file.name.lower().startswith(_CA_KEY)
 
 
 def _ca_key(folder: Folder, file: Material) -> Iterator[Finding]:
@@ -149,5 +154,12 @@ def _lists(folder: Folder, now: datetime) -> Iterator[Finding]:
             yield from lint_list(found, file.name, cas, now)
         for certificate in file.certificates:
             yield from revoked(certificate, lists, file.name)
-    if lists and (bundle := folder.file(CA)) is not None:
-        yield from uncovered(bundle.certificates, lists, bundle.name)
+    if (bundle := folder.file(CA)) is not None:
+        yield from uncovered(bundle.certificates, lists, bundle.name) if lists else _without_list(folder)
+
+
+def _without_list(folder: Folder) -> Iterator[Finding]:
+    """Worth a word where clients are let in, which is on servers."""
+    if any(role_of(certificate) is Role.SERVER for certificate in folder.certificates):
+        text = "no revocation list lies here: a client that was lost can be locked out by a new CA alone"
+        yield note("no-crl", folder.name, text, "with pytrust: pytrust ca revoke NAME")

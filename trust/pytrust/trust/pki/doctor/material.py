@@ -51,7 +51,7 @@ class Material:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """Files that belong together; ``mode`` is that of the folder, None where a single file was named."""
+    """Files that belong together; ``mode`` is that of the folder, None where one file of it was named."""
 
     name: str
     mode: int | None

@@ -26,7 +26,7 @@ def read(path: Path) -> Folder:
         UsageError: there is nothing at ``path``, nothing of interest in it, or too much.
     """
     if not path.is_dir():
-        return Folder(name=str(path), mode=None, files=(_read(path, str(path)),))
+        return Folder(name=str(path.parent), mode=None, files=(_read(path, path.name),))
     paths = sorted(entry for entry in path.iterdir() if entry.suffix in _ENDINGS and not entry.is_dir())
     if not paths:
         raise UsageError(f"{path} holds no certificates or keys", hint="give the folder with ca.pem, cert.pem, key.pem")

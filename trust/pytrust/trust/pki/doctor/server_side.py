@@ -64,8 +64,8 @@ def _unanchored(probe: Probe, path: Path, anchors: Certificates, known: Certific
 
 
 def _is_between(top: x509.Certificate, anchors: Certificates, known: Certificates) -> bool:
-    """Whether the missing issuer is one that an anchor issued: it is at hand, or its name is of the same house."""
-    if self_issued(top):
+    """Whether the missing issuer is below an anchor, not above: it is at hand, or its name is of the same house."""
+    if self_issued(top) or any(anchor.issuer == top.issuer for anchor in anchors):
         return False
     issuers = [one for one in known if is_ca(one) and link(top, one) is Link.ISSUED]
     if issuers:

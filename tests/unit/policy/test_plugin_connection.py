@@ -1,0 +1,127 @@
+"""Connections of the plugin: bounded in number and in time, each call answered in its turn."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import cast
+
+from pytrust.policy.plugin import limits
+from pytrust.policy.plugin.connection import Callers, Connection
+from pytrust.policy.plugin.wire import Message
+
+CALL = b"POST /x HTTP/1.1\r\nHost: \r\nContent-Length: 2\r\n\r\n{}"
+
+
+class Wire:
+    """The transport of one connection, and what was done with it."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.closed = self.aborted = self.paused = False
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        pass
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+    def is_closing(self) -> bool:
+        return self.closed or self.aborted
+
+    def pause_reading(self) -> None:
+        self.paused = True
+
+    def resume_reading(self) -> None:
+        self.paused = False
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.callers = Callers(lambda: self.seconds)
+        self.heard: list[Message] = []
+
+    def connect(self) -> tuple[Connection, Wire]:
+        connection, wire = Connection(self.callers, self._answer), Wire()
+        connection.connection_made(cast(asyncio.Transport, wire))
+        return connection, wire
+
+    def _answer(self, message: Message) -> tuple[int, bytes]:
+        self.heard.append(message)
+        return 200, b"{}"
+
+
+def test_calls_are_answered_in_turn() -> None:
+    scene = Scene()
+    connection, wire = scene.connect()
+    connection.data_received(CALL + CALL[:20])
+    assert len(scene.heard) == 1
+    connection.data_received(CALL[20:])
+    assert len(scene.heard) == 2
+    assert wire.sent.count(b"HTTP/1.1 200 OK\r\n") == 2
+    assert wire.sent.endswith(b"Content-Length: 2\r\n\r\n{}")
+    assert not wire.closed
+
+
+def test_who_wants_to_close_is_closed() -> None:
+    connection, wire = Scene().connect()
+    connection.data_received(b"POST /x HTTP/1.1\r\nHost: \r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+    assert b"Connection: close\r\n" in wire.sent
+    assert wire.closed
+
+
+def test_what_is_not_http_is_answered_and_closed() -> None:
+    scene = Scene()
+    connection, wire = scene.connect()
+    connection.data_received(b"\x16\x03\x01")
+    connection.data_received(CALL)
+    assert wire.sent.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert b'"Allow":false' in wire.sent
+    assert wire.closed
+    assert not scene.heard
+
+
+def test_a_call_has_its_time_and_silence_has_none() -> None:
+    scene = Scene()
+    (slow, slow_wire), (_, silent), (done, done_wire) = scene.connect(), scene.connect(), scene.connect()
+    slow.data_received(CALL[:9])
+    done.data_received(CALL)
+    scene.seconds = limits.CALL_TIMEOUT - 1
+    slow.data_received(CALL[9:12])  # more of it does not begin the time anew
+    scene.callers.sweep()
+    assert not slow_wire.aborted
+    scene.seconds = limits.CALL_TIMEOUT + 1
+    scene.callers.sweep()
+    assert (slow_wire.aborted, silent.aborted, done_wire.aborted) == (True, False, False)
+    assert len(scene.callers) == 2
+
+
+def test_who_does_not_read_is_not_read_and_then_cut() -> None:
+    scene = Scene()
+    connection, wire = scene.connect()
+    connection.pause_writing()
+    assert wire.paused
+    connection.resume_writing()
+    assert not wire.paused
+    connection.pause_writing()
+    scene.seconds = limits.CALL_TIMEOUT + 1
+    scene.callers.sweep()
+    assert wire.aborted
+
+
+def test_the_longest_silent_one_makes_room() -> None:
+    scene = Scene()
+    wires = [scene.connect() for _ in range(limits.CONNECTIONS_MAX)]
+    wires[0][0].data_received(CALL)
+    _, newest = scene.connect()
+    assert [index for index, (_, wire) in enumerate(wires) if wire.aborted] == [1]
+    assert not newest.aborted
+    scene.callers.end()
+    assert all(wire.aborted for _, wire in wires)
+    assert len(scene.callers) == 0
