@@ -8,7 +8,7 @@ import threading
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.rig.proxy import PASSPHRASE
@@ -38,7 +38,7 @@ class _Traffic:
         tls = context(folder)
         self._threads = [threading.Thread(target=self._call, args=(Caller(port, tls),)) for _ in range(_CALLERS)]
 
-    def __enter__(self) -> _Traffic:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self

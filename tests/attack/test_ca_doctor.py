@@ -36,6 +36,9 @@ from tests.rig.needs import need
 from tests.rig.ports import answers, free_port
 from tests.rig.processes import environment, running
 
+from pytrust.trust.pki.probe import probe
+from pytrust.trust.pki.probed import Identity
+
 _PYTRUST: Final = Path(sys.executable).with_name("pytrust")
 CA = authority("CA")
 SERVED = server(CA, "localhost", "127.0.0.1")
@@ -276,6 +279,7 @@ def test_anyone_is_root(tmp_path: Path) -> None:
     with engine(tmp_path / "x", verify=False) as port:
         found = doctor(port, write_folder(tmp_path / "c", CA, ALICE))
         assert (found.exit_code, found.findings) == (1, ["error anyone-is-root"])
+        assert found.document["client_certificate"] == "none"
         assert ask("lint", f"127.0.0.1:{port}").cause == "anyone-is-root"
 
 
@@ -379,11 +383,35 @@ def test_something_else_listens(tmp_path: Path) -> None:
     assert (found.exit_code, found.cause) == (1, "no-tls")
 
 
-def test_a_server_that_never_stops_talking(tmp_path: Path) -> None:
-    """Bounded in bytes and in time, whatever comes."""
-    with talker(b"HTTP/1.1 200 OK\r\nX: " + b"x" * 3_000_000) as port:
-        found = ask("doctor", f"127.0.0.1:{port}")
+def test_a_server_that_never_stops_talking() -> None:
+    """What it may cost is bounded in bytes, whatever comes and however fast."""
+    sent: list[int] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def pour() -> None:
+            while len(sent) < 3:  # the first look, TLS, plain HTTP
+                taken, _ = listener.accept()
+                sent.append(0)
+                with taken, suppress(OSError):
+                    taken.sendall(b"HTTP/1.1 200 OK\r\nX: ")
+                    while True:
+                        sent[-1] += taken.send(b"x" * 65536)
+
+        thread = threading.Thread(target=pour)
+        thread.start()
+        found = ask("doctor", f"127.0.0.1:{listener.getsockname()[1]}")
+        thread.join()
     assert found.cause == "no-tls"
+    assert sum(sent) < 16 * 1024 * 1024  # most of it the kernels' buffers
+
+
+def test_a_refusal_is_heard_though_the_server_hangs_up_at_once(tmp_path: Path) -> None:
+    """In TLS 1.3 it comes after the handshake, while a request is under way."""
+    expired = client(CA, starts=timedelta(days=-9), days=8)
+    identity = Identity(cert_pem=expired.pem, key_pem=expired.key_pem)
+    with python_engine(tmp_path / "s") as port:
+        talks = [probe("127.0.0.1", port, identity=identity).ours for _ in range(20)]
+    assert {talk.broke for talk in talks if talk} == {"tls alert certificate expired"}
 
 
 def test_lists(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-from cryptography.hazmat.primitives.hashes import SHA1, SHA256
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from tests.rig.enrolment import Host, Office, serial, unverified
@@ -185,7 +185,7 @@ def standing_between(roots: bytes, folder: Path) -> Iterator[Impostor]:
             impostor.heard.append(f"POST {self.path}")
             self.send_error(500)
 
-        def log_message(self, format: str, *args: object) -> None:
+        def log_message(self, *args: object) -> None:
             pass
 
     class Server(http.server.ThreadingHTTPServer):
@@ -302,7 +302,7 @@ def rsa_request(bits: int) -> str:
     return builder.sign(holder, SHA256()).public_bytes(Encoding.PEM).decode()
 
 
-REQUESTS = {
+REQUESTS: dict[str, Callable[[], str]] = {
     "garbage": lambda: "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n-----END CERTIFICATE REQUEST-----\n",
     "nothing": lambda: "",
     "two": lambda: csr(key()) * 2,
@@ -312,11 +312,11 @@ REQUESTS = {
 }
 
 
-@pytest.mark.parametrize("what", REQUESTS)
-def test_a_request_that_is_none_costs_no_use(office: Office, what: str) -> None:
+@pytest.mark.parametrize(("what", "make"), REQUESTS.items())
+def test_a_request_that_is_none_costs_no_use(office: Office, what: str, make: Callable[[], str]) -> None:
     name = f"patient-{what.replace(' ', '-')}"
     token = office.token(name)
-    status, answer = enrol(office, token, REQUESTS[what]())
+    status, answer = enrol(office, token, make())
     assert (status, answer["code"]) == (400, "usage")
     assert enrol(office, token, csr(key()))[0] == 200
 

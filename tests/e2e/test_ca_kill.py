@@ -102,11 +102,13 @@ def kill_at_each(base: Path | None, scratch: Path, words: tuple[str, ...], sysca
 
 
 def say_again(folder: Path, words: tuple[str, ...]) -> None:
-    """What was done already may be refused as such."""
+    """What was done already, to its end, may be refused as such."""
     try:
         ca_worker.main(folder, *words)
     except UsageError as error:
         assert "has a certificate" in str(error) or "there is an authority" in str(error), error
+        with reopened(folder) as authority:
+            assert not authority.index.behind(ca_worker.now())
     except PytrustError as error:
         assert words == ("add",), error
         assert "was made already" in str(error), error
@@ -176,9 +178,10 @@ def check_done(folder: Path, words: tuple[str, ...], where: str) -> None:
 def check_asked(authority: Authority, words: tuple[str, ...], where: str) -> None:
     index = authority.index
     match words:
-        case ("server" | "client" | "clients", *names):
-            kind = Kind.SERVER if words[0] == "server" else Kind.CLIENT
-            assert all(index.holder(kind, name) for name in names), where
+        case ("server", name, *_):
+            assert index.holder(Kind.SERVER, name), where
+        case ("client" | "clients", *names):
+            assert all(index.holder(Kind.CLIENT, name) for name in names), where
         case ("renew", name):
             assert len(index.live(Kind.SERVER, name, ca_worker.now())) >= 2, where
         case ("revoke", name):
@@ -198,7 +201,7 @@ def test_create(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "words",
     [
-        ("server", "docker2"),
+        ("server", "docker2", "10.0.0.1", "docker2.example.com"),
         ("client", "carol"),
         ("clients", "carol", "dave"),
         ("renew", "docker1"),

@@ -10,6 +10,7 @@ from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.pki.model import Kind
 
 if TYPE_CHECKING:
     from pytrust.trust.pki.rotate import Progress, Rotator
@@ -59,26 +60,28 @@ def rotate(
     """Replace the client CA, the server CA or the root, with overlap; it can be interrupted at any moment."""
     from pytrust.trust.pki.rotate import alone
 
-    _check_words(ca, [going_on, going_back, status], changing=bool(names or endpoints or yes or force_drop))
+    _check_words(ca, [going_on, going_back, status], names, changing=bool(names or endpoints or yes or force_drop))
     if status:
         return _show(_rotator(workspace).current(), as_json)
     authority = workspace.authority
     with alone(workspace.home.ca):
         rotator = _rotator(workspace)
         for server, endpoint in map(_endpoint, endpoints):
-            authority.set_endpoint(authority.index.find(server).holder, endpoint)
+            authority.set_endpoint(authority.index.find(server, Kind.SERVER).holder, endpoint)
         _start(rotator, ca, going_back=going_back, names=names)
         progress = _run(rotator, yes=yes, force=force_drop, asking=not as_json)
     return _tell(progress, as_json)
 
 
-def _check_words(ca: str | None, flags: list[bool], *, changing: bool) -> None:
+def _check_words(ca: str | None, flags: list[bool], names: tuple[str, ...], *, changing: bool) -> None:
     if sum([ca is not None, *flags]) != 1:
         raise UsageError("say one of: a CA to replace, --continue, --abort, --status", hint="pytrust ca rotate --help")
     if ca not in {None, "client-ca", "server-ca", "root"}:
         raise UsageError(f"{str(ca)[:80]!r} is not a CA", hint="it is one of client-ca, server-ca, root")
     if flags[-1] and changing:
         raise UsageError("--status changes nothing", hint="use --continue")
+    if names and not flags[0]:
+        raise UsageError("--confirm goes with --continue", hint="see first who is waited for")
 
 
 def _rotator(workspace: Workspace) -> Rotator:

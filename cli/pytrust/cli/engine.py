@@ -24,7 +24,7 @@ class _Commands(LazyGroup):
     epilog="""\b
 after pytrust ca init and pytrust ca server:
   pytrust engine setup
-  systemctl daemon-reload && systemctl restart docker.socket docker.service
+  (restart the engine, as it says)
   pytrust engine check""",
 )
 def engine() -> None:

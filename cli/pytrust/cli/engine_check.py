@@ -9,7 +9,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
-from pytrust.cli.ca_words import alternative_names, common_name, day, until
+from pytrust.cli.ca_words import alternative_names, day, until
 from pytrust.cli.engine_folder import ServerFolder, find_server, server_option
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
@@ -120,9 +120,10 @@ def _say(workspace: Workspace, probe: Probe, findings: tuple[Finding, ...]) -> N
     certificate = served(probe)
     if certificate is not None:
         now, end = workspace.now(), certificate.not_valid_after_utc
-        serial = serial_text(certificate.serial_number)
-        voice.say(f"{probe.thing} serves {common_name(certificate)}, serial {serial}")
-        voice.say(f"until {day(end)} ({until(end, now)}), for {', '.join(alternative_names(certificate))}")
+        voice.say(
+            f"{probe.thing} serves {serial_text(certificate.serial_number)}, until {day(end)} ({until(end, now)})"
+        )
+        voice.say(f"names: {', '.join(alternative_names(certificate)) or 'none'}")
     for finding in findings:
         voice.say(f"{finding.severity}: {finding.thing}: {finding.text}")
         if finding.hint:

@@ -27,9 +27,17 @@ def compose(workspace: Workspace, server: str | None, port: int, client: str | N
     The folders are mounted read-only; no CA key goes into a container. With --client, the server's certificate has to
     be for the name engine too.
     """
+    from pytrust.policy.engine_setup.compose import SERVICE
     from pytrust.policy.engine_setup.compose import compose as write
+    from pytrust.policy.engine_setup.pair import served_by
+    from pytrust.trust.pki.folder import read
+    from pytrust.trust.pki.opinion import covers
 
     folder = find_server(workspace, server).path
+    certificate, *_ = served_by(read(folder), str(folder))
+    if client and not covers(certificate, SERVICE):
+        voice.note(f"warning: the server's certificate is not for {SERVICE}, by which the client will dial it")
+        voice.note(f"hint: issue one that is: pytrust ca server NAME --san {SERVICE}")
     client_folder = str(find_client(workspace, client)) if client else ""
     voice.write(write(str(folder), port=port, client=client_folder).encode())
     return ExitCode.YES

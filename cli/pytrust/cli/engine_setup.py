@@ -95,7 +95,7 @@ def set_up(
     epilog="""\b
 examples:
   pytrust engine rollback
-  systemctl daemon-reload && systemctl restart docker.socket docker.service"""
+  pytrust engine rollback --force"""
 )
 @click.option("--force", is_flag=True, help="Also where somebody changed a file since; that change is lost.")
 @click.pass_obj

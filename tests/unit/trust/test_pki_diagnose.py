@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -196,6 +198,11 @@ def test_a_link_that_the_server_does_not_send(known: bool) -> None:
     assert cause(probe(served, between), found) == ""
 
 
+def test_an_anchor_need_not_be_a_root() -> None:
+    between = authority("between", authority("root"))
+    assert cause(probe(server(between, HOST)), folder(between, client(between))) == ""
+
+
 def test_the_bundle_of_the_other_side_is_the_wrong_one() -> None:
     root = authority("root", organization="acme")
     servers, clients = (authority(name, root, organization="acme") for name in ("servers", "clients"))
@@ -375,3 +382,16 @@ def test_where_an_engine_listens(text: str, expected: tuple[str, int]) -> None:
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(UsageError):
         Endpoint.parse(text)
+
+
+def test_every_code_stands_in_the_manual() -> None:
+    """And the manual explains none that there is not."""
+    top = Path(__file__).parents[3]
+    sources = "".join(path.read_text() for path in (top / "trust/pytrust/trust/pki/doctor").glob("*.py"))
+    rows = [line.split("|")[1] for line in (top / "docs/ca-doctor.md").read_text().splitlines() if line[:3] == "| `"]
+    explained = {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)}
+    given_out = set(re.findall(r'(?:error|warning|note|find|_flawed)\(\s*(?:found,\s*)?"([a-z0-9-]+)"', sources))
+    given_out |= set(re.findall(r'code="([a-z0-9-]+)"', sources))
+    assert len(given_out) > 40
+    assert given_out <= explained
+    assert all(f'"{code}"' in sources for code in explained)

@@ -10,6 +10,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+SERVICE: Final = "engine"
+"""What the engine is called in the file, and dialled by there."""
 _SERVER: Final = "/certs/server"
 _CLIENT: Final = "/certs/client"
 _COMPOSE: Final = """\
@@ -59,7 +61,7 @@ def compose(server: str, *, port: int, client: str = "") -> str:
     words = "\n".join(f"      - {json.dumps(word)}" for word in engine_command(port))
     text = _COMPOSE.format(command=words, port=port, server=_mount(server, _SERVER))
     if client:
-        host = json.dumps(f"tcp://engine:{port}")
+        host = json.dumps(f"tcp://{SERVICE}:{port}")
         text += _WITH_CLIENT.format(host=host, inside=_CLIENT, client=_mount(client, _CLIENT))
     return text + _VOLUMES
 

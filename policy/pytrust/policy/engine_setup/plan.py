@@ -115,8 +115,9 @@ def _drop_in(section: str, *lines: str) -> bytes:
 def _commands(found: Found, way: Way) -> Iterator[str]:
     if way in {Way.SOCKET, Way.SERVICE}:
         yield "systemctl daemon-reload"
-    if way is Way.SOCKET:  # a socket cannot be started while its service runs, so both in one go
-        yield "systemctl restart docker.socket docker.service"
+    if way is Way.SOCKET:  # systemd starts no socket whose service runs
+        yield "systemctl stop docker.service docker.socket"
+        yield "systemctl start docker.socket docker.service"
     elif found.service:
         yield "systemctl restart docker.service"
     else:

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytrust.policy.engine_setup import apply as applying
@@ -67,6 +67,7 @@ def host(tmp_path: Path) -> Host:
     return Host(tmp_path, State(b"{before}", 0o640))
 
 
+@settings(deadline=None, max_examples=30)  # it flushes files to the disk
 @given(STATES)
 def test_rollback_restores_bytes_modes_and_absence(before: State | None) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -89,7 +89,12 @@ def test_the_packaged_unit_gets_a_socket() -> None:
     }
     assert socket.path == SOCKET
     assert after(socket).splitlines()[1:] == ["[Socket]", "ListenStream=2376"]
-    assert done.commands[:2] == ("systemctl daemon-reload", "systemctl restart docker.socket docker.service")
+    assert done.commands == (
+        "systemctl daemon-reload",
+        "systemctl stop docker.service docker.socket",
+        "systemctl start docker.socket docker.service",
+        "pytrust engine check",
+    )
 
 
 def test_without_flags_hosts_is_written_with_the_unix_socket() -> None:

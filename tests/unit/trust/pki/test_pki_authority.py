@@ -26,12 +26,15 @@ from tests.fakes.authority import (
 )
 
 from pytrust.trust.errors import BadPermissions, NotFound, NotSetUp, PytrustError, Refused, Unsound, UsageError
+from pytrust.trust.keys.keyring import KeyEntry
+from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.keys.signers import Signer, signer_of
 from pytrust.trust.names import RoleName
 from pytrust.trust.pki.authority import Authority
 from pytrust.trust.pki.folder import CERT, CRL, KEY, read
 from pytrust.trust.pki.model import CRL_LIFETIME, CRL_RENEW_BEFORE, CertKeyKind, Issued, Kind, Reason, serial_text
 from pytrust.trust.pki.names import ClientName, parse_ca_name
-from pytrust.trust.pki.plan import Plan
+from pytrust.trust.pki.plan import Elsewhere, Plan
 
 
 @pytest.fixture
@@ -84,6 +87,26 @@ def test_kinds_of_ca_keys(folder: Path, clock: Clock, kind: CertKeyKind) -> None
     authority = reopen(folder, clock)
     issued = authority.issue_client(ALICE)
     issued.certificate.verify_directly_issued_by(authority.index.current(Kind.CLIENT_CA).certificate)
+
+
+def test_a_root_key_that_lives_elsewhere(folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = generate_private_key(SECP256R1())
+    opened: list[str | None] = []
+
+    def open_signer(_: object, entry: KeyEntry, __: object) -> Signer:
+        opened.append(entry.uri)
+        return signer_of(key)
+
+    monkeypatch.setattr("pytrust.trust.keys.signers.open_signer", open_signer)
+    root = Elsewhere("hsm:2?label=root", PublicKey.of(key.public_key()))
+    authority = create(folder, clock, Plan(name=parse_ca_name("tests"), elsewhere={Kind.ROOT: root}))
+    authority.add_generation(Kind.CLIENT_CA, passphrase)
+    assert authority.index.current(Kind.ROOT).certificate.public_key() == key.public_key()
+    for ca in (*authority.index.bundle(Kind.CLIENT_CA), authority.index.current(Kind.SERVER_CA)):
+        ca.certificate.verify_directly_issued_by(authority.index.current(Kind.ROOT).certificate)
+    assert opened == ["hsm:2?label=root"]
+    with pytest.raises(UsageError, match="lives outside"):
+        authority.export_root(folder / "root.key")
 
 
 def test_names_that_are_not_permitted_are_not_issued(folder: Path, clock: Clock) -> None:

@@ -133,6 +133,12 @@ def test_reading_changes_nothing(file: Path) -> None:
     assert file.read_bytes() == before
 
 
+def test_a_file_that_nobody_has_open_is_read(tmp_path: Path) -> None:
+    create(tmp_path / "ca", Clock()).close()
+    with Index(tmp_path / "ca") as index:
+        assert len(index.all()) == 3
+
+
 @pytest.mark.parametrize("damage", [b"no database at all", b"SQLite format 3\0" + bytes(4000)])
 def test_a_damaged_file_is_one_sentence(file: Path, damage: bytes) -> None:
     file.write_bytes(damage)

@@ -20,26 +20,24 @@ from pytrust.trust.errors import NotFound
 from pytrust.trust.files import check_owned
 from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.keys.private import KDF_ROUNDS
-from pytrust.trust.pki import batch, founding, generations, issuing, lists, root_key
+from pytrust.trust.pki import batch, founding, issuing, lists
 from pytrust.trust.pki.ca_keys import FOLDER, CaKeys
 from pytrust.trust.pki.delivery import settle
 from pytrust.trust.pki.index import FILE, Index
 from pytrust.trust.pki.making import Wish
-from pytrust.trust.pki.model import CaKind, CertKeyKind, Issued, Kind, Reason
+from pytrust.trust.pki.model import CertKeyKind, Issued, Kind, Reason
 from pytrust.trust.pki.names import CaName, ClientName, ServerNames
-from pytrust.trust.pki.plan import Elsewhere, Plan
+from pytrust.trust.pki.plan import Plan
 from pytrust.trust.pki.premises import Premises
 from pytrust.trust.pki.profile import CertPublicKey
 from pytrust.trust.pki.records import Records
-from pytrust.trust.pki.rotation_proof import sign_proof
 from pytrust.trust.pki.signing import Enrolled, sign
+from pytrust.trust.pki.succession import Succession
 
 __all__ = ["Authority", "Enrolled"]
 
-_ROTATION = "rotation"
 
-
-class Authority:
+class Authority(Succession):
     """An authority that exists.
 
     Reading needs no passphrase: it is asked for when the first certificate or list is signed, at most once a key.
@@ -54,9 +52,6 @@ class Authority:
         NotSetUp: there is no authority in the folder.
         BadPermissions: others could have written it.
     """
-
-    index: Index
-    """What was issued; see there. Never changed through it."""
 
     @classmethod
     def create(  # noqa: PLR0913 - each is a word of its own
@@ -91,9 +86,9 @@ class Authority:
     ) -> None:
         records = Records(folder / FILE)
         check_owned(folder, forbidden=0o077)
-        self.index = Index(folder, records)
+        index = Index(folder, records)
         keys = keys or CaKeys(folder / FOLDER, passphrase)
-        self._premises = Premises(folder, records, self.index, keys, now)
+        super().__init__(Premises(folder, records, index, keys, now), index)
 
     @property
     def name(self) -> CaName:
@@ -242,68 +237,3 @@ class Authority:
             raise NotFound(f"there is no server {server}", hint="see: pytrust ca list")
         with self._premises.locked(), self._premises.change() as change:
             change.endpoint(Kind.SERVER, server, endpoint)
-
-    # Rotation: the steps; their order and what must be seen in between is rotation.py's.
-    #
-    # A generation is ``announced`` (peers trust it, it issues nothing), ``issuing`` (exactly one of each kind), or
-    # ``leaving`` (peers trust it still), and after that ``retired`` (nobody trusts it). ``index.state(kind, n)``.
-
-    def add_generation(self, kind: CaKind, new_passphrase: Passphrase, *, elsewhere: Elsewhere | None = None) -> Issued:
-        """Make a new CA key and certificate, announced; folders are rewritten. New keys are signed by the issuing root.
-
-        Raises ``Refused`` while another generation of the kind is announced.
-        """
-        return generations.add(self._premises, kind, new_passphrase, elsewhere)
-
-    def cross_sign(self, kind: CaKind) -> list[Issued]:
-        """Certify the key of every generation of ``kind`` that counts under every root that counts (same subject).
-
-        A chain then leads to whichever root a client has; servers get the extra links. (The roots themselves are not
-        signed by each other: their path length of 1 has no room for it.) Gives what is new.
-        """
-        return generations.cross_sign(self._premises, kind)
-
-    def promote(self, kind: CaKind, generation: int) -> None:
-        """Let this generation issue from now on; the one before it is leaving. Folders are rewritten."""
-        generations.promote(self._premises, kind, generation)
-
-    def retire_generation(self, kind: CaKind, generation: int) -> None:
-        """Let nobody trust a generation any more (announced: given up; leaving: done); folders are rewritten.
-
-        Its key is removed. Raises ``Refused`` for the one that issues.
-        """
-        generations.retire(self._premises, kind, generation)
-
-    def sign_proof(self, generation: int, public_key: CertPublicKey) -> bytes:
-        """A client certificate of one client CA, whether it issues or not, for nobody but the rotation to knock with.
-
-        Gives the certificate and its chain, in PEM; raises ``Refused`` where the CA's key is not here.
-        """
-        return sign_proof(self._premises, generation, public_key)
-
-    def rotation(self) -> bytes | None:
-        """What ``set_rotation`` kept."""
-        return self.index.note(_ROTATION)
-
-    def set_rotation(self, state: bytes | None) -> None:
-        """Keep what a rotation has to remember (opaque here); None: there is none under way."""
-        with self._premises.locked(), self._premises.change() as change:
-            change.note(_ROTATION, state)
-
-    # The root key.
-
-    def export_root(self, file: Path, *, generation: int | None = None) -> Path:
-        """Write the sealed root key to a new file (0600), and see that it opens; default: the issuing generation."""
-        return root_key.export(self._premises, file, generation)
-
-    def remove_root(self, *, generation: int | None = None) -> None:
-        """Delete the root key here; raises ``Refused`` where it was never exported."""
-        root_key.remove(self._premises, generation)
-
-    def import_root(self, file: Path) -> Issued:
-        """Take an exported root key back, and give its certificate; raises ``Refused`` for a key of no root here."""
-        return root_key.take_back(self._premises, file)
-
-    def holds_key(self, kind: CaKind, generation: int) -> bool:
-        """Whether the key of a CA is here, or in an HSM or KMS that is named here."""
-        return self._premises.keys.here(kind, generation)

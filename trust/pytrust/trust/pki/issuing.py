@@ -19,6 +19,7 @@ from pytrust.trust.pki.ledger import What
 from pytrust.trust.pki.lists import refresh_in_passing
 from pytrust.trust.pki.making import Wish, key_kind_of, names_of, sign_leaf, wish_again
 from pytrust.trust.pki.model import CertKeyKind, Issued, LeafKind
+from pytrust.trust.pki.names import ClientName, ServerNames
 from pytrust.trust.pki.premises import Premises, leaf_kind
 from pytrust.trust.pki.profile import CertPublicKey, check_public_key
 
@@ -81,8 +82,12 @@ def _new_key(place: Path, kind: CertKeyKind) -> CertPublicKey:
 
 def _is_begun(premises: Premises, before: Holder, wish: Wish, place: Path) -> bool:
     """Whether this was asked for before, recorded, and ended there."""
-    same = names_of(before.issued) == wish.names and before.folder == place.absolute()
+    same = _all_names(names_of(before.issued)) == _all_names(wish.names) and before.folder == place.absolute()
     return same and before.unfinished and before.issued.live(premises.now())
+
+
+def _all_names(names: ServerNames | ClientName) -> frozenset[object]:
+    return frozenset(names.names if isinstance(names, ServerNames) else [names])
 
 
 def _check_renewable(old: Issued) -> LeafKind:

@@ -23,7 +23,6 @@ from pytrust.trust.pki.probed import Answer, Ending, Talk, TlsVersion
 T = TypeVar("T")
 
 _TALK_MAX_BYTES: Final = 512 * 1024  # a server's hello with a hundred CA names is 20 KiB
-_HEAR_OUT: Final = 0.3  # seconds; TLS 1.3 refuses a client certificate only after the handshake has ended
 _ASKING: Final = b"read server certificate request"  # how OpenSSL calls the state
 _VERSIONS: Final = {
     "TLSv1": TlsVersion.TLS_1_0,
@@ -51,13 +50,13 @@ class Wire:
 
     def send(self, data: bytes) -> None:
         """Send all of it; a peer that has gone is noticed at the next ``receive``."""
-        self._wait(self._end)
+        self._wait()
         with suppress(OSError):
             self._socket.sendall(data)
 
-    def receive(self, within: float | None = None) -> bytes:
+    def receive(self) -> bytes:
         """The next bytes; raises ``Broken`` at the end, and when nothing comes in time."""
-        self._wait(self._end if within is None else min(self._end, time.monotonic() + within))
+        self._wait()
         try:
             data = self._socket.recv(CHUNK_BYTES)
         except TimeoutError as error:
@@ -71,8 +70,8 @@ class Wire:
             raise Broken(Ending.GARBLED, f"more than {_TALK_MAX_BYTES} bytes came")
         return data
 
-    def _wait(self, until: float) -> None:
-        left = until - time.monotonic()
+    def _wait(self) -> None:
+        left = self._end - time.monotonic()
         if left <= 0:
             raise Broken(Ending.SILENT, "no answer in time")
         self._socket.settimeout(left)
@@ -102,19 +101,6 @@ class _Tls:
             else:
                 self._flush()
                 return result
-
-    def hear_out(self) -> None:
-        """Wait for a refusal: one that comes later is lost in the reset that an unread request brings about."""
-        if not self.asked or self.connection.get_protocol_version() != SSL.TLS1_3_VERSION:
-            return
-        with suppress(Broken):
-            self.connection.bio_write(self.wire.receive(_HEAR_OUT))
-        try:
-            self.connection.recv(1)
-        except SSL.WantReadError:
-            self._flush()
-        except SSL.Error as error:
-            raise _broken(error) from error
 
     def _flush(self) -> None:
         with suppress(SSL.WantReadError):
@@ -152,7 +138,6 @@ def plain_ping(wire: Wire, host: str) -> Answer | None:
 
 
 def _ping(tls: _Tls, host: str) -> Answer:
-    tls.hear_out()
     tls.run(lambda: tls.connection.sendall(ping_request(host)))
     return _read_answer(lambda: tls.run(lambda: tls.connection.recv(CHUNK_BYTES)))
 

@@ -58,7 +58,7 @@ def server_sign(rotation: Rotation, leaf: Leaf, sight: Sight | None, issuers: Is
     """What was seen of an engine in this phase; ``sight`` is None where nobody knows its address."""
     if sight is None:
         return _sign(leaf, Need.CONFIRM, "nobody can ask it: no address is known")
-    need, text = _silent(sight.new) or _judge(rotation, leaf, sight, issuers)
+    need, text = _silent(sight.new) or _stranger(rotation, sight.new) or _judge(rotation, leaf, sight, issuers)
     return _sign(leaf, need, text)
 
 
@@ -102,25 +102,35 @@ def _silent(probe: Probe) -> _Seen | None:
     return Need.REACH, f"nobody speaks TLS at {probe.thing}"
 
 
+def _stranger(rotation: Rotation, probe: Probe) -> _Seen | None:
+    """Whoever cannot show a certificate for the name may take anybody; None for the engine that is meant.
+
+    Where the chain itself is what has to change, it is judged for that.
+    """
+    return _refused_by(probe, "its clients") if rotation.kind is Kind.CLIENT_CA else None
+
+
 def _under_root(rotation: Rotation, probe: Probe) -> _Seen:
     label = ca_label(Kind.ROOT, rotation.coming)
-    if probe.verdict is not None and probe.verdict.good:
-        return None, f"serves a chain to {label}"
-    why = probe.verdict.text if probe.verdict is not None else "it was not checked"
-    return Need.RESTART, f"serves a chain that clients of {label} refuse: {why}"
+    return _refused_by(probe, f"clients of {label}") or (None, f"serves a chain to {label}")
 
 
 def _of_issuer(rotation: Rotation, leaf: Leaf, probe: Probe, issuers: Issuers) -> _Seen:
     served = x509.load_der_x509_certificate(probe.chain[0])
     label = ca_label(Kind.SERVER_CA, rotation.coming)
-    if not any(_issued_by(served, issuer) for issuer in issuers.coming):
-        comes = not leaf.local and leaf.generation != rotation.coming
-        need, why = (Need.RENEW, "it has not renewed yet") if comes else (Need.RESTART, "it runs with the old files")
-        return need, f"does not serve a certificate of {label}: {why}"
+    if any(_issued_by(served, issuer) for issuer in issuers.coming):
+        return _refused_by(probe, "its clients") or (None, f"serves a certificate of {label}")
+    comes = not leaf.local and leaf.generation != rotation.coming
+    need, why = (Need.RENEW, "it has not renewed yet") if comes else (Need.RESTART, "it runs with the old files")
+    return need, f"does not serve a certificate of {label}: {why}"
+
+
+def _refused_by(probe: Probe, clients: str) -> _Seen | None:
+    """The chain that was served, where ``clients`` would not go on; None where they would."""
     if probe.verdict is not None and probe.verdict.good:
-        return None, f"serves a certificate of {label}"
+        return None
     why = probe.verdict.text if probe.verdict is not None else "it was not checked"
-    return Need.RESTART, f"serves a chain that its clients refuse: {why}"
+    return Need.RESTART, f"serves a chain that {clients} refuse: {why}"
 
 
 def _takes(probe: Probe, label: str, authorities: tuple[x509.Certificate, ...]) -> _Seen:

@@ -11,7 +11,7 @@ from pytrust.trust.pki.ledger import What
 from pytrust.trust.pki.lists import refresh_in_passing
 from pytrust.trust.pki.making import Wish, sign_leaf
 from pytrust.trust.pki.model import Issued
-from pytrust.trust.pki.premises import Premises, leaf_kind
+from pytrust.trust.pki.premises import Premises
 from pytrust.trust.pki.profile import CertPublicKey, check_public_key
 
 
@@ -43,10 +43,5 @@ def sign(premises: Premises, wish: Wish, public_key: CertPublicKey, replaces: Is
             change.certificate(issued, ca.serial, What.RENEWED if old else What.ISSUED, old)
             change.holder(issued, None, before.endpoint if before else "")
         refresh_in_passing(premises)
-    return enrolled(premises, issued)
-
-
-def enrolled(premises: Premises, issued: Issued) -> Enrolled:
-    """A certificate with what goes with it now."""
-    goods = supplies(premises.index, leaf_kind(issued.kind))
+    goods = supplies(premises.index, wish.kind)
     return Enrolled(issued, goods.chain(issued), goods.ca, goods.crl)
