@@ -7,6 +7,7 @@ import http.server
 import json
 import socket
 import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,7 +23,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from tests.rig.enrolment import Host, Office, serial, unverified
+from tests.rig import clock
+from tests.rig.clock import Clock
+from tests.rig.enrolment import PROGRAM, Host, Office, serial, unverified
+from tests.rig.needs import need
 
 from pytrust.trust.keys.private import PrivateKey
 from pytrust.trust.pki.enrol_words import prove
@@ -490,3 +494,55 @@ def test_killed_at_any_moment_a_use_is_one_key_s_and_one_certificate_s(tmp_path:
         assert len(office.listed(name)) == 1
         assert int(office.listed(name)[0]["serial"], 16) == leaf_of(answer).serial_number
     assert office.host.attempt("log", "--verify").returncode == 0
+
+
+def killed(host: Host, delay: float, *words: str, stdin: str = "") -> None:
+    """Run a command, and kill it after a moment, wherever it is by then."""
+    command: list[str | Path] = [PROGRAM, "ca", *words]
+    with subprocess.Popen(command, env=host.environment, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.write(stdin.encode())
+            process.stdin.close()
+        time.sleep(delay)
+        process.kill()
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether a folder holds a pair, or nothing yet; no key is ever anybody else's to read."""
+    for path in folder.rglob("key.pem"):
+        assert path.stat().st_mode & 0o077 == 0
+    if not (folder / "cert.pem").exists():
+        return True
+    leaf = x509.load_pem_x509_certificate((folder / "cert.pem").read_bytes())
+    return held(folder).public_key() == leaf.public_key()
+
+
+def test_a_host_that_is_killed_while_it_asks_goes_on_with_the_same_token(office: Office, tmp_path: Path) -> None:
+    for number, delay in enumerate((0.15, 0.2, 0.25, 0.3, 0.35, 0.45)):
+        host, token = Host(tmp_path / f"h{number}"), office.token(f"broken-{number}")
+        folder = host.enrolled(f"broken-{number}")
+        killed(host, delay, "request", office.address, stdin=token)
+        assert is_whole(folder)
+        if not (folder / "cert.pem").exists():
+            host.run("request", office.address, stdin=token)
+        assert is_whole(folder)
+        assert serial(folder) == int(office.listed(f"broken-{number}")[0]["serial"], 16)
+
+
+def test_an_agent_that_is_killed_while_it_renews_loses_nothing(tmp_path: Path) -> None:
+    need(clock.missing())
+    moved = Clock.at(tmp_path / "clock")
+    office, host = Office.make(tmp_path / "office", moved), Host(tmp_path / "host", moved.environment)
+    with office.serving():
+        host.run("request", office.address, stdin=office.token("frail", "--hours", "1"))
+        folder = host.enrolled("frail")
+        for turn, delay in enumerate((0.2, 0.25, 0.3, 0.35, 0.4), start=1):
+            moved.move(turn * 50 / 1440)
+            killed(host, delay, "agent", "--once")
+            assert is_whole(folder)
+            host.run("agent", "--once")
+            assert is_whole(folder)
+            assert serial(folder) == int(office.listed("frail")[-1]["serial"], 16)
+        assert office.events("key-suspected") == []
+        assert len(office.listed("frail")) == 6

@@ -499,3 +499,11 @@ def test_every_kind_of_ca_key_issues(stranger: User, kind: str) -> None:
     roots, server = stranger.folder_of("alice") / "ca.pem", stranger.folder_of("localhost") / "cert.pem"
     line = f"openssl verify -x509_strict -purpose sslserver -CAfile {roots} -untrusted {server} {server}"
     assert os.linesep.join(stranger.shell(line).stdout.splitlines()) == f"{server}: OK"
+
+
+def test_signing_can_begin_in_a_home_that_has_an_authority(stranger: User) -> None:
+    stranger.must("init")
+    assert stranger.shell("pytrust init --signer alice").returncode == 0
+    assert sorted(path.name for path in stranger.home.iterdir()) == ["ca", "config.toml", "keys", "store"]
+    assert len(stranger.listed()) == 3
+    assert stranger.shell("pytrust init").returncode == 2

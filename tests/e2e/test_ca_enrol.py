@@ -191,6 +191,29 @@ def test_a_rotation_of_the_client_ca_reaches_hosts_by_their_agents(tmp_path: Pat
         assert "client CA G2" in issuer.subject.rfc4514_string()
 
 
+def test_a_rotation_of_the_root_reaches_hosts_and_new_tokens_know_it(tmp_path: Path) -> None:
+    """Twice a client has to come by itself, and the rotation waits for that; the old root is gone in the end."""
+    office = Office.make(tmp_path / "office")
+    client, late = Host(tmp_path / "c"), Host(tmp_path / "l")
+    with office.serving():
+        client.run("request", office.address, stdin=office.token("dave"))
+        folder, old = client.enrolled("dave"), office.token("late")
+        before = (folder / "ca.pem").read_bytes()
+        assert "has not come" in office.host.attempt("rotate", "root", "--yes").stdout
+        client.run("agent", "--once")
+        assert before in (folder / "ca.pem").read_bytes(), "both roots count for a while"
+        office.host.attempt("rotate", "--continue", "--yes")
+        ours = f"localhost={office.address}"
+        assert "has not come since" in office.host.attempt("rotate", "--continue", "--yes", "--endpoint", ours).stdout
+        client.run("agent", "--once")
+        office.host.run("rotate", "--continue", "--yes")
+        assert before not in (folder / "ca.pem").read_bytes()
+        refused = late.attempt("request", office.address, stdin=old)
+        assert (refused.returncode, "its roots have changed since" in refused.stderr) == (1, True)
+        late.run("request", office.address, stdin=office.token("late"))
+    assert len(office.listed("dave")) == 3
+
+
 def test_the_server_ends_when_told_and_its_certificate_is_its_authority_s(tmp_path: Path) -> None:
     office, host = Office.make(tmp_path / "office"), Host(tmp_path / "host")
     token = office.token("erin")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import re
+import secrets
 import shlex
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -70,7 +71,7 @@ def token(
     from pytrust.trust.pki.enrol_store import EnrolStore
     from pytrust.trust.pki.index import FILE, Index
     from pytrust.trust.pki.model import Kind, LeafKind
-    from pytrust.trust.pki.token import Token
+    from pytrust.trust.pki.token import SECRET_BYTES, Token
 
     now = workspace.now()
     with closing(Index(workspace.home.ca)) as index, closing(EnrolStore(workspace.home.ca / FILE)) as store:
@@ -79,7 +80,7 @@ def token(
         kind: LeafKind = Kind.SERVER if server else Kind.CLIENT
         lifetime = lifetime_of(days, hours)
         grant = Grant.make(kind, names, now=now, uses=uses, good_for=_span(expires), lifetime=lifetime)
-        made = Token.make(root_bundle(index))
+        made = Token.make(root_bundle(index), secrets.token_bytes(SECRET_BYTES))
         store.add(made.hash, grant, now)
     voice.say(made.reveal())
     voice.note(f"note: good for {kind} {', '.join(grant.allowed)} until {grant.expires:%Y-%m-%d %H:%M} UTC")
@@ -131,6 +132,10 @@ def _desk(workspace: Workspace, address: ServerAddress, names: tuple[str, ...]) 
     with closing(workspace.authority) as authority, closing(EnrolStore(workspace.home.ca / FILE)) as store:
         own_names = ServerNames.parse(list(names)) if names else _own_names(workspace, address)
         own = OwnCertificate(authority, own_names, workspace.now)
+        own.context()
+        if own.missing:
+            voice.note(f"warning: the certificate of {own_names.first} lacks {', '.join(own.missing)}")
+            voice.note(f"hint: hosts that dial these refuse it; for a new one: pytrust ca revoke {own_names.first}")
         dialled = str(replace(address, host=own_names.first))
         write_atomic(workspace.home.ca / _ADDRESS, f"{dialled}\n".encode(), mode=PUBLIC)
         desk = Desk(authority.index, Enrolment(authority, store, workspace.now), voice.note)
@@ -142,6 +147,8 @@ def _desk(workspace: Workspace, address: ServerAddress, names: tuple[str, ...]) 
                 own.tend()
             except PytrustError as error:
                 voice.fail(error)
+            except OSError as error:
+                voice.note(f"error: {error.filename or 'the system'}: {error.strerror or error}")
 
         yield Parts(desk.answer, tend, _TEND_SECONDS, own.context)
 

@@ -6,6 +6,7 @@ import getpass
 import os
 import re
 import shutil
+from typing import Final
 
 import click
 
@@ -14,8 +15,11 @@ from pytrust.cli.settings import DEFAULT_URL, check_url, render_settings
 from pytrust.cli.workspace import Home, Workspace
 from pytrust.trust.collection.model import parse_signer
 from pytrust.trust.errors import UsageError
-from pytrust.trust.files import PRIVATE_FOLDER, sync_folder, write_atomic
+from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder, write_atomic
 from pytrust.trust.names import RoleName, parse_key_id
+
+_TENANTS: Final = frozenset({"ca", "authz-plugin"})
+"""Rooms of a home that need none of its keys."""
 
 
 @click.command(epilog="example: pytrust init --signer alice")
@@ -77,14 +81,18 @@ def completion(shell: str) -> None:
 
 
 class _NewHome:
-    """A home in the making: it takes its name when the block ends well, whole, and leaves nothing otherwise."""
+    """A home in the making: it takes its name when the block ends well, whole, and leaves nothing otherwise.
+
+    What needs no signing keys may have lived there before (``_TENANTS``). Then ``config.toml``, without which there is
+    no home, comes last.
+    """
 
     def __init__(self, home: Home) -> None:
         self._path = home.path
         self._draft = Home(home.path.with_name(f".{home.path.name}.{os.getpid()}.new"))
 
     def __enter__(self) -> Home:
-        if self._path.exists() and any(self._path.iterdir()):
+        if self._found() - _TENANTS:
             raise UsageError(f"{self._path} exists already", hint="use it as it is, or choose another with --home DIR")
         self._path.parent.mkdir(parents=True, exist_ok=True)
         self._draft.path.mkdir(PRIVATE_FOLDER)
@@ -93,9 +101,21 @@ class _NewHome:
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is not None:
             shutil.rmtree(self._draft.path)
-            return
-        self._draft.path.replace(self._path)
+        elif self._found():
+            self._move_in()
+        else:
+            self._draft.path.replace(self._path)
         sync_folder(self._path.parent)
+
+    def _found(self) -> set[str]:
+        return {path.name for path in self._path.iterdir()} if self._path.exists() else set()
+
+    def _move_in(self) -> None:
+        check_owned(self._path)
+        for path in sorted(self._draft.path.iterdir(), key=lambda path: path == self._draft.config):
+            path.replace(self._path / path.name)
+            sync_folder(self._path)
+        self._draft.path.rmdir()
 
 
 def _make_keys(home: Home, workspace: Workspace, signer: RoleName) -> str:

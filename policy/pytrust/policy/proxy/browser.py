@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 
 def from_elsewhere(headers: Mapping[str, str], *, tls: bool) -> str:
-    """Why a request on a port is not one of a docker client; empty if it may be. Without TLS, the port is loopback's."""
+    """Why a request on a port (loopback's, if without TLS) is not one of a docker client; empty if it may be."""
     origin = headers.get("origin")
     if tls:
         return "" if origin is None else _page(origin)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import ssl
 from typing import Final
 
 from pytrust.policy.engine.words import one_line
 from pytrust.trust.errors import UsageError
+from pytrust.trust.pki.tls_context import load_pair
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; as current dockerd has them
 
@@ -36,7 +36,7 @@ def make_context(cert: bytes, key: bytes, ca: bytes) -> ssl.SSLContext:
     context.set_alpn_protocols(["http/1.1"])
     try:
         context.load_verify_locations(cadata=ca.decode("ascii"))
-        _load_pair(context, cert, key)
+        load_pair(context, cert, key)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error)
         raise UsageError(
@@ -44,19 +44,3 @@ def make_context(cert: bytes, key: bytes, ca: bytes) -> ssl.SSLContext:
             hint="pytrust ca lint DIR says what is wrong with them",
         ) from error
     return context
-
-
-def _load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
-    """The library reads files only; this one is in memory, and holds one moment's pair."""
-    descriptor = os.memfd_create("pytrust", os.MFD_CLOEXEC)
-    try:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(cert.rstrip() + b"\n" + key)
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=_no_password)
-    finally:
-        os.close(descriptor)
-
-
-def _no_password() -> bytes:
-    """Without this, OpenSSL would ask for one at the terminal."""
-    return b""

@@ -1,7 +1,7 @@
 """Where clients connect: unix sockets, ports with TLS, and loopback ports without.
 
 ``unix:///run/pytrust/docker.sock`` is made with mode 0660 and, for root, the group ``docker`` where there is one, as
-docker makes its own. ``tls://0.0.0.0:2376`` is for everybody who can show a certificate. ``tcp://127.0.0.1:2375`` is for
+docker makes its own. ``tls://0.0.0.0:2376`` is for everybody who can show a certificate, ``tcp://127.0.0.1:2375`` for
 loopback only: whoever reaches an engine owns the host.
 """
 

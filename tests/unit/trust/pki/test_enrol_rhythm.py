@@ -21,21 +21,28 @@ SECOND = timedelta(seconds=1)
 
 
 def test_a_certificate_is_due_at_its_point() -> None:
-    assert not is_due(RECORD, LEAF + LINKS, NOW, AT - SECOND)
-    assert is_due(RECORD, LEAF + LINKS, NOW, AT)
+    assert not is_due(RECORD, LEAF + LINKS, "PEM", NOW, AT - SECOND)
+    assert is_due(RECORD, LEAF + LINKS, "PEM", NOW, AT)
 
 
 @pytest.mark.parametrize("chain", [LEAF, LEAF + LINKS + LINKS, LEAF + b"x" + LINKS, b""])
 def test_a_certificate_is_due_when_the_chain_is_another_now(chain: bytes) -> None:
-    assert is_due(RECORD, chain, NOW, AT - SECOND)
+    assert is_due(RECORD, chain, "PEM", NOW, AT - SECOND)
+
+
+def test_a_client_comes_for_other_roots() -> None:
+    assert is_due(RECORD, LEAF + LINKS, "PEM2", NOW, AT - SECOND)
 
 
 def test_a_server_goes_by_the_server_ca() -> None:
     import msgspec
 
     server = msgspec.structs.replace(RECORD, kind="server")
-    assert is_due(server, LEAF + LINKS, NOW, AT - SECOND)
-    assert not is_due(server, LEAF + b"other", NOW, AT - SECOND)
+    assert is_due(server, LEAF + LINKS, "PEM", NOW, AT - SECOND)
+    assert not is_due(server, LEAF + b"other", "PEM", NOW, AT - SECOND)
+    assert not is_due(server, LEAF + b"other", "PEM2", NOW, AT - SECOND), (
+        "dockerd would have to be restarted for nothing"
+    )
 
 
 def test_what_is_written_is_read_back() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from secrets import token_bytes
 
 import pytest
 from tests.fakes.issued import NOW, issued, key
@@ -16,7 +17,7 @@ from pytrust.trust.pki.enrol import Grant
 from pytrust.trust.pki.enrol_store import EnrolStore
 from pytrust.trust.pki.model import Kind
 from pytrust.trust.pki.records import Records
-from pytrust.trust.pki.token import Token
+from pytrust.trust.pki.token import SECRET_BYTES, Token
 
 FIRST, SECOND, THIRD = KeyId("1" * 64), KeyId("2" * 64), KeyId("3" * 64)
 
@@ -30,7 +31,7 @@ def store(tmp_path: Path) -> Iterator[EnrolStore]:
 
 
 def token(store: EnrolStore, uses: int = 1) -> Token:
-    made = Token.make(b"roots")
+    made = Token.make(b"roots", token_bytes(SECRET_BYTES))
     store.add(made.hash, Grant.make(Kind.CLIENT, ["ci-*"], now=NOW, uses=uses, lifetime=timedelta(hours=1)), NOW)
     return made
 
@@ -45,10 +46,10 @@ def test_a_grant_comes_back_as_it_was(store: EnrolStore) -> None:
         Grant.make(Kind.CLIENT, ["ci-*"], now=NOW),
         Grant.make(Kind.SERVER, ["d1", "10.0.0.1"], now=NOW, lifetime=timedelta(hours=3)),
     ):
-        made = Token.make(b"roots")
+        made = Token.make(b"roots", token_bytes(SECRET_BYTES))
         store.add(made.hash, grant, NOW)
         assert store.find(made.hash) == grant
-    assert store.find(Token.make(b"roots").hash) is None
+    assert store.find(Token.make(b"roots", token_bytes(SECRET_BYTES)).hash) is None
 
 
 def test_the_secret_is_not_in_the_file(store: EnrolStore, tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_as_many_uses_as_were_granted(store: EnrolStore) -> None:
 
 
 def test_a_token_that_is_none_cannot_be_claimed(store: EnrolStore) -> None:
-    assert store.claim(Token.make(b"roots").hash, FIRST) is None
+    assert store.claim(Token.make(b"roots", token_bytes(SECRET_BYTES)).hash, FIRST) is None
 
 
 def test_at_once_one_use_is_one_key_s(store: EnrolStore, tmp_path: Path) -> None:
@@ -116,7 +117,7 @@ def test_old_tokens_are_forgotten_with_their_uses(store: EnrolStore) -> None:
     old = token(store)
     store.claim(old.hash, FIRST)
     later = NOW + timedelta(days=8)
-    store.add(Token.make(b"roots").hash, Grant.make(Kind.CLIENT, ["x"], now=later), later)
+    store.add(Token.make(b"roots", token_bytes(SECRET_BYTES)).hash, Grant.make(Kind.CLIENT, ["x"], now=later), later)
     assert store.find(old.hash) is None
     store.add(old.hash, Grant.make(Kind.CLIENT, ["x"], now=later), later)
     assert store.claim(old.hash, SECOND) == (True, None)

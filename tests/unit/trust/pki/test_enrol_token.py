@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from secrets import token_bytes
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,14 +83,14 @@ def test_nothing_shows_the_secret_by_itself(token: Token) -> None:
 
 @given(st.binary(max_size=300), st.binary(min_size=1, max_size=300))
 def test_the_digest_covers_the_whole_bundle(roots: bytes, more: bytes) -> None:
-    token = Token.make(roots)
+    token = Token.make(roots, token_bytes(SECRET_BYTES))
     assert token.fits(roots)
     assert not token.fits(roots + more)
     assert not token.fits(more + roots) or more + roots == roots
 
 
 def test_the_hash_is_of_one_secret_alone() -> None:
-    made = [Token.make(b"roots") for _ in range(50)]
+    made = [Token.make(b"roots", token_bytes(SECRET_BYTES)) for _ in range(50)]
     assert len({token.hash for token in made}) == 50
     assert made[0].hash == hash_secret(made[0].secret)
     assert bytes(made[0].hash).find(made[0].secret) < 0

@@ -24,9 +24,9 @@ from pytrust.trust.keys.private import PrivateKey, import_pem
 from pytrust.trust.pki import enrol_words as words
 from pytrust.trust.pki import folder as folders
 from pytrust.trust.pki.build import digest_for
-from pytrust.trust.pki.client_cas import UNREADABLE
 from pytrust.trust.pki.enrol_client import EnrolClient, ServerAddress
 from pytrust.trust.pki.enrol_words import Answered
+from pytrust.trust.pki.foreign import UNREADABLE
 from pytrust.trust.pki.leaf_key import belongs, generate_key, key_pem
 from pytrust.trust.pki.tending import RECORD_MAX_BYTES, Record, encode_record, is_due, read_record
 from pytrust.trust.pki.token import Token
@@ -82,7 +82,7 @@ def tend(folder: Path, now: Callable[[], datetime]) -> Tended:
     record, files = _read(folder)
     client = EnrolClient(ServerAddress.parse(record.server), record.roots.encode())
     fresh = msgspec.structs.replace(record, roots=client.fresh(words.ROOTS, record.roots.encode()).decode())
-    due = is_due(record, files[folders.CERT], client.issuers(), now())
+    due = is_due(record, files[folders.CERT], fresh.roots, client.issuers(), now())
     if due or folders.staged_key(folder) is not None:
         return _renew(folder, fresh, files, client)
     wanted = files | _supplies(fresh, files, client)

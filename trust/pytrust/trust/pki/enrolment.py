@@ -14,12 +14,12 @@ from pytrust.trust.errors import RateLimited, Refused, UsageError
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.names import KeyId
 from pytrust.trust.pki.authority import Authority
-from pytrust.trust.pki.client_cas import UNREADABLE
 from pytrust.trust.pki.csr import SigningRequest
 from pytrust.trust.pki.enrol import Denied, ForClient, ForServer, Grant, decide, key_of, refuse_renewal, refuse_token
 from pytrust.trust.pki.enrol_store import EnrolStore
 from pytrust.trust.pki.enrol_words import AskEnrol, AskRenew, proves
-from pytrust.trust.pki.making import wish_again
+from pytrust.trust.pki.foreign import UNREADABLE
+from pytrust.trust.pki.making import names_of, wish_again
 from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, Serial
 from pytrust.trust.pki.names import ServerNames
 from pytrust.trust.pki.premises import leaf_kind
@@ -78,6 +78,8 @@ class Enrolment:
         wanted = decide(grant, ask.names)
         if isinstance(wanted, Denied):
             raise Denial(wanted)
+        if isinstance(wanted, ForServer) and not grant.exact:
+            self._check_free(wanted.names)
         key = SigningRequest.read(ask.csr.encode()).public_key
         return self._use(known_by, grant, wanted, key)
 
@@ -93,6 +95,16 @@ class Enrolment:
             raise Denial(denied)
         assert issued is not None  # refuse_renewal said so
         return follower or self._sign_next(issued, key)
+
+    def _check_free(self, wanted: ServerNames) -> None:
+        """A pattern lets nobody have a name of another server, such as the one that this authority is asked at."""
+        for holder in self._authority.index.servers():
+            if holder.name == wanted.first or not holder.issued.live(self._now()):
+                continue
+            theirs = names_of(holder.issued)
+            if isinstance(theirs, ServerNames) and (shared := set(theirs.names) & set(wanted.names)):
+                names = ", ".join(map(str, shared))
+                raise Refused(f"{names} belongs to the server {holder.name}", hint="ask for names that nobody has")
 
     def _use(self, known_by: SecretHash, grant: Grant, wanted: ForClient | ForServer, key: CertPublicKey) -> Issued:
         name = PublicKey.of(key).id

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from pytrust.trust.errors import UsageError
+from pytrust.trust.errors import NotSetUp, PytrustError, UsageError
 from pytrust.trust.pki import folder as folders
 from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.making import names_of
 from pytrust.trust.pki.model import Issued, Kind
 from pytrust.trust.pki.names import ServerNames
 from pytrust.trust.pki.tls_context import load_pair
@@ -34,18 +35,35 @@ class OwnCertificate:
         self._context: ssl.SSLContext
 
     def context(self) -> ssl.SSLContext:
-        """TLS 1.2 or later with the certificate of this moment."""
-        found = (self._folder / folders.CERT).stat()
-        if (seen := (found.st_ino, found.st_mtime_ns)) != self._seen:
-            files = folders.read(self._folder)
-            self._context, self._seen = _context(files[folders.CERT], files[folders.KEY]), seen
+        """TLS 1.2 or later with the certificate of this moment; while that cannot be read, with the one before."""
+        try:
+            self._refresh()
+        except (OSError, PytrustError):
+            if self._seen is None:
+                raise
         return self._context
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The names that hosts may dial, and that are not in the certificate."""
+        newest = self._newest()
+        theirs = newest and names_of(newest)
+        had = set(theirs.names) if isinstance(theirs, ServerNames) else set()
+        return tuple(str(name) for name in self._names.names if name not in had)
 
     def tend(self) -> None:
         """Renew it if it is due."""
         newest = self._newest()
         if newest is not None and newest.renew_at <= self._now():
             self._authority.renew(newest)
+
+    def _refresh(self) -> None:
+        found = (self._folder / folders.CERT).stat()
+        if (seen := (found.st_ino, found.st_mtime_ns)) != self._seen:
+            files = folders.read(self._folder)
+            if folders.CERT not in files or folders.KEY not in files:
+                raise NotSetUp(f"{self._folder} holds no certificate", hint="bring it back: pytrust ca renew --all-due")
+            self._context, self._seen = _context(files[folders.CERT], files[folders.KEY]), seen
 
     def _newest(self) -> Issued | None:
         holder = self._authority.index.holder(Kind.SERVER, self._names.first)

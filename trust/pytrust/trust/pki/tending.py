@@ -1,7 +1,8 @@
 """When a host that was enrolled has to do what. Pure.
 
 A certificate is due at the moment that its authority chose (a random point at 50-80 % of its life), and at once when
-the authority signs with another CA, or with the same one in another chain: that is how a rotation reaches hosts.
+the authority signs with another CA, or with the same one in another chain: that is how a rotation reaches hosts. A
+client comes as well when there are other roots, since that is how its authority knows that it has them.
 """
 
 from __future__ import annotations
@@ -49,9 +50,17 @@ def encode_record(record: Record) -> bytes:
     return msgspec.json.format(msgspec.json.encode(record)) + b"\n"
 
 
-def is_due(record: Record, cert_pem: bytes, issuers: Issuers, now: datetime) -> bool:
-    """Whether a certificate is to be renewed now; ``cert_pem``: leaf and chain, as the authority gave them."""
-    if now.timestamp() >= record.renew_at:
+def is_due(record: Record, cert_pem: bytes, roots: str, issuers: Issuers, now: datetime) -> bool:
+    """Whether a certificate is to be renewed now.
+
+    Args:
+        record: what is remembered.
+        cert_pem: leaf and chain, as the authority gave them.
+        roots: those of this moment, PEM.
+        issuers: who signs at this moment.
+        now: the time.
+    """
+    if now.timestamp() >= record.renew_at or (record.kind == "client" and roots != record.roots):
         return True
     links = cert_pem.partition(_LEAF_END)[2]
     return etag(links) != (issuers.server if record.kind == "server" else issuers.client)

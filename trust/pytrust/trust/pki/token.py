@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
 from dataclasses import dataclass, field
+from hmac import compare_digest
 from typing import Final, NewType, Self
 
 from pytrust.trust.errors import UsageError
@@ -44,9 +44,12 @@ class Token:
     secret: bytes = field(repr=False)
 
     @classmethod
-    def make(cls, roots: bytes) -> Self:
-        """A new one, for the authority whose root bundle is ``roots``: the very bytes that it serves."""
-        return cls(bundle_digest(roots), secrets.token_bytes(SECRET_BYTES))
+    def make(cls, roots: bytes, secret: bytes) -> Self:
+        """One for the authority whose root bundle is ``roots``, the very bytes that it serves.
+
+        ``secret``: ``SECRET_BYTES`` fresh random bytes.
+        """
+        return cls(bundle_digest(roots), secret)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -74,7 +77,7 @@ class Token:
 
     def fits(self, roots: bytes) -> bool:
         """Whether ``roots`` is the root bundle that it was made for, byte for byte."""
-        return secrets.compare_digest(self.digest, bundle_digest(roots))
+        return compare_digest(self.digest, bundle_digest(roots))
 
 
 def bundle_digest(roots: bytes) -> bytes:
