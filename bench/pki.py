@@ -15,11 +15,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from bench.harness import alternate, report
 from pytrust.trust.keys.private import generate
-from pytrust.trust.pki.build import SigningCa, Stamp, make_client, make_client_ca, make_root
-from pytrust.trust.pki.crl import make_crl, read_crls
+from pytrust.trust.pki.mint.build import SigningCa, Stamp, make_client, make_client_ca, make_root
+from pytrust.trust.pki.mint.crl import make_crl, read_crls
+from pytrust.trust.pki.mint.profile import check_public_key
 from pytrust.trust.pki.model import Reason, Revocation, Serial
 from pytrust.trust.pki.names import CaName, ClientName
-from pytrust.trust.pki.profile import check_public_key
 
 _CLIENTS: Final = 10_000
 _CLIENTS_OF_OPENSSL: Final = 20
@@ -32,9 +32,9 @@ _FIRST_HOUR: Final = """
 import sys, tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.authority.authority import Authority
 from pytrust.trust.pki.names import CaName, ClientName, ServerNames
-from pytrust.trust.pki.plan import Plan
+from pytrust.trust.pki.authority.plan import Plan
 secret = lambda name: b"a passphrase for benchmarks"
 home = Path(tempfile.mkdtemp(dir=sys.argv[1])) / "ca"
 made = Authority.create(home, Plan(name=CaName("bench")), secret, secret, lambda: datetime.now(UTC), rounds=1)

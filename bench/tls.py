@@ -18,9 +18,9 @@ from bench.harness import report
 from bench.proxy import bench_stage
 from pytrust.trust.keys.keyring import Keyring
 from pytrust.trust.names import RoleName
-from pytrust.trust.pki.build import SigningCa
-from pytrust.trust.pki.crl import make_crl
 from pytrust.trust.pki.folder import CRL, publish, read
+from pytrust.trust.pki.mint.build import SigningCa
+from pytrust.trust.pki.mint.crl import make_crl
 from pytrust.trust.pki.model import Reason, Revocation, Serial
 
 _ENTRIES: Final = 100_000

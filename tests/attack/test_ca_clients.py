@@ -23,7 +23,7 @@ from tests.rig.ports import free_port
 from pytrust.trust.pki.doctor.diagnose import diagnose
 from pytrust.trust.pki.doctor.reading import read, read_identity
 from pytrust.trust.pki.finding import Severity
-from pytrust.trust.pki.probe import probe
+from pytrust.trust.pki.probe.probe import probe
 
 GO, OPENSSL, CRYPTOGRAPHY = "go (dockerd)", "openssl -x509_strict", "cryptography"
 ALL: Final = {GO, OPENSSL, CRYPTOGRAPHY}

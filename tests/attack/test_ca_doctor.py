@@ -36,8 +36,8 @@ from tests.rig.needs import need
 from tests.rig.ports import answers, free_port
 from tests.rig.processes import environment, running
 
-from pytrust.trust.pki.probe import probe
-from pytrust.trust.pki.probed import Identity
+from pytrust.trust.pki.probe.probe import probe
+from pytrust.trust.pki.probe.probed import Identity
 
 _PYTRUST: Final = Path(sys.executable).with_name("pytrust")
 CA = authority("CA")

@@ -29,8 +29,8 @@ from tests.rig.enrolment import PROGRAM, Host, Office, serial, unverified
 from tests.rig.needs import need
 
 from pytrust.trust.keys.private import PrivateKey
-from pytrust.trust.pki.enrol_words import prove
-from pytrust.trust.pki.token import Token
+from pytrust.trust.pki.enrol.token import Token
+from pytrust.trust.pki.enrol.words import prove
 
 ALICE = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "alice")])
 NOBODY = x509.Name([])
@@ -223,8 +223,8 @@ def test_whoever_has_other_roots_hears_no_secret(office: Office, host: Host, for
 
 
 def roots_of(office: Office, folder: Path) -> bytes:
-    from pytrust.trust.pki.enrol_desk import root_bundle
-    from pytrust.trust.pki.index import Index
+    from pytrust.trust.pki.authority.index import Index
+    from pytrust.trust.pki.enrol.desk import root_bundle
 
     with Index(folder) as index:
         return root_bundle(index)

@@ -25,9 +25,9 @@ from tests.rig.needs import need
 from tests.rig.processes import environment, find
 
 from pytrust.trust.errors import PytrustError, Unsound, UsageError
-from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.index import Holder
 from pytrust.trust.pki.folder import CERT, KEY, read
-from pytrust.trust.pki.index import Holder
 from pytrust.trust.pki.model import Kind, Serial
 
 _STRIDES = {

@@ -17,18 +17,18 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pytrust.trust.errors import Refused
 from pytrust.trust.pki import folder as folders
-from pytrust.trust.pki.authority import Authority
-from pytrust.trust.pki.ca_keys import CaKeys
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.ca_keys import CaKeys
+from pytrust.trust.pki.authority.plan import Plan
+from pytrust.trust.pki.authority.records import Records
+from pytrust.trust.pki.authority.rows import State
 from pytrust.trust.pki.model import CaKind, Kind
 from pytrust.trust.pki.names import ServerNames, parse_ca_name, parse_client_name
-from pytrust.trust.pki.plan import Plan
-from pytrust.trust.pki.probe import probe
-from pytrust.trust.pki.records import Records
-from pytrust.trust.pki.rotate import Rotator
-from pytrust.trust.pki.rotation_look import Engines
-from pytrust.trust.pki.rotation_model import Phase
-from pytrust.trust.pki.rotation_proof import Proofs
-from pytrust.trust.pki.rows import State
+from pytrust.trust.pki.probe.probe import probe
+from pytrust.trust.pki.rotation.look import Engines
+from pytrust.trust.pki.rotation.model import Phase
+from pytrust.trust.pki.rotation.proof import Proofs
+from pytrust.trust.pki.rotation.rotate import Rotator
 
 _OPERATIONS: Final = ("rename", "replace", "symlink", "link", "unlink", "mkdir", "rmdir", "fsync")
 _MOST: Final = 600  # more operations than a rotation of three holders has

@@ -35,10 +35,10 @@ from pytrust.policy.engine_setup.contexts import context_command, engine_url, en
 from pytrust.policy.engine_setup.places import Places
 from pytrust.policy.engine_setup.units import command_line, command_words, values
 from pytrust.trust.errors import ExitCode, PytrustError
-from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.plan import Plan
 from pytrust.trust.pki.model import Kind
 from pytrust.trust.pki.names import ClientName, ServerNames, parse_ca_name
-from pytrust.trust.pki.plan import Plan
 
 PASSPHRASE = "a passphrase for the engine"
 ACTIVATED = "[Service]\nExecStart=/usr/sbin/dockerd -H fd:// --containerd=/x\n"

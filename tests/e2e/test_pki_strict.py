@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from tests.fakes.pki import KINDS, NOW, Authorities, authorities, public, stamp
 from tests.rig.needs import need
 
-from pytrust.trust.pki.build import make_client, make_server, resign
-from pytrust.trust.pki.constraints import Permitted
-from pytrust.trust.pki.crl import make_crl
+from pytrust.trust.pki.mint.build import make_client, make_server, resign
+from pytrust.trust.pki.mint.constraints import Permitted
+from pytrust.trust.pki.mint.crl import make_crl
 from pytrust.trust.pki.model import CertKeyKind, Reason, Revocation, Serial
 from pytrust.trust.pki.names import ClientName, ServerNames
 

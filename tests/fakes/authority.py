@@ -11,10 +11,10 @@ from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
 from pytrust.trust.names import RoleName
-from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.plan import Plan
 from pytrust.trust.pki.folder import CA, CERT, CRL, KEY, read
 from pytrust.trust.pki.names import ClientName, ServerNames, parse_ca_name
-from pytrust.trust.pki.plan import Plan
 
 PASSPHRASE = b"a passphrase for tests"
 START = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)

@@ -10,11 +10,11 @@ from cryptography import x509
 from hypothesis import strategies as st
 
 from pytrust.trust.keys.private import PrivateKey, generate
-from pytrust.trust.pki.build import SigningCa, Stamp, make_client_ca, make_root, make_server_ca
-from pytrust.trust.pki.constraints import Permitted
+from pytrust.trust.pki.mint.build import SigningCa, Stamp, make_client_ca, make_root, make_server_ca
+from pytrust.trust.pki.mint.constraints import Permitted
+from pytrust.trust.pki.mint.profile import CertPublicKey, check_public_key
 from pytrust.trust.pki.model import CertKeyKind, Serial
 from pytrust.trust.pki.names import CaName, ClientName, ServerNames
-from pytrust.trust.pki.profile import CertPublicKey, check_public_key
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 """The real time: openssl reads a clock of its own."""

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pytrust.trust.names import RoleName
-from pytrust.trust.pki.authority import Authority
-from pytrust.trust.pki.ca_keys import CaKeys
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.ca_keys import CaKeys
+from pytrust.trust.pki.authority.plan import Plan
 from pytrust.trust.pki.model import Kind, Reason
 from pytrust.trust.pki.names import ServerNames, parse_ca_name, parse_client_name
-from pytrust.trust.pki.plan import Plan
 
 
 def passphrase(_: RoleName) -> bytes:

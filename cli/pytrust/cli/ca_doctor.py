@@ -17,7 +17,7 @@ from pytrust.trust.errors import ExitCode
 from pytrust.trust.pki.finding import Finding, Severity
 
 if TYPE_CHECKING:
-    from pytrust.trust.pki.probed import Probe
+    from pytrust.trust.pki.probe.probed import Probe
 
 
 @click.command(
@@ -78,10 +78,10 @@ def doctor(workspace: Workspace, target: str, folder: Path | None, as_json: bool
 
 def _examine(workspace: Workspace, target: str, path: Path | None, as_json: bool, more: Iterable[Finding] = ()) -> int:
     from pytrust.trust.pki.doctor.diagnose import diagnose, undecided
-    from pytrust.trust.pki.doctor.endpoint import Endpoint
     from pytrust.trust.pki.doctor.lint_folder import in_order
     from pytrust.trust.pki.doctor.reading import read, read_identity
-    from pytrust.trust.pki.probe import probe
+    from pytrust.trust.pki.probe.endpoint import Endpoint
+    from pytrust.trust.pki.probe.probe import probe
 
     host, port = Endpoint.parse(target)
     folder = read(path) if path else None

@@ -9,11 +9,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from pytrust.cli.ca_words import called, due, kind_text, until
+from pytrust.trust.pki.authority.rows import CA_KINDS
 from pytrust.trust.pki.model import CRL_RENEW_BEFORE, Kind
-from pytrust.trust.pki.rows import CA_KINDS
 
 if TYPE_CHECKING:
-    from pytrust.trust.pki.index import Index
+    from pytrust.trust.pki.authority.index import Index
 
 _RENEW: Final = "pytrust ca renew --all-due"
 

@@ -22,8 +22,8 @@ from pytrust.trust.files import PUBLIC, read_bounded, write_atomic
 from pytrust.trust.pki.names import ServerNames
 
 if TYPE_CHECKING:
-    from pytrust.trust.pki.enrol_client import ServerAddress
-    from pytrust.trust.pki.enrol_server import Parts
+    from pytrust.trust.pki.enrol.client import ServerAddress
+    from pytrust.trust.pki.enrol.server import Parts
 
 _LISTEN: Final = "0.0.0.0:2378"
 _ANY: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104
@@ -66,12 +66,12 @@ def token(
     NAME may be a pattern: * stands for any part of a client's name, or of one label of a server's; a network such as
     10.0.0.0/24 stands for the addresses in it. The host needs nothing but what is printed here.
     """
-    from pytrust.trust.pki.enrol import Grant
-    from pytrust.trust.pki.enrol_desk import root_bundle
-    from pytrust.trust.pki.enrol_store import EnrolStore
-    from pytrust.trust.pki.index import FILE, Index
+    from pytrust.trust.pki.authority.index import FILE, Index
+    from pytrust.trust.pki.enrol.desk import root_bundle
+    from pytrust.trust.pki.enrol.grants import Grant
+    from pytrust.trust.pki.enrol.store import EnrolStore
+    from pytrust.trust.pki.enrol.token import SECRET_BYTES, Token
     from pytrust.trust.pki.model import Kind, LeafKind
-    from pytrust.trust.pki.token import SECRET_BYTES, Token
 
     now = workspace.now()
     with closing(Index(workspace.home.ca)) as index, closing(EnrolStore(workspace.home.ca / FILE)) as store:
@@ -106,9 +106,9 @@ def serve(workspace: Workspace, listen: str, names: tuple[str, ...]) -> int:
 
     It holds the keys of both issuing CAs in memory, renews the revocation list by itself, and ends with SIGTERM.
     """
-    from pytrust.trust.pki.enrol_client import ServerAddress
-    from pytrust.trust.pki.enrol_server import listen as open_listener
-    from pytrust.trust.pki.enrol_server import serve as run
+    from pytrust.trust.pki.enrol.client import ServerAddress
+    from pytrust.trust.pki.enrol.server import listen as open_listener
+    from pytrust.trust.pki.enrol.server import serve as run
 
     address = ServerAddress.parse(listen)
     with closing(open_listener(address.host, address.port)) as listening, _desk(workspace, address, names) as parts:
@@ -122,12 +122,12 @@ def serve(workspace: Workspace, listen: str, names: tuple[str, ...]) -> int:
 @contextmanager
 def _desk(workspace: Workspace, address: ServerAddress, names: tuple[str, ...]) -> Iterator[Parts]:
     """Everything behind the listener; asks for passphrases before the first host does."""
-    from pytrust.trust.pki.enrol_desk import Desk
-    from pytrust.trust.pki.enrol_server import Parts
-    from pytrust.trust.pki.enrol_store import EnrolStore
-    from pytrust.trust.pki.enrolment import Enrolment
-    from pytrust.trust.pki.index import FILE
-    from pytrust.trust.pki.own_certificate import OwnCertificate
+    from pytrust.trust.pki.authority.index import FILE
+    from pytrust.trust.pki.enrol.desk import Desk
+    from pytrust.trust.pki.enrol.enrolment import Enrolment
+    from pytrust.trust.pki.enrol.own_certificate import OwnCertificate
+    from pytrust.trust.pki.enrol.server import Parts
+    from pytrust.trust.pki.enrol.store import EnrolStore
 
     with closing(workspace.authority) as authority, closing(EnrolStore(workspace.home.ca / FILE)) as store:
         own_names = ServerNames.parse(list(names)) if names else _own_names(workspace, address)

@@ -14,14 +14,14 @@ from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, InvalidName, UsageError
 from pytrust.trust.files import read_bounded
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
+from pytrust.trust.pki.authority.plan import Elsewhere, Plan
+from pytrust.trust.pki.authority.rows import CA_KINDS
 from pytrust.trust.pki.model import CertKeyKind
 from pytrust.trust.pki.names import CA_NAME_MAX, CaName, parse_ca_name, parse_client_name
-from pytrust.trust.pki.plan import Elsewhere, Plan
-from pytrust.trust.pki.rows import CA_KINDS
 
 if TYPE_CHECKING:
     from pytrust.trust.keys.public import PublicKey
-    from pytrust.trust.pki.authority import Authority
+    from pytrust.trust.pki.authority.authority import Authority
 
 
 @click.command(
@@ -90,7 +90,7 @@ def init(
 
 
 def _create(workspace: Workspace, plan: Plan) -> Authority:
-    from pytrust.trust.pki.authority import Authority
+    from pytrust.trust.pki.authority.authority import Authority
 
     passphrases = workspace.passphrases
     with voice.working("making keys and sealing them"):

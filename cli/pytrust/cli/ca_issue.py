@@ -126,7 +126,7 @@ def detected(workspace: Workspace, more: tuple[str, ...] = ()) -> ServerNames:
 
 
 def _permitted(issuer: x509.Certificate, name: str) -> bool:
-    from pytrust.trust.pki.constraints import check_names
+    from pytrust.trust.pki.mint.constraints import check_names
 
     with suppress(Refused):
         check_names(issuer, ServerNames.parse([name]))

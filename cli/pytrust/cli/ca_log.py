@@ -12,7 +12,7 @@ from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
 
 if TYPE_CHECKING:
-    from pytrust.trust.pki.ledger import Event
+    from pytrust.trust.pki.authority.ledger import Event
 
 _HEADERS: Final = ("SEQ", "TIME (UTC)", "WHAT", "KIND", "NAME", "SERIAL", "DETAILS")
 

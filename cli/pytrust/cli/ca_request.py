@@ -20,8 +20,8 @@ from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.files import PRIVATE_FOLDER, read_private
 
 if TYPE_CHECKING:
-    from pytrust.trust.pki.enrol_words import Answered, TokenSays
-    from pytrust.trust.pki.token import Token
+    from pytrust.trust.pki.enrol.token import Token
+    from pytrust.trust.pki.enrol.words import Answered, TokenSays
 
 _ENROLLED: Final = "enrolled"  # beside the folders of this home's own authority, which a host may have too
 _TOKEN_FILE_MAX_BYTES: Final = 4096
@@ -55,8 +55,8 @@ def request(
 
     NAME is needed where the token allows a pattern. Interrupted, run it again with the same token.
     """
-    from pytrust.trust.pki.enrol_client import EnrolClient, ServerAddress, fetch_roots
-    from pytrust.trust.pki.enrolled import enrol
+    from pytrust.trust.pki.enrol.client import EnrolClient, ServerAddress, fetch_roots
+    from pytrust.trust.pki.enrol.enrolled import enrol
 
     where, word = ServerAddress.parse(address), _read_token(token_file)
     with voice.working(f"asking {where}"):
@@ -88,7 +88,7 @@ def agent(workspace: Workspace, folders: tuple[Path, ...], once: bool) -> int:
 
     Without DIR, all folders that pytrust ca request filled in this home. It ends with SIGTERM.
     """
-    from pytrust.trust.pki.agent import Agent
+    from pytrust.trust.pki.enrol.agent import Agent
 
     chosen = [folder.absolute() for folder in folders]
     looking = Agent(lambda: chosen or _all_enrolled(workspace), workspace.now, voice.note, voice.fail)
@@ -102,7 +102,7 @@ def agent(workspace: Workspace, folders: tuple[Path, ...], once: bool) -> int:
 
 
 def _read_token(file: Path | None) -> Token:
-    from pytrust.trust.pki.token import Token
+    from pytrust.trust.pki.enrol.token import Token
 
     if file is not None:
         return Token.parse(read_private(file, _TOKEN_FILE_MAX_BYTES).decode("utf-8", "replace"))
@@ -124,7 +124,7 @@ def _enrolled(workspace: Workspace) -> Path:
 
 
 def _all_enrolled(workspace: Workspace) -> list[Path]:
-    from pytrust.trust.pki.enrolled import is_enrolled
+    from pytrust.trust.pki.enrol.enrolled import is_enrolled
 
     return sorted(filter(is_enrolled, (workspace.home.ca / _ENROLLED).glob("*")))
 

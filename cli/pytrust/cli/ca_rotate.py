@@ -13,8 +13,8 @@ from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.pki.model import Kind
 
 if TYPE_CHECKING:
-    from pytrust.trust.pki.rotate import Progress, Rotator
-    from pytrust.trust.pki.rotation_model import Rotation
+    from pytrust.trust.pki.rotation.model import Rotation
+    from pytrust.trust.pki.rotation.rotate import Progress, Rotator
 
 
 @click.command(
@@ -58,7 +58,7 @@ def rotate(
     as_json: bool,
 ) -> int:
     """Replace the client CA, the server CA or the root, with overlap; it can be interrupted at any moment."""
-    from pytrust.trust.pki.rotate import alone
+    from pytrust.trust.pki.rotation.rotate import alone
 
     _check_words(ca, [going_on, going_back, status], names, changing=bool(names or endpoints or yes or force_drop))
     if status:
@@ -85,10 +85,10 @@ def _check_words(ca: str | None, flags: list[bool], names: tuple[str, ...], *, c
 
 
 def _rotator(workspace: Workspace) -> Rotator:
-    from pytrust.trust.pki.probe import probe
-    from pytrust.trust.pki.rotate import Rotator
-    from pytrust.trust.pki.rotation_look import Engines
-    from pytrust.trust.pki.rotation_proof import Proofs
+    from pytrust.trust.pki.probe.probe import probe
+    from pytrust.trust.pki.rotation.look import Engines
+    from pytrust.trust.pki.rotation.proof import Proofs
+    from pytrust.trust.pki.rotation.rotate import Rotator
 
     authority = workspace.authority
     eyes = Engines(authority.index, Proofs(authority, workspace.home.ca), probe, workspace.now)
@@ -108,7 +108,7 @@ def _start(rotator: Rotator, ca: str | None, *, going_back: bool, names: tuple[s
 
 def _run(rotator: Rotator, *, yes: bool, force: bool, asking: bool) -> Progress | None:
     from pytrust.cli.ca_rotate_words import caution, question
-    from pytrust.trust.pki.rotation_model import Ask, Phase
+    from pytrust.trust.pki.rotation.model import Ask, Phase
 
     consent = set(Phase) if yes else set()
     while True:
@@ -138,7 +138,7 @@ def _show(rotation: Rotation | None, as_json: bool) -> int:
 
 def _tell(progress: Progress | None, as_json: bool) -> int:
     from pytrust.cli import ca_rotate_words as words
-    from pytrust.trust.pki.rotation_model import Over
+    from pytrust.trust.pki.rotation.model import Over
 
     if as_json:
         voice.say_json(words.document(progress.rotation if progress else None, progress))
@@ -162,7 +162,7 @@ def _say(rotation: Rotation) -> None:
 
 
 def _exit_code(progress: Progress | None) -> int:
-    from pytrust.trust.pki.rotation_model import Need, Over, Wait
+    from pytrust.trust.pki.rotation.model import Need, Over, Wait
 
     if progress is None or isinstance(progress.outcome, Over):
         return ExitCode.YES
@@ -172,7 +172,7 @@ def _exit_code(progress: Progress | None) -> int:
 
 
 def _endpoint(text: str) -> tuple[str, str]:
-    from pytrust.trust.pki.doctor.endpoint import Endpoint
+    from pytrust.trust.pki.probe.endpoint import Endpoint
 
     name, equals, endpoint = text.partition("=")
     if not equals:

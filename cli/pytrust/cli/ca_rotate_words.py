@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final, assert_never
 
 from pytrust.trust.pki.model import CaKind, Kind
-from pytrust.trust.pki.rotate import Progress
-from pytrust.trust.pki.rotation import lacking
-from pytrust.trust.pki.rotation_model import Ask, Need, Over, Phase, Rotation, Sign, Wait, ca_label
+from pytrust.trust.pki.rotation.machine import lacking
+from pytrust.trust.pki.rotation.model import Ask, Need, Over, Phase, Rotation, Sign, Wait, ca_label
+from pytrust.trust.pki.rotation.rotate import Progress
 
 HEADERS: Final = ("KIND", "NAME", "STATE", "SEEN")
 _NAMES_SHOWN: Final = 3  # in a hint; the table has all

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytrust.policy.engine.address import EngineAddress
     from pytrust.policy.engine_setup.served import Wanted
-    from pytrust.trust.pki.probed import Probe
+    from pytrust.trust.pki.probe.probed import Probe
 
 _HERE: Final = "127.0.0.1:2376"
 
@@ -102,7 +102,7 @@ def _dialled(target: str | None, server: ServerFolder, wanted: Wanted) -> str:
 
 
 def _ask(address: EngineAddress, name: str, anchors: bytes) -> Probe:
-    from pytrust.trust.pki.probe import probe
+    from pytrust.trust.pki.probe.probe import probe
 
     with voice.working(f"asking {address}"):
         return probe(address.host, address.port, ca=anchors, server_name=name)

@@ -31,7 +31,7 @@ def compose(workspace: Workspace, server: str | None, port: int, client: str | N
     from pytrust.policy.engine_setup.compose import compose as write
     from pytrust.policy.engine_setup.pair import served_by
     from pytrust.trust.pki.folder import read
-    from pytrust.trust.pki.opinion import covers
+    from pytrust.trust.pki.probe.opinion import covers
 
     folder = find_server(workspace, server).path
     certificate, *_ = served_by(read(folder), str(folder))

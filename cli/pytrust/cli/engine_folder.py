@@ -12,7 +12,7 @@ from pytrust.trust.errors import NotFound, NotSetUp, UsageError
 from pytrust.trust.pki.model import Kind
 
 if TYPE_CHECKING:
-    from pytrust.trust.pki.index import Holder
+    from pytrust.trust.pki.authority.index import Holder
 
 server_option = click.option(
     "--server",

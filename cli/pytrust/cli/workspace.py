@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytrust.trust.client.trust import TrustClient
     from pytrust.trust.keys.keyring import Keyring
     from pytrust.trust.keys.online import OnlineKeys
-    from pytrust.trust.pki.authority import Authority
+    from pytrust.trust.pki.authority.authority import Authority
     from pytrust.trust.publish.owner import Owner
     from pytrust.trust.publish.publisher import Publisher
     from pytrust.trust.registry import Descriptor, DockerCredentials, Registry
@@ -160,7 +160,7 @@ class Workspace:
     @cached_property
     def authority(self) -> Authority:
         """The certificate authority; raises ``NotSetUp`` where there is none."""
-        from pytrust.trust.pki.authority import Authority
+        from pytrust.trust.pki.authority.authority import Authority
 
         return Authority(self.home.ca, self.passphrases, self.now)
 

@@ -18,7 +18,7 @@ from pytrust.policy.plugin.refusals import Refusals
 from pytrust.policy.plugin.verdict import Verdict
 from pytrust.policy.plugin.wire import Message, MessageReader
 from pytrust.trust.errors import BadMetadata
-from pytrust.trust.pki.standing import ClientTrust
+from pytrust.trust.pki.clients.standing import ClientTrust
 
 CA = ForeignCa("client CA")
 ALICE, BOB = CA.issue("alice"), CA.issue("bob")

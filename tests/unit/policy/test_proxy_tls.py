@@ -309,9 +309,7 @@ def test_no_session_can_be_resumed(pair: Pair, client_context: ssl.SSLContext) -
     played(play)
 
 
-def test_a_handshake_has_its_time(
-    pair: Pair, client_context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_handshake_has_its_time(pair: Pair, client_context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tls_room, "HANDSHAKE_TIMEOUT", 0.01)
 
     async def inside() -> Scene:

@@ -14,8 +14,8 @@ from cryptography.x509.oid import NameOID
 
 from pytrust.trust.pki.finding import Finding, Severity
 from pytrust.trust.pki.model import RENEW_BETWEEN, serial_text
-from pytrust.trust.pki.opinion import covers, listed_names
-from pytrust.trust.pki.probed import Demand, Probe, Reach
+from pytrust.trust.pki.probe.opinion import covers, listed_names
+from pytrust.trust.pki.probe.probed import Demand, Probe, Reach
 
 RESTART = "restart dockerd (systemctl restart docker): it reads certificates at its start only, not on a reload"
 

@@ -12,7 +12,7 @@ from pytrust.policy.plugin.verdict import Verdict, judge
 from pytrust.policy.plugin.watch import Note
 from pytrust.policy.plugin.wire import Message
 from pytrust.trust.errors import BadMetadata
-from pytrust.trust.pki.standing import ClientTrust
+from pytrust.trust.pki.clients.standing import ClientTrust
 
 _OK: Final = 200
 _NOT_FOUND: Final = 404

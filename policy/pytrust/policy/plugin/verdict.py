@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from pytrust.policy.plugin.messages import Call
 from pytrust.trust.errors import BadMetadata
-from pytrust.trust.pki.standing import Bad, ClientTrust, Good
+from pytrust.trust.pki.clients.standing import Bad, ClientTrust, Good
 
 
 class Verdict(NamedTuple):

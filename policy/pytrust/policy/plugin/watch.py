@@ -8,9 +8,9 @@ from pathlib import Path
 
 from pytrust.policy.threads import start
 from pytrust.trust.errors import PytrustError
-from pytrust.trust.pki.client_cas import ClientCa
-from pytrust.trust.pki.client_trust import TrustFolder
-from pytrust.trust.pki.standing import ClientTrust
+from pytrust.trust.pki.clients.cas import ClientCa
+from pytrust.trust.pki.clients.standing import ClientTrust
+from pytrust.trust.pki.clients.trust_folder import TrustFolder
 
 Note = Callable[[str, str], None]
 """Tells and journals an event: what in a word, and more in a text."""

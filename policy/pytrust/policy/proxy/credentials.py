@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pytrust.policy.engine.words import one_line
-from pytrust.trust.pki.standing import Bad, ClientTrust
+from pytrust.trust.pki.clients.standing import Bad, ClientTrust
 
 Clock = Callable[[], datetime]
 

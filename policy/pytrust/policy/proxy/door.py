@@ -18,9 +18,9 @@ from pytrust.policy.proxy.credentials import Clock, Credentials
 from pytrust.policy.proxy.limits import REFUSALS_SAID_MAX, REFUSALS_SECONDS
 from pytrust.policy.threads import start
 from pytrust.trust.errors import NotSetUp, PytrustError
-from pytrust.trust.pki.client_trust import TrustFolder
+from pytrust.trust.pki.clients.standing import ClientTrust
+from pytrust.trust.pki.clients.trust_folder import TrustFolder
 from pytrust.trust.pki.folder import CA, CERT, KEY
-from pytrust.trust.pki.standing import ClientTrust
 
 Say = Callable[[str], None]
 Note = Callable[[str, str], None]

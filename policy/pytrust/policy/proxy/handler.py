@@ -31,7 +31,7 @@ from pytrust.policy.proxy.relay import Finish, Relay
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.proxy.words import capped, message, refusal
 from pytrust.trust.errors import PytrustError
-from pytrust.trust.pki.standing import Bad
+from pytrust.trust.pki.clients.standing import Bad
 
 _VERSION: Final = re.compile(rb"[1-9]\.[0-9]{1,2}")
 _OK: Final = 200

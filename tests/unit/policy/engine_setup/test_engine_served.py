@@ -17,7 +17,7 @@ from pytrust.policy.engine_setup.pair import served_by
 from pytrust.policy.engine_setup.served import Wanted, judge, served
 from pytrust.trust.errors import Unsound
 from pytrust.trust.pki.finding import Severity
-from pytrust.trust.pki.probed import Answer, Ending, Probe, Reach, Talk, TlsVersion, Verdict
+from pytrust.trust.pki.probe.probed import Answer, Ending, Probe, Reach, Talk, TlsVersion, Verdict
 
 HOST = "docker1.example.com"
 CA = ForeignCa("some CA", now=NOW)

@@ -12,9 +12,9 @@ from tests.fakes.foreign_ca import ForeignCa
 
 from pytrust.trust.errors import BadPermissions, Damaged, NotSetUp, PytrustError, Rollback
 from pytrust.trust.pki import folder as tls_folder
-from pytrust.trust.pki.client_trust import TrustFolder
-from pytrust.trust.pki.seen_lists import CAS_MAX, SeenLists
-from pytrust.trust.pki.standing import Bad, ClientTrust, Good
+from pytrust.trust.pki.clients.seen_lists import CAS_MAX, SeenLists
+from pytrust.trust.pki.clients.standing import Bad, ClientTrust, Good
+from pytrust.trust.pki.clients.trust_folder import TrustFolder
 
 CA, OTHER = ForeignCa("client CA"), ForeignCa("another CA")
 ALICE = CA.issue("alice")

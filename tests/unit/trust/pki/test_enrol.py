@@ -14,7 +14,7 @@ from tests.fakes.issued import NOW, issued, key
 from pytrust.trust.errors import InvalidName, UsageError
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.names import KeyId
-from pytrust.trust.pki.enrol import (
+from pytrust.trust.pki.enrol.grants import (
     Denied,
     ForClient,
     ForServer,

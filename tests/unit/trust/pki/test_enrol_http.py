@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytrust.trust.pki.enrol_http import HEAD_MAX_BYTES, Answer, BadRequest, Request, RequestReader
-from pytrust.trust.pki.enrol_words import REQUEST_MAX_BYTES
+from pytrust.trust.pki.enrol.http import HEAD_MAX_BYTES, Answer, BadRequest, Request, RequestReader
+from pytrust.trust.pki.enrol.words import REQUEST_MAX_BYTES
 
 POST = b"POST /v1/enrol HTTP/1.1\r\nHost: ca\r\nContent-Length: 11\r\n\r\nhello world"
 WANTED = Request("POST", "/v1/enrol", b"hello world")

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytrust.trust.errors import Damaged
-from pytrust.trust.pki.enrol_words import Issuers, etag
-from pytrust.trust.pki.rate import Rate, neighbourhood
-from pytrust.trust.pki.tending import LOOK_EVERY, Record, encode_record, is_due, pause, read_record
+from pytrust.trust.pki.enrol.rate import Rate, neighbourhood
+from pytrust.trust.pki.enrol.tending import LOOK_EVERY, Record, encode_record, is_due, pause, read_record
+from pytrust.trust.pki.enrol.words import Issuers, etag
 
 AT = datetime(2026, 5, 1, 12, tzinfo=UTC)
 RECORD = Record(server="ca:2378", kind="client", name="alice", roots="PEM", renew_at=int(AT.timestamp()))

@@ -13,11 +13,11 @@ from tests.fakes.issued import NOW, issued, key
 
 from pytrust.trust.errors import NotSetUp
 from pytrust.trust.names import KeyId
-from pytrust.trust.pki.enrol import Grant
-from pytrust.trust.pki.enrol_store import EnrolStore
+from pytrust.trust.pki.authority.records import Records
+from pytrust.trust.pki.enrol.grants import Grant
+from pytrust.trust.pki.enrol.store import EnrolStore
+from pytrust.trust.pki.enrol.token import SECRET_BYTES, Token
 from pytrust.trust.pki.model import Kind
-from pytrust.trust.pki.records import Records
-from pytrust.trust.pki.token import SECRET_BYTES, Token
 
 FIRST, SECOND, THIRD = KeyId("1" * 64), KeyId("2" * 64), KeyId("3" * 64)
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytrust.trust.errors import UsageError
-from pytrust.trust.pki.token import SECRET_BYTES, TOKEN_MAX_CHARS, Token, hash_secret
+from pytrust.trust.pki.enrol.token import SECRET_BYTES, TOKEN_MAX_CHARS, Token, hash_secret
 
 TOKENS = st.builds(
     Token,
@@ -61,7 +61,7 @@ def test_anything_else_is_no_token_and_never_shown(text: str) -> None:
 
 def test_numbers_that_no_bytes_make_are_refused() -> None:
     """A checksum alone could be made for them by anybody."""
-    from pytrust.trust.pki.token import _checksum
+    from pytrust.trust.pki.enrol.token import _checksum
 
     for body in (f"ptca-1-{'z' * 50}-{'0' * 25}", f"ptca-1-{'0' * 50}-{'z' * 25}"):
         with pytest.raises(UsageError, match="typing error"):

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
 from pytrust.trust.keys.private import PrivateKey
-from pytrust.trust.pki.enrol_words import AskEnrol, AskRenew, prove, proves
+from pytrust.trust.pki.enrol.words import AskEnrol, AskRenew, prove, proves
 from pytrust.trust.pki.leaf_key import generate_key
 from pytrust.trust.pki.model import CertKeyKind
 

@@ -19,16 +19,16 @@ from tests.fakes.issued import key
 from pytrust.trust.errors import Damaged, RateLimited, Refused
 from pytrust.trust.keys.private import PrivateKey
 from pytrust.trust.names import KeyId
-from pytrust.trust.pki.authority import Authority
-from pytrust.trust.pki.enrol import Grant
-from pytrust.trust.pki.enrol_desk import Desk, root_bundle
-from pytrust.trust.pki.enrol_http import Answer, Request
-from pytrust.trust.pki.enrol_store import EnrolStore
-from pytrust.trust.pki.enrol_words import AskEnrol, AskRenew, etag, prove
-from pytrust.trust.pki.enrolment import SIGNED_MAX, Denial, Enrolment
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.enrol.desk import Desk, root_bundle
+from pytrust.trust.pki.enrol.enrolment import SIGNED_MAX, Denial, Enrolment
+from pytrust.trust.pki.enrol.grants import Grant
+from pytrust.trust.pki.enrol.http import Answer, Request
+from pytrust.trust.pki.enrol.store import EnrolStore
+from pytrust.trust.pki.enrol.token import SECRET_BYTES, Token
+from pytrust.trust.pki.enrol.words import AskEnrol, AskRenew, etag, prove
 from pytrust.trust.pki.model import Issued, Kind, LeafKind, Reason
 from pytrust.trust.pki.names import ServerNames
-from pytrust.trust.pki.token import SECRET_BYTES, Token
 
 
 class Mortal(EnrolStore):

@@ -8,11 +8,11 @@ import pytest
 from tests.fakes.authority import Clock, create, server
 
 from pytrust.trust.errors import UsageError
-from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.enrol.own_certificate import OwnCertificate
 from pytrust.trust.pki.leaf_key import generate_key
+from pytrust.trust.pki.mint.profile import check_public_key
 from pytrust.trust.pki.model import Kind
-from pytrust.trust.pki.own_certificate import OwnCertificate
-from pytrust.trust.pki.profile import check_public_key
 
 NAMES = server("ca.example.com", "10.0.0.1")
 

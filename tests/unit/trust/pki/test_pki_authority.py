@@ -30,11 +30,11 @@ from pytrust.trust.keys.keyring import KeyEntry
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, signer_of
 from pytrust.trust.names import RoleName
-from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.plan import Elsewhere, Plan
 from pytrust.trust.pki.folder import CERT, CRL, KEY, read
 from pytrust.trust.pki.model import CRL_LIFETIME, CRL_RENEW_BEFORE, CertKeyKind, Issued, Kind, Reason, serial_text
 from pytrust.trust.pki.names import ClientName, parse_ca_name
-from pytrust.trust.pki.plan import Elsewhere, Plan
 
 
 @pytest.fixture

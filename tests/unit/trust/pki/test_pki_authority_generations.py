@@ -12,10 +12,10 @@ from tests.fakes.authority import ALICE, Clock, create, leaf, passphrase, reopen
 
 from pytrust.trust.errors import NotFound, Refused, UsageError
 from pytrust.trust.names import RoleName
-from pytrust.trust.pki.authority import Authority
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.rows import State
 from pytrust.trust.pki.folder import CERT, read
 from pytrust.trust.pki.model import Kind, Reason
-from pytrust.trust.pki.rows import State
 
 
 @pytest.fixture

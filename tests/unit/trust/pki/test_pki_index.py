@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from tests.fakes.authority import ALICE, BOB, Clock, create, server
 
 from pytrust.trust.errors import Damaged, Unsound, UsageError
-from pytrust.trust.pki.authority import Authority
-from pytrust.trust.pki.change import NOTE_MAX_BYTES, changing
-from pytrust.trust.pki.index import Index
-from pytrust.trust.pki.ledger import Event, What, decode, encode
+from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.change import NOTE_MAX_BYTES, changing
+from pytrust.trust.pki.authority.index import Index
+from pytrust.trust.pki.authority.ledger import Event, What, decode, encode
+from pytrust.trust.pki.authority.plan import Plan, encode_plan, read_plan
+from pytrust.trust.pki.authority.records import Records
+from pytrust.trust.pki.authority.rows import Listed, selector_serial
 from pytrust.trust.pki.model import Kind, Reason, serial_text
 from pytrust.trust.pki.names import CaName
-from pytrust.trust.pki.plan import Plan, encode_plan, read_plan
-from pytrust.trust.pki.records import Records
-from pytrust.trust.pki.rows import Listed, selector_serial
 
 ANOTHER = """INSERT INTO certificates SELECT NULL, {}, kind, {}, generation, issuer, {}, der, not_before, not_after,
     renew_at, NULL, NULL, NULL FROM certificates WHERE {}"""

@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 from tests.fakes.foreign_ca import ANY, CLIENT, DAY, SERVER, ForeignCa, Holder, name, new_key
 
 from pytrust.trust.errors import BadMetadata, BadSignature, Damaged, PytrustError, UsageError
-from pytrust.trust.pki import standing
-from pytrust.trust.pki.client_cas import CAS_MAX
-from pytrust.trust.pki.standing import KNOWN_MAX, LEAF_MAX_BYTES, SKEW, Bad, ClientTrust, Good, Standing
+from pytrust.trust.pki.clients import standing
+from pytrust.trust.pki.clients.cas import CAS_MAX
+from pytrust.trust.pki.clients.standing import KNOWN_MAX, LEAF_MAX_BYTES, SKEW, Bad, ClientTrust, Good, Standing
 
 CA = ForeignCa("client CA")
 NOW = CA.now

@@ -17,8 +17,8 @@ from pytrust.trust.pki.doctor.material import CERT, Folder
 from pytrust.trust.pki.doctor.path import walk
 from pytrust.trust.pki.doctor.telling import error
 from pytrust.trust.pki.finding import Finding
-from pytrust.trust.pki.opinion import chain_problem
-from pytrust.trust.pki.probed import Answer, Probe, Talk
+from pytrust.trust.pki.probe.opinion import chain_problem
+from pytrust.trust.pki.probe.probed import Answer, Probe, Talk
 
 _FORBIDDEN: Final = {401, 403}
 _FRESH: Final = timedelta(days=2)  # a certificate so young may lie in the future of the engine's clock

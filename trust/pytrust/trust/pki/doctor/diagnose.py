@@ -17,7 +17,7 @@ from pytrust.trust.pki.doctor.server_side import server_side
 from pytrust.trust.pki.doctor.telling import error, note, warning
 from pytrust.trust.pki.finding import Finding
 from pytrust.trust.pki.foreign import read_certificate
-from pytrust.trust.pki.probed import Demand, Ending, Probe, Reach, TlsVersion
+from pytrust.trust.pki.probe.probed import Demand, Ending, Probe, Reach, TlsVersion
 
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _CLOCK_WRONG: Final = timedelta(hours=1)  # what certificates are backdated by, here and in swarm

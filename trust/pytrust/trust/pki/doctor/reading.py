@@ -12,7 +12,7 @@ from pytrust.trust.files import read_bounded
 from pytrust.trust.pki.doctor.anatomy import spki
 from pytrust.trust.pki.doctor.material import CERT, KEY, Folder, Material, parse
 from pytrust.trust.pki.finding import Finding, Severity
-from pytrust.trust.pki.probed import Identity
+from pytrust.trust.pki.probe.probed import Identity
 
 FILE_MAX_BYTES: Final = 16 * 1024 * 1024  # a revocation list of 100,000 entries takes a third of it
 _FILES_MAX: Final = 64  # of one folder

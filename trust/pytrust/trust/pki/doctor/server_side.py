@@ -12,8 +12,8 @@ from pytrust.trust.pki.doctor.lint_certificate import Case, lint_certificate
 from pytrust.trust.pki.doctor.path import Path, walk
 from pytrust.trust.pki.doctor.telling import error
 from pytrust.trust.pki.finding import Finding, Severity
-from pytrust.trust.pki.opinion import chain_problem, covers, listed_names
-from pytrust.trust.pki.probed import Probe
+from pytrust.trust.pki.probe.opinion import chain_problem, covers, listed_names
+from pytrust.trust.pki.probe.probed import Probe
 
 Certificates = Sequence[x509.Certificate]
 _NAMES_SHOWN = 8  # of a certificate's, in one line

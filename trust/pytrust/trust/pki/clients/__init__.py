@@ -1,0 +1,1 @@
+"""Whose client certificates count at this moment."""

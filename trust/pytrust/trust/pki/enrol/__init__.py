@@ -1,0 +1,1 @@
+"""Certificates for hosts that ask with a token, and their renewal."""

@@ -1,0 +1,169 @@
+"""Folders of this host whose certificates come from an authority elsewhere: got with a token, kept fresh without.
+
+    DIR/ca.pem cert.pem key.pem crl.pem    see folder.py
+    DIR/enrolment.json                     whom to ask, and when
+
+The key is made here and put into the folder before anybody is asked, so that an answer that was lost can be had again
+for the same key.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+
+from pytrust.trust.errors import BadContent, NotSetUp
+from pytrust.trust.files import read_private, write_atomic
+from pytrust.trust.keys.private import PrivateKey, import_pem
+from pytrust.trust.pki import folder as folders
+from pytrust.trust.pki.enrol import words
+from pytrust.trust.pki.enrol.client import EnrolClient, ServerAddress
+from pytrust.trust.pki.enrol.tending import RECORD_MAX_BYTES, Record, encode_record, is_due, read_record
+from pytrust.trust.pki.enrol.token import Token
+from pytrust.trust.pki.enrol.words import Answered
+from pytrust.trust.pki.foreign import UNREADABLE
+from pytrust.trust.pki.leaf_key import belongs, generate_key, key_pem
+from pytrust.trust.pki.mint.build import digest_for
+
+RECORD: Final = "enrolment.json"
+
+
+class Tended(NamedTuple):
+    """What one look at a folder came to.
+
+    ``renewed``: there is a new certificate; ``restart``: a dockerd that uses the folder has to be restarted to notice
+    what changed; ``due``: when the next certificate is due; ``ends``: when the present one does.
+    """
+
+    renewed: bool
+    restart: bool
+    due: datetime
+    ends: datetime
+
+
+def enrol(client: EnrolClient, roots: bytes, token: Token, names: list[str], folder: Path) -> Answered:
+    """Get the first certificate into ``folder``; again, after any interruption, goes on where that was.
+
+    Raises:
+        UsageError, BadPermissions, Unsound: see ``folder.publish``.
+        PytrustError: see ``EnrolClient``.
+    """
+    key = _next_key(folder)
+    answered = client.enrol(token, names, _csr(key))
+    record = Record(
+        server=str(client.address),
+        kind=answered.kind,
+        name=answered.name,
+        roots=roots.decode(),
+        renew_at=answered.renew_at,
+    )
+    _install(folder, record, answered, key)
+    return answered
+
+
+def is_enrolled(folder: Path) -> bool:
+    """Whether the folder's certificate came with a token."""
+    return (folder / RECORD).is_file()
+
+
+def tend(folder: Path, now: Callable[[], datetime]) -> Tended:
+    """Look whether anything in the folder is to be renewed, and do it.
+
+    Raises:
+        NotSetUp: it was not enrolled, or that was interrupted.
+        PytrustError: see ``EnrolClient`` and ``folder.publish``; what is in the folder is as good as before.
+    """
+    record, files = _read(folder)
+    client = EnrolClient(ServerAddress.parse(record.server), record.roots.encode())
+    fresh = msgspec.structs.replace(record, roots=client.fresh(words.ROOTS, record.roots.encode()).decode())
+    due = is_due(record, files[folders.CERT], fresh.roots, client.issuers(), now())
+    if due or folders.staged_key(folder) is not None:
+        return _renew(folder, fresh, files, client)
+    wanted = files | _supplies(fresh, files, client)
+    if fresh != record:
+        write_atomic(folder / RECORD, encode_record(fresh))
+    if wanted != files:
+        folders.publish(folder, wanted)
+    return _tended(fresh, wanted, restart=wanted[folders.CA] != files[folders.CA])
+
+
+def ends(folder: Path) -> datetime:
+    """When the certificate in a folder ends; raises what ``tend`` does."""
+    return _end(_read(folder)[1][folders.CERT])
+
+
+def _renew(folder: Path, record: Record, files: dict[str, bytes], client: EnrolClient) -> Tended:
+    key, old = _next_key(folder), import_pem(files[folders.KEY], None, str(folder / folders.KEY))
+    csr, certificate = _csr(key), files[folders.CERT].decode("ascii", "replace")
+    answered = client.renew(certificate, csr, words.prove(old, csr, certificate))
+    fresh = msgspec.structs.replace(record, roots=answered.roots, renew_at=answered.renew_at)
+    return _tended(fresh, _install(folder, fresh, answered, key), renewed=True, restart=True)
+
+
+def _supplies(record: Record, files: dict[str, bytes], client: EnrolClient) -> dict[str, bytes]:
+    """What stands beside key and certificate, as it is now."""
+    if record.kind == "client":
+        return {folders.CA: record.roots.encode()}
+    crl = client.fresh(words.CRL, files.get(folders.CRL, b""))
+    return {folders.CA: client.fresh(words.CLIENT_CAS, files[folders.CA]), folders.CRL: crl}
+
+
+def _install(folder: Path, record: Record, answered: Answered, key: PrivateKey) -> dict[str, bytes]:
+    """First the record: as long as the key waits in the folder, the rest is made up for at the next look."""
+    pem = key_pem(key)
+    files = {folders.CA: answered.ca.encode(), folders.CERT: answered.certificate.encode(), folders.KEY: pem}
+    if answered.kind == "server":
+        files[folders.CRL] = answered.crl.encode()
+    if not belongs(pem, _certificate(files[folders.CERT])):
+        raise BadContent(f"{record.server} sent a certificate for another key", hint="ask its operator")
+    write_atomic(folder / RECORD, encode_record(record))
+    folders.publish(folder, files)
+    return files
+
+
+def _next_key(folder: Path) -> PrivateKey:
+    """The key that waits in the folder since an earlier try, or a new one that does from now on."""
+    staged = folders.staged_key(folder) if folder.is_dir() else None
+    if staged is not None:
+        return import_pem(staged, None, f"the next key in {folder}")
+    key = generate_key("ecdsa-p256")
+    folders.stage_key(folder, key_pem(key))
+    return key
+
+
+def _csr(key: PrivateKey) -> str:
+    """A request that asks for nothing: names are said beside it."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, digest_for(key)).public_bytes(serialization.Encoding.PEM).decode()
+
+
+def _read(folder: Path) -> tuple[Record, dict[str, bytes]]:
+    if not is_enrolled(folder):
+        raise NotSetUp(f"{folder} was not enrolled", hint="enrol it: pytrust ca request ADDR --out DIR")
+    record = read_record(read_private(folder / RECORD, RECORD_MAX_BYTES), str(folder / RECORD))
+    files = folders.read(folder)
+    if missing := {folders.CA, folders.CERT, folders.KEY} - files.keys():
+        raise NotSetUp(f"{folder} has no {', '.join(sorted(missing))}", hint="go on with: pytrust ca request")
+    return record, files
+
+
+def _tended(record: Record, files: dict[str, bytes], *, restart: bool, renewed: bool = False) -> Tended:
+    due = datetime.fromtimestamp(record.renew_at, UTC)
+    return Tended(renewed, restart and record.kind == "server", due, _end(files[folders.CERT]))
+
+
+def _end(cert_pem: bytes) -> datetime:
+    return _certificate(cert_pem).not_valid_after_utc
+
+
+def _certificate(pem: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificate(pem)
+    except UNREADABLE as error:
+        raise BadContent("the certificate cannot be read", hint="enrol again, with a new token") from error

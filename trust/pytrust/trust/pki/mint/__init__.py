@@ -1,0 +1,1 @@
+"""Certificates and lists, made; and requests for them, read. Pure."""

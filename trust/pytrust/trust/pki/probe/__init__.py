@@ -1,0 +1,1 @@
+"""What really listens at a host and port."""

@@ -1,0 +1,1 @@
+"""One generation of a CA after another, without anybody being refused."""
