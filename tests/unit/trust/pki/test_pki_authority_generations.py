@@ -221,7 +221,7 @@ def test_a_key_that_was_made_and_not_recorded_is_used(authority: Authority, tmp_
         return passphrase(name)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("pytrust.trust.pki.generations.establish", lambda *_: end(RoleName("")))
+        patch.setattr("pytrust.trust.pki.authority.generations.establish", lambda *_: end(RoleName("")))
         with pytest.raises(Ended):
             authority.add_generation(Kind.CLIENT_CA, once)
     key = (tmp_path / "ca" / "keys" / "client-ca-g2.key").read_bytes()

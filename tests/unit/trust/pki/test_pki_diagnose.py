@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.fakes.certificates import CLIENT, SERVER, Held, authority, client, guide_authority, server
 
 from pytrust.trust.errors import UsageError
+from pytrust.trust.pki import doctor
 from pytrust.trust.pki.doctor.diagnose import diagnose, undecided
 from pytrust.trust.pki.doctor.material import Folder, parse
 from pytrust.trust.pki.finding import Severity
@@ -386,8 +387,8 @@ def test_what_is_no_place(text: str) -> None:
 
 def test_every_code_stands_in_the_manual() -> None:
     """And the manual explains none that there is not."""
-    top = Path(__file__).parents[3]
-    sources = "".join(path.read_text() for path in (top / "trust/pytrust/trust/pki/doctor").glob("*.py"))
+    top = Path(__file__).parents[4]
+    sources = "".join(path.read_text() for path in Path(doctor.__path__[0]).glob("*.py"))
     rows = [line.split("|")[1] for line in (top / "docs/ca-doctor.md").read_text().splitlines() if line[:3] == "| `"]
     explained = {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)}
     given_out = set(re.findall(r'(?:error|warning|note|find|_flawed)\(\s*(?:found,\s*)?"([a-z0-9-]+)"', sources))

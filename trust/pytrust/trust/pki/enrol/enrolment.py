@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, Self, assert_never
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -50,11 +50,17 @@ _UNPROVED: Final = Denied(
 
 
 class Denial(Refused):
-    """The answer is no; why stands in ``denied``."""
+    """Whoever asked gets no certificate; why stands in ``denied``."""
 
-    def __init__(self, denied: Denied) -> None:
-        super().__init__(denied.text, hint=denied.hint)
-        self.denied = denied
+    code = "enrolment-refused"
+    denied: Denied
+
+    @classmethod
+    def of(cls, denied: Denied) -> Self:
+        """The error for a decision."""
+        error = cls(denied.text, hint=denied.hint)
+        error.denied = denied
+        return error
 
 
 class Enrolment:
@@ -86,7 +92,7 @@ class Enrolment:
         grant = self._good(known_by)
         wanted = decide(grant, ask.names)
         if isinstance(wanted, Denied):
-            raise Denial(wanted)
+            raise Denial.of(wanted)
         if isinstance(wanted, ForServer) and not grant.exact:
             self._check_free(wanted.names)
         key = SigningRequest.read(ask.csr.encode()).public_key
@@ -96,12 +102,12 @@ class Enrolment:
         """The next certificate, with the same names and the same span; raises ``Denial``, and what ``enrol`` does."""
         issued = self._recorded(_leaf(ask.certificate))
         if issued is not None and not proves(ask.proof, issued.certificate.public_key(), ask.csr, ask.certificate):
-            raise Denial(_UNPROVED)
+            raise Denial.of(_UNPROVED)
         key = SigningRequest.read(ask.csr.encode()).public_key
         follower = self._by_serial(issued.replaced_by) if issued else None
         if denied := refuse_renewal(issued, follower, PublicKey.of(key).id, self._now()):
             self._note_theft(denied, issued, key)
-            raise Denial(denied)
+            raise Denial.of(denied)
         assert issued is not None  # refuse_renewal said so
         return follower or self._sign_next(issued, key)
 
@@ -119,7 +125,7 @@ class Enrolment:
         name = PublicKey.of(key).id
         claim = self._store.claim(known_by, name)
         if claim is None:
-            raise Denial(_USED)
+            raise Denial.of(_USED)
         if claim.serial is not None:
             return self._again(claim.serial)
         issued = None if claim.fresh else self._cut_short(wanted, name)
@@ -131,7 +137,7 @@ class Enrolment:
         """What came of a use, for whoever did not get the answer; unless it was revoked since."""
         found = self._by_serial(serial)
         if found is None or not found.live(self._now()):
-            raise Denial(_OVER)
+            raise Denial.of(_OVER)
         return found
 
     def _cut_short(self, wanted: ForClient | ForServer, key: KeyId) -> Issued | None:
@@ -176,7 +182,7 @@ class Enrolment:
     def _good(self, known_by: SecretHash) -> Grant:
         grant = self._store.find(known_by)
         if denied := refuse_token(grant, self._now()):
-            raise Denial(denied)
+            raise Denial.of(denied)
         assert grant is not None  # refuse_token said so
         return grant
 
