@@ -19,8 +19,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tests.rig import clock, demo_proxy, dockerd, images
+from tests.rig import clock, demo_proxy, demo_tls, dockerd, images
 from tests.rig.demo_proxy import Guarded, expect
+from tests.rig.demo_tls import Exposed
 from tests.rig.dockerd import PrivateEngine, private_engine
 from tests.rig.images import Docker
 from tests.rig.processes import RigError, ending_on_sigterm, environment
@@ -186,8 +187,13 @@ _LAST: Final[tuple[tuple[str, Check], ...]] = (
     ("a revoked tag is refused", revoked),
     ("two of three signers are accepted, one is refused", threshold),
 )
+_WITH_TLS: Final[tuple[tuple[str, Callable[[Exposed], None]], ...]] = (
+    ("a client with a certificate of pytrust ca runs the signed tag over TLS", demo_tls.runs_over_tls),
+    ("without a certificate nobody comes in, and pytrust ca doctor says why", demo_tls.keeps_strangers_out),
+    ("a revoked client is refused at once, its stream is cut, others go on", demo_tls.revokes),
+)
 _REVOKED: Final = "after pytrust revoke, a stopped container no longer starts"
-COUNT: Final = len(_FIRST) + len(_BEHIND_THE_PROXY) + 1 + len(_LAST_BEHIND_THE_PROXY) + len(_LAST)
+COUNT: Final = len(_FIRST) + len(_BEHIND_THE_PROXY) + 1 + len(_LAST_BEHIND_THE_PROXY) + len(_LAST) + len(_WITH_TLS)
 
 
 def main() -> int:
@@ -200,6 +206,7 @@ def main() -> int:
         shown = sum(_show(text, partial(check, stage)) for text, check in _FIRST)
         shown += _show_proxy(stage)
         shown += sum(_show(text, partial(check, stage)) for text, check in _LAST)
+        shown += _show_tls(stage)
     sys.stdout.write(f"took {time.monotonic() - started:.0f} s\n")
     sys.stdout.write(f"demo: {shown} of {COUNT} checks passed\n")
     return 0 if shown == COUNT else 1
@@ -216,6 +223,17 @@ def _show_proxy(stage: Stage) -> int:
             return shown + sum(_show(text, partial(check, host)) for text, check in _LAST_BEHIND_THE_PROXY)
     except (RigError, AssertionError) as error:
         sys.stdout.write(f"failed the proxy does not start: {error}\n")
+        return 0
+
+
+def _show_tls(stage: Stage) -> int:
+    try:
+        with demo_tls.expose(
+            stage.folder, stage.home, stage.engine.socket, stage.docker, stage.image, _PASSPHRASE
+        ) as host:
+            return sum(_show(text, partial(check, host)) for text, check in _WITH_TLS)
+    except (RigError, AssertionError) as error:
+        sys.stdout.write(f"failed the proxy does not start with TLS: {error}\n")
         return 0
 
 
