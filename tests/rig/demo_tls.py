@@ -37,7 +37,7 @@ class Exposed:
 
     def doctor(self, *words: str) -> str:
         """What ``pytrust ca doctor`` says of the port, good or bad."""
-        command = [installed(), "--home", self.home, "ca", "doctor", f"127.0.0.1:{self.port}", *words]
+        command: list[str | Path] = [installed(), "--home", self.home, "ca", "doctor", f"127.0.0.1:{self.port}", *words]
         done = subprocess.run(
             command,
             env=environment({"HOME": str(self.home.parent)}),
