@@ -9,11 +9,13 @@ import json
 import os
 import signal
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPException
 from pathlib import Path
@@ -21,11 +23,12 @@ from random import Random
 
 import pytest
 from tests.fakes.foreign_ca import DAY, SERVER, ForeignCa, Holder
+from tests.fakes.foreign_ca import name as subject_name
 from tests.rig import dockerd, images
 from tests.rig.authz import Plugin, TlsStage, ping
 from tests.rig.needs import need
-from tests.rig.processes import RigError, wait_ready
-from tests.rig.proxy import ask
+from tests.rig.processes import RigError, environment, wait_ready
+from tests.rig.proxy import ask, installed
 
 ACTIVE = "--authorization-plugin=pytrust"
 
@@ -49,6 +52,17 @@ def calm(site: TlsStage, plugin: Plugin) -> Iterator[Plugin]:
     site.hang_up()
     site.cas = site.cas[:1]
     revoke(site, plugin)
+
+
+@dataclass(frozen=True)
+class Crowded(Holder):
+    """A holder that shows more than its certificate."""
+
+    more: bytes
+
+    @property
+    def pem(self) -> bytes:
+        return super().pem + self.more
 
 
 def revoke(site: TlsStage, plugin: Plugin, *holders: Holder) -> None:
@@ -76,6 +90,10 @@ def test_a_revoked_client_is_out_with_its_next_request(site: TlsStage, calm: Plu
     assert site.docker(bob, "ps")[0] == 0
     assert ask(site.engine.socket, "GET", "/_ping").status == 200
     assert "call-refused: alice: GET /_ping refused" in calm.log
+    command: list[str | Path] = [installed(), "--home", site.folder / "home", "log", "--authz-plugin"]
+    shown = subprocess.run(command, env=environment(), capture_output=True, text=True, check=True).stdout
+    assert "alice: GET /_ping refused" in shown
+    subprocess.run([*command, "--verify"], env=environment(), capture_output=True, check=True)
 
 
 def test_every_route_is_closed_to_it(site: TlsStage, calm: Plugin) -> None:
@@ -99,6 +117,25 @@ def test_every_route_is_closed_to_it(site: TlsStage, calm: Plugin) -> None:
         assert status in {301, 403, 404}, (method, target, status)  # never the engine's own work
         assert status == 403 or target in {"//containers/json", "/nowhere"}, (method, target)
         connection.close()
+
+
+def test_certificates_that_a_revoked_client_sends_along_do_not_help(site: TlsStage, calm: Plugin) -> None:
+    """A handshake may carry any number of certificates; only the first is one whose key was used."""
+    mallory, alice = site.ca.issue("mallory"), site.ca.issue("alice")
+    revoke(site, calm, mallory)
+    crowded = Crowded(mallory.certificate, mallory.key, alice.pem + site.ca.pem)
+    assert refused(ping(site.connect(crowded)), "was revoked")
+    borrowed = Crowded(alice.certificate, alice.key, mallory.pem)
+    assert ping(site.connect(borrowed)) == (200, "OK")
+
+
+@pytest.mark.parametrize("common_name", ["alice\0", "alice\nAllow", "", "\u202eecila", "a" * 64])
+def test_odd_names_change_no_verdict(site: TlsStage, calm: Plugin, common_name: str) -> None:
+    odd = site.ca.issue(subject=subject_name(common_name)) if common_name else site.ca.issue(None)
+    assert ping(site.connect(odd)) == (200, "OK")
+    revoke(site, calm, odd)
+    assert refused(ping(site.connect(odd)), "was revoked")
+    assert len([line for line in calm.log.splitlines() if line.startswith("Allow")]) == 0
 
 
 @pytest.mark.parametrize(
@@ -259,13 +296,24 @@ def test_a_hostile_client_of_the_socket_does_no_harm(site: TlsStage, calm: Plugi
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b"null", b"\xff\xfe", b"[" * 50_000, json.dumps({"User": "alice", "RequestMethod": 1}).encode()],
+    [
+        b"",
+        b"{}",
+        b"null",
+        b"\xff\xfe",
+        b"[" * 50_000,
+        json.dumps({"User": "alice", "RequestMethod": 1}).encode(),
+        json.dumps({"RequestMethod": "GET", "RequestUri": "/", "User": "alice"}).encode(),
+        json.dumps({"RequestMethod": "GET", "RequestUri": "/", "UserAuthNMethod": "TLS"}).encode(),
+        json.dumps({"RequestMethod": "GET", "RequestUri": "/", "RequestPeerCertificates": ["AAAA"]}).encode(),
+        b'{"RequestMethod":"GET","RequestUri":"/","RequestPeerCertificates":["AAAA"],"RequestPeerCertificates":[""]}',
+    ],
 )
 def test_a_malformed_call_is_a_no(calm: Plugin, body: bytes) -> None:
     for path in ("/AuthZPlugin.AuthZReq", "/AuthZPlugin.AuthZRes"):
         answer = json.loads(calm.post(path, body).body)
         assert answer["Allow"] is False
-        assert answer["Err"]
+        assert answer.get("Err") or answer["Msg"]
 
 
 def test_a_hundred_calls_at_once(calm: Plugin) -> None:

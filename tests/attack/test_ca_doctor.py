@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.server
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -403,6 +404,79 @@ def test_a_server_that_never_stops_talking() -> None:
         thread.join()
     assert found.cause == "no-tls"
     assert sum(sent) < 16 * 1024 * 1024  # most of it the kernels' buffers
+
+
+@contextmanager
+def tls_talker(folder: Path, held: Held, answer: bytes) -> Iterator[int]:
+    """Shakes hands with whoever comes, asks for no certificate, says ``answer``, and hangs up."""
+    files = write_folder(folder / "tls", CA, held)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    context.load_cert_chain(files / "cert.pem", files / "key.pem")
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                taken, _ = listener.accept()
+            except OSError:
+                return
+            with taken, suppress(OSError), context.wrap_socket(taken, server_side=True) as wire:
+                wire.settimeout(5)
+                wire.recv(4096)
+                wire.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (b"", "broken-off"),
+        (b"220 mail.example.com ESMTP\r\n", "broken-off"),
+        (b"HTTP/1.1 200 OK\r\nX: " + b"x" * 600_000, "broken-off"),
+        (b"HTTP/1.1 200 OK\r\n" + b"X-A: b\r\n" * 100_000, "broken-off"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1/\r\nContent-Length: 0\r\n\r\n", "engine-error"),
+        (b"HTTP/1.1 500 Oops\r\nContent-Length: 7\r\n\r\n\x1b[31mE\r", "engine-error"),
+    ],
+    ids=["nothing", "smtp", "endless-line", "endless-head", "redirect", "escapes"],
+)
+def test_what_speaks_tls_and_is_no_engine(tmp_path: Path, answer: bytes, code: str) -> None:
+    """It asks for no certificate and lets nobody in: that must not read as "nothing wrong was found"."""
+    with tls_talker(tmp_path, SERVED, answer) as port:
+        found = ask("doctor", f"127.0.0.1:{port}")
+    assert (found.exit_code, found.cause) == (1, code)
+
+
+def test_names_in_a_certificate_move_no_cursor_and_are_no_command(tmp_path: Path) -> None:
+    evil = "\x1b[2J\x1b]0;x\x07$(id);x"
+    with tls_talker(tmp_path, server(CA, evil), b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nOK") as port:
+        command = [str(_PYTRUST), "ca", "doctor", f"127.0.0.1:{port}"]
+        done = subprocess.run(command, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 1
+    assert all(line.isprintable() for line in (done.stdout + done.stderr).splitlines())
+    assert "pytrust ca server '" in done.stderr
+
+
+def test_folders_that_are_traps(tmp_path: Path) -> None:
+    """FIFOs, devices, loops, links to nothing, files without end: each is a line, and none of them hangs."""
+    os.mkfifo(tmp_path / "fifo.pem")
+    (tmp_path / "ca.pem").symlink_to("/dev/zero")
+    (tmp_path / "cert.pem").symlink_to("cert.pem")
+    (tmp_path / "key.pem").symlink_to("nowhere")
+    with (tmp_path / "huge.crl").open("wb") as file:
+        file.truncate(1 << 40)
+    found = ask("lint", tmp_path)
+    assert found.exit_code == 1
+    assert {finding["thing"] for finding in found.document["findings"]} == {path.name for path in tmp_path.iterdir()}
+    assert set(found.findings) == {"error unreadable"}
 
 
 def test_a_refusal_is_heard_though_the_server_hangs_up_at_once(tmp_path: Path) -> None:

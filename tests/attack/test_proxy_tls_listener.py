@@ -5,15 +5,19 @@ A real proxy and engine, certificates made by the real command, the stock docker
 
 from __future__ import annotations
 
+import hashlib
 import json
+import random
 import shutil
 import socket
 import ssl
 import subprocess
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 import pytest
 from cryptography import x509
@@ -59,7 +63,8 @@ def authority(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Authori
 def scene(stage: Stage, authority: Authority) -> Iterator[Scene]:
     """Shared by tests that change nothing of the server's folder but what a revocation changes."""
     with stage.proxy(home=authority.home, tls=authority.server) as proxy:
-        yield Scene(stage, proxy, authority)
+        yield (scene := Scene(stage, proxy, authority))
+        sound(scene)
 
 
 @pytest.fixture
@@ -69,7 +74,13 @@ def own(stage: Stage, tmp_path: Path) -> Iterator[Scene]:
     shutil.copytree(stage.home, home)
     ca = Authority.make(stage, home)
     with stage.proxy(home=home, tls=ca.server) as proxy:
-        yield Scene(stage, proxy, ca)
+        yield (scene := Scene(stage, proxy, ca))
+        sound(scene)
+
+
+def sound(scene: Scene) -> None:
+    """Whatever was tried, nothing went wrong inside."""
+    assert not [line for line in scene.log.splitlines() if "xception" in line or "internal" in line]
 
 
 def test_the_stock_client_runs_what_is_signed(scene: Scene) -> None:
@@ -139,6 +150,103 @@ def test_a_revoked_client_is_refused_at_its_next_request_and_others_go_on(scene:
     assert bob.ask().status == 200
     assert scene.caller("mallory").ask().status == 403
     assert any("mallory" in line for line in scene.events())
+
+
+def test_a_client_that_is_revoked_in_the_middle_of_its_request_gets_nothing(own: Scene) -> None:
+    """The head was good; its body takes its time."""
+    mallory, body = own.caller("mallory"), json.dumps({"Image": f"{own.stage.good}:1"}).encode()
+    head = f"POST /{API}/containers/create?name=late HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    mallory.wire.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:-1])
+    own.ca.run("revoke", "mallory")
+    eventually("loaded", lambda: "loaded certificate" in own.log)
+    mallory.wire.sendall(body[-1:])
+    answer = mallory.wire.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 403 ")
+    assert b"revoked" in answer
+    assert own.caller("bob").ask("GET", f"/{API}/containers/late/json").status == 404
+
+
+def test_requests_that_a_revoked_client_sent_ahead_are_refused(own: Scene) -> None:
+    """The first is a stream; those behind it were in the buffer before anything was revoked."""
+    mallory = own.caller("mallory")
+    request = b"GET /events?since=0&until=%d HTTP/1.1\r\nHost: x\r\n\r\n" % (int(time.time()) + 8)
+    mallory.wire.sendall(request + b"GET /info HTTP/1.1\r\nHost: x\r\n\r\n" * 500)
+    assert b"200 OK" in mallory.wire.recv(4096)
+    own.ca.run("revoke", "mallory")
+    with pytest.raises((ssl.SSLError, ConnectionError)):
+        while mallory.wire.recv(65536):
+            pass
+        raise ConnectionResetError
+    assert any("stream-cut" in line for line in own.events())
+
+
+def test_a_revoked_client_does_not_fill_the_journal(own: Scene) -> None:
+    own.ca.client("mallory")
+    own.ca.run("revoke", "mallory")
+    eventually("refused", lambda: own.caller("mallory").ask().status == 403)
+    for _ in range(100):
+        assert own.caller("mallory").ask().status == 403
+    assert len([line for line in own.events() if "identity-refused" in line]) == 1
+
+
+def test_a_refusal_is_read_by_a_client_that_still_sends(scene: Scene) -> None:
+    alice = scene.caller("alice")
+    alice.wire.sendall(b"GET /info HTTP/1.1\r\nHost: x\r\nBad header\r\n\r\n" + b"x" * 200_000)
+    answer = b""
+    while data := alice.wire.recv(65536):
+        answer += data
+    assert answer.startswith(b"HTTP/1.1 400 ")
+
+
+def test_records_of_one_byte_each_are_one_request(scene: Scene) -> None:
+    alice = scene.caller("alice")
+    for byte in b"GET /_ping HTTP/1.1\r\nHost: x\r\n\r\n":
+        alice.wire.sendall(bytes([byte]))
+    assert alice.wire.recv(4096).startswith(b"HTTP/1.1 200 OK")
+
+
+def test_much_data_past_a_slow_reader_is_whole(scene: Scene) -> None:
+    """More than any buffer holds, in both directions at once; the container hears of the end and says the rest."""
+    words = ["docker", "-H", f"tcp://127.0.0.1:{scene.proxy.tls_port}", "run", "-i", "--rm", f"{scene.stage.good}:1"]
+    folder, block = scene.ca.client("alice"), random.Random(3).randbytes(1024 * 1024)
+    env = {"PATH": "/usr/bin:/bin", "DOCKER_CONFIG": str(scene.stage.docker.config), **tls_env(folder)}
+    sent, got, size = hashlib.sha256(), hashlib.sha256(), 0
+    with subprocess.Popen([*words, "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=env) as run:
+        assert run.stdin is not None
+        assert run.stdout is not None
+
+        def send(into: IO[bytes]) -> None:
+            for _ in range(50):
+                into.write(block)
+                sent.update(block)
+            into.close()
+
+        with ThreadPoolExecutor(1) as pool:
+            sending = pool.submit(send, run.stdin)
+            time.sleep(2)  # all buffers are full by then
+            while data := run.stdout.read(1 << 20):
+                got.update(data)
+                size += len(data)
+                time.sleep(0.01)
+            sending.result()
+        assert run.wait(10) == 0
+    assert (size, got.hexdigest()) == (50 * len(block), sent.hexdigest())
+
+
+def test_lists_that_are_written_over_by_hand_again_and_again(own: Scene) -> None:
+    """In place, cut off, half, foreign, whole again: who is revoked is never let in, whoever is not comes back."""
+    crl = own.ca.server / "crl.pem"
+    own.caller("mallory")
+    own.ca.run("revoke", "mallory")
+    eventually("refused", lambda: own.caller("mallory").ask().status == 403)
+    good = crl.read_bytes()
+    for content in (b"", good[:100], good + good[:50], b"\0" * 5000, good + good, good[::-1], good):
+        for _ in range(20):
+            crl.write_bytes(content)
+            time.sleep(0.01)
+        assert own.caller("mallory").ask().status == 403
+    eventually("let in", lambda: own.caller("bob").ask().status == 200)
+    assert own.caller("mallory").ask().status == 403
 
 
 def test_a_stream_of_a_revoked_client_is_cut_and_others_go_on(own: Scene) -> None:
@@ -212,10 +320,23 @@ def test_a_stale_list_lets_nobody_in(stage: Stage, tmp_path: Path) -> None:
         scene = Scene(stage, proxy, ca)
         alice = scene.caller("alice")
         assert alice.ask().status == 200
+        watching = scene.caller("alice")
+        watching.wire.sendall(b"GET /events HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"200 OK" in watching.wire.recv(4096)
         clock.move(31)
         refused = alice.ask()
         assert refused.status == 403
         assert "list" in refused.message
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            assert watching.wire.recv(4096) == b""
+            raise ConnectionResetError
+        assert any("stream-cut" in line for line in scene.events())
+        clock.move(0)
+        back = scene.caller("alice")
+        assert back.ask().status == 200
+        clock.move(-1)
+        assert back.ask().status == 403
+        sound(scene)
 
 
 def test_a_new_certificate_is_shown_and_nobody_is_dropped(own: Scene) -> None:

@@ -107,6 +107,24 @@ def modes(folder: Path) -> dict[str, str]:
     return {path.name: f"{stat.S_IMODE(path.stat().st_mode):04o}" for path in folder.iterdir() if path.name[0] != "."}
 
 
+def test_where_an_engine_is_asked(founder: User) -> None:
+    founder.must("server", "docker1.example.com", "--endpoint", "10.0.0.7:2376")
+    assert json.loads(founder.must("show", "docker1.example.com", "--json"))["endpoint"] == "10.0.0.7:2376"
+    assert "asked at: 10.0.0.7:2376" in founder.must("show", "docker1.example.com")
+    assert "endpoint 10.0.0.7:2376" in founder.must("log")
+    done = founder.ca("server", "docker2.example.com", "--endpoint", "10.0.0.7")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 2)
+    assert [one["name"] for one in founder.listed() if one["kind"] == "server"] == ["docker1.example.com"]
+
+
+def test_tables_fit_a_terminal_and_their_serials_are_enough(user: User) -> None:
+    table = user.must("list").splitlines()
+    assert max(len(line.rstrip()) for line in table) <= 80
+    shown = next(line for line in table if "alice" in line).split()[2]
+    assert json.loads(user.must("show", shown, "--json"))["serial"].startswith(shown)
+    assert max(len(line.rstrip()) for line in user.must("log").splitlines()) <= 110
+
+
 # -- the first screen ------------------------------------------------------------------------------------------------
 
 

@@ -72,6 +72,7 @@ class ForeignCa:
     usage: tuple[bool, bool] | None = (True, True)  # may sign certificates, lists
     is_ca: bool = True
     key_id: bool = True
+    key_name: bytes = b""  # a key identifier that is not made from the key
     begins: datetime | None = None
     ends: datetime | None = None
 
@@ -86,7 +87,8 @@ class ForeignCa:
         if self.uses is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage(self.uses), critical=False)
         if self.key_id:
-            identifier = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
+            usual = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
+            identifier = x509.SubjectKeyIdentifier(self.key_name) if self.key_name else usual
             builder = builder.add_extension(identifier, critical=False)
         self.certificate = builder.sign(self.key, hash_for(self.key))
 

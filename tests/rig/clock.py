@@ -24,7 +24,7 @@ class Clock:
     def move(self, days: float) -> None:
         """Let it show so many days more than the true time."""
         fresh = self.file.with_suffix(".new")
-        fresh.write_text(f"+{days:g}d\n")
+        fresh.write_text(f"{days:+g}d\n")
         fresh.replace(self.file)
 
     @property

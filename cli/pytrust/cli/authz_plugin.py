@@ -74,7 +74,7 @@ def _assemble(workspace: Workspace, folder: Path, path: Path) -> Iterator[Parts]
     from pytrust.policy.plugin.serve import Parts
     from pytrust.policy.plugin.watch import Watch
 
-    home = workspace.home.path / "authz-plugin"
+    home = workspace.home.authz_plugin
     for made in (home, path.parent):
         _make_folders(made)
     with Journal.open(home / "journal") as journal:

@@ -70,8 +70,8 @@ def _lists(index: Index, now: datetime) -> Iterator[Concern]:
     """Without a list that counts, nobody gets past a proxy."""
     for issued in index.bundle(Kind.CLIENT_CA):
         listed = index.listed(issued.generation)
-        ends = now if listed is None else listed.next_update
-        if ends - now < CRL_RENEW_BEFORE:
+        ends = now if listed is None or listed.this_update > now else listed.next_update
+        if ends - now <= CRL_RENEW_BEFORE:
             yield Concern(
                 What.LIST, f"the revocation list of {kind_text(issued.kind)} G{issued.generation}", ends, _RENEW
             )

@@ -6,7 +6,7 @@ import gc
 import re
 import secrets
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -142,15 +142,20 @@ def _desk(workspace: Workspace, address: ServerAddress, names: tuple[str, ...]) 
         authority.open_issuing()
 
         def tend() -> None:
-            try:
-                authority.refresh_crl()
-                own.tend()
-            except PytrustError as error:
-                voice.fail(error)
-            except OSError as error:
-                voice.note(f"error: {error.filename or 'the system'}: {error.strerror or error}")
+            for care in (own.tend, authority.refresh_crl):
+                _try(care)
 
         yield Parts(desk.answer, tend, _TEND_SECONDS, own.context)
+
+
+def _try(care: Callable[[], object]) -> None:
+    """What fails is told, and keeps nothing else from being looked after."""
+    try:
+        care()
+    except PytrustError as error:
+        voice.fail(error)
+    except OSError as error:
+        voice.note(f"error: {error.filename or 'the system'}: {error.strerror or error}")
 
 
 def _own_names(workspace: Workspace, address: ServerAddress) -> ServerNames:

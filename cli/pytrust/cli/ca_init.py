@@ -82,11 +82,11 @@ def init(
         },
     )
     _say(workspace, _create(workspace, plan))
-    if engine:
-        return _set_up(workspace, yes=yes)
-    voice.note("hint: next: pytrust ca server, then pytrust ca client NAME")
+    code = _set_up(workspace, yes=yes) if engine else ExitCode.YES
+    if not engine:
+        voice.note("hint: next: pytrust ca server, then pytrust ca client NAME")
     voice.note("hint: take the root key off this host: pytrust ca root export FILE, then pytrust ca root remove")
-    return ExitCode.YES
+    return code
 
 
 def _create(workspace: Workspace, plan: Plan) -> Authority:

@@ -29,30 +29,39 @@ out_option = click.option(
     metavar="DIR",
     help="Write the files there [default: a folder in the home].",
 )
-days_option = click.option("--days", type=click.IntRange(1, _DAYS_MAX), metavar="N", help="How long it lasts.")
+days_option = click.option("--days", type=click.IntRange(1, _DAYS_MAX), metavar="N", help="How long it lasts, in days.")
 
 
 @click.command(
     epilog="""\b
 examples:
   pytrust ca server
-  pytrust ca server docker1.example.com 10.0.0.7 --out /etc/docker/tls"""
+  pytrust ca server docker1.example.com 10.0.0.7 --out /etc/docker/tls
+  pytrust ca server docker2.example.com --endpoint docker2.example.com:2376"""
 )
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @click.option("--san", "more", multiple=True, metavar="NAME", help="One more name or address (repeatable).")
 @out_option
 @days_option
+@click.option("--endpoint", metavar="HOST:PORT", help="Where a rotation, and pytrust engine check, can ask it.")
 @click.pass_obj
 def server(
-    workspace: Workspace, names: tuple[str, ...], more: tuple[str, ...], out: Path | None, days: int | None
+    workspace: Workspace,
+    names: tuple[str, ...],
+    more: tuple[str, ...],
+    out: Path | None,
+    days: int | None,
+    endpoint: str | None,
 ) -> int:
     """A certificate for an engine or a proxy: every name and address that clients dial, for 90 days by default.
 
     Without a name, the names and addresses of this host are found and shown. The folder gets ca.pem (whose clients
     may come in), cert.pem, key.pem and crl.pem (who may no longer).
     """
+    asked_at = _endpoint(endpoint) if endpoint is not None else ""
     chosen = _server_names(workspace, names, more)
-    issued = workspace.authority.issue_server(chosen, folder=out, lifetime=lifetime_of(days, None))
+    lifetime = lifetime_of(days, None)
+    issued = workspace.authority.issue_server(chosen, folder=out, lifetime=lifetime, endpoint=asked_at)
     tell_server_next(tell_server(workspace, issued))
     return ExitCode.YES
 
@@ -91,6 +100,13 @@ def client(
     raise UsageError(
         "give either NAME, or --from-file without --out", hint="pytrust ca client alice, or --from-file people.txt"
     )
+
+
+def _endpoint(text: str) -> str:
+    from pytrust.trust.pki.probe.endpoint import Endpoint
+
+    Endpoint.parse(text)
+    return text
 
 
 def _one(workspace: Workspace, name: ClientName, out: Path | None, lifetime: timedelta | None) -> int:

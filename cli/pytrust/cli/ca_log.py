@@ -8,13 +8,14 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
+from pytrust.cli.ca_words import short_serial
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
 
 if TYPE_CHECKING:
     from pytrust.trust.pki.authority.ledger import Event
 
-_HEADERS: Final = ("SEQ", "TIME (UTC)", "WHAT", "KIND", "NAME", "SERIAL", "DETAILS")
+_HEADERS: Final = ("SEQ", "TIME (UTC)", "WHAT", "WHO", "SERIAL", "DETAILS")
 
 
 @click.command(
@@ -28,7 +29,10 @@ examples:
 @click.option("--verify", is_flag=True, help="Check that no entry, and no certificate, was changed, removed or added.")
 @click.pass_obj
 def log(workspace: Workspace, as_json: bool, verify: bool) -> int:
-    """Everything the authority did, oldest first: what it issued, to whom, and what it withdrew."""
+    """Everything the authority did, oldest first: what it issued, to whom, and what it withdrew.
+
+    --json has what the table leaves out: whole serials, and the SHA-256 of each certificate.
+    """
     if verify:
         return _verify(workspace, as_json=as_json)
     events = workspace.authority.index.events()
@@ -50,9 +54,17 @@ def _verify(workspace: Workspace, *, as_json: bool) -> int:
 
 
 def _row(event: Event) -> tuple[str, ...]:
-    details = ", ".join(f"{key} {value}" for key, value in event.details.items())
     moment = f"{event.at:%Y-%m-%d %H:%M:%S}"
-    return (str(event.seq), moment, event.what, event.kind, event.holder, event.serial, details)
+    who = event.kind if event.kind == event.holder else f"{event.kind} {event.holder}"
+    return (str(event.seq), moment, event.what, who, short_serial(event.serial), _details(event))
+
+
+def _details(event: Event) -> str:
+    """All but the sum of the certificate, which the chain is for."""
+    shown = {key: value for key, value in event.details.items() if key != "sha256"}
+    if "replaces" in shown:
+        shown["replaces"] = short_serial(shown["replaces"])
+    return ", ".join(f"{key} {value}" for key, value in shown.items())
 
 
 def _document(event: Event) -> dict[str, Any]:

@@ -26,11 +26,11 @@ examples:
 \b
 exit codes, for cron:
   0  renewed, or nothing is due
-  1  with --check: something is due; without: a certificate that was revoked is not renewed
-  2  no such name, or a key that lies elsewhere (its own agent renews it)
+  1  with --check: something is due; without: revoked, or no such name
+  2  its key lies elsewhere (its own agent renews it), or it is a CA (rotate it)
   4  a folder could not be written (all others were), or the passphrase is missing or wrong (none was)"""
 )
-@click.argument("selector", metavar="NAME", required=False)
+@click.argument("selector", metavar="[NAME]", required=False)
 @click.option("--all-due", is_flag=True, help="Everything that is due: certificates, revocation lists, folders.")
 @click.option("--check", is_flag=True, help="Only say what is due. No passphrase is needed.")
 @click.option("--same-key", is_flag=True, help="Keep the key. The default is a new one.")
@@ -59,10 +59,10 @@ def renew(workspace: Workspace, selector: str | None, all_due: bool, check: bool
     epilog="""\b
 example, as root; type the passphrase, then Ctrl-D:
   mkdir -pm 700 /etc/pytrust && (umask 077; cat > /etc/pytrust/ca-passphrase)
-  pytrust ca timer
+  pytrust ca timer | awk '/^# \\//{file=$2} {print >file}'
+  systemctl daemon-reload && systemctl enable --now pytrust-ca.timer
 \b
-Put what it prints into the two files that it names, then:
-  systemctl daemon-reload && systemctl enable --now pytrust-ca.timer"""
+Each unit begins with the name of its file; awk puts it there."""
 )
 @click.option(
     "--passphrase",

@@ -55,8 +55,9 @@ def request(
 
     NAME is needed where the token allows a pattern. Interrupted, run it again with the same token.
     """
+    from pytrust.trust.pki.enrol.believed import folder_name
     from pytrust.trust.pki.enrol.client import EnrolClient, ServerAddress, fetch_roots
-    from pytrust.trust.pki.enrol.enrolled import enrol
+    from pytrust.trust.pki.enrol.enrolled import enrol, kind_of
 
     where, word = ServerAddress.parse(address), _read_token(token_file)
     with voice.working(f"asking {where}"):
@@ -64,7 +65,7 @@ def request(
         client = EnrolClient(where, roots)
         allowed = client.token(word)
         wanted = list(names) or _exact(allowed)
-        folder = (out or _enrolled(workspace) / wanted[0]).absolute()
+        folder = (out or _enrolled(workspace) / folder_name(kind_of(allowed), wanted)).absolute()
         answered = enrol(client, roots, word, wanted, folder)
     voice.say(f"{answered.kind} {answered.name}")
     voice.say(f"folder: {folder}")

@@ -42,11 +42,15 @@ def revoke(workspace: Workspace, selector: str, reason: str) -> int:
     """
     authority = workspace.authority
     newest = authority.index.find(selector)
-    held = authority.index.live(newest.kind, newest.holder, workspace.now()) if selector == newest.holder else ()
-    several = held or (newest,)
-    authority.revoke_all(several, Reason(reason))
+    several = [newest]
+    if selector == newest.holder:
+        several = authority.revoke_holder(newest, Reason(reason)) or several
+    else:
+        authority.revoke(newest, Reason(reason))
     for issued in several:
         voice.say(f"revoked {issued.kind} {issued.holder}, serial {serial_text(issued.serial)}: {reason}")
+    for issued in authority.index.live(newest.kind, newest.holder, workspace.now()):
+        voice.note(f"note: {issued.holder} comes in with another that counts: serial {serial_text(issued.serial)}")
     _say_where(newest)
     return ExitCode.YES
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final
@@ -11,11 +12,14 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pytrust.trust.pki.model import Issued, Kind, serial_text
+from pytrust.trust.pki.authority.rows import PROOF_NAME
+from pytrust.trust.pki.authority.rows import State as Part
+from pytrust.trust.pki.model import SERIAL_SHOWN, CaKind, Issued, Kind, Serial, serial_text
 
 HEADERS: Final = ("KIND", "NAME", "SERIAL", "ENDS IN", "RENEWS IN", "STATE")
 CA_SOON: Final = timedelta(days=365)  # what a CA issues ends with it, and a rotation waits for its last engine
 _LEAVES: Final = frozenset({Kind.SERVER, Kind.CLIENT})
+_ISSUERS: Final[Mapping[Kind, CaKind]] = {Kind.SERVER: Kind.SERVER_CA, Kind.CLIENT: Kind.CLIENT_CA}
 _KINDS: Final = {
     Kind.ROOT: "root",
     Kind.SERVER_CA: "server CA",
@@ -30,23 +34,47 @@ class State(StrEnum):
 
     REVOKED = "revoked"
     REPLACED = "replaced"
+    RETIRED = "retired"  # a CA that nobody is to trust any more, or what such a one issued
     EXPIRED = "expired"
     EARLY = "not yet valid"
+    ANNOUNCED = "announced"  # a CA: peers know it, it issues nothing yet
+    LEAVING = "leaving"  # a CA: peers know it still, it issues nothing any more
     DUE = "due"
     GOOD = "good"
 
 
-def state(issued: Issued, now: datetime) -> State:
-    """The state of a certificate at ``now``."""
-    if issued.revoked is not None:
-        return State.REVOKED
-    if issued.replaced_by is not None:
-        return State.REPLACED
-    if issued.not_after <= now:
-        return State.EXPIRED
-    if now < issued.not_before:
-        return State.EARLY
-    return State.DUE if due(issued, now) else State.GOOD
+_OVER: Final = frozenset({State.REVOKED, State.REPLACED, State.RETIRED})
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """What states are told by: the time, what the CA certificates that count are for, and which CAs count."""
+
+    now: datetime
+    cas: Mapping[Serial, Part]
+    counting: Collection[tuple[CaKind, int]]
+
+    def part(self, issued: Issued) -> Part:
+        """What a CA is for; that of a leaf is to be used, as long as the CA that issued it counts."""
+        if (issuer := _ISSUERS.get(issued.kind)) is None:
+            return self.cas.get(issued.serial, Part.RETIRED)
+        return Part.ISSUING if (issuer, issued.generation) in self.counting else Part.RETIRED
+
+
+def state(issued: Issued, today: Today) -> State:
+    """The state of a certificate."""
+    part, now = today.part(issued), today.now
+    chosen = {
+        State.REVOKED: issued.revoked is not None,
+        State.REPLACED: issued.replaced_by is not None,
+        State.RETIRED: part is Part.RETIRED,
+        State.EXPIRED: issued.not_after <= now,
+        State.EARLY: now < issued.not_before,
+        State.ANNOUNCED: part is Part.ANNOUNCED,
+        State.LEAVING: part is Part.LEAVING,
+        State.DUE: due(issued, now),
+    }
+    return next((state for state, fits in chosen.items() if fits), State.GOOD)
 
 
 def due(issued: Issued, now: datetime) -> bool:
@@ -54,9 +82,15 @@ def due(issued: Issued, now: datetime) -> bool:
     return (issued.renew_at if issued.kind in _LEAVES else issued.not_after - CA_SOON) <= now
 
 
-def in_use(issued: Issued) -> bool:
-    """Whether it is what its holder has now: neither withdrawn nor replaced."""
-    return issued.revoked is None and issued.replaced_by is None
+def in_use(issued: Issued, today: Today) -> bool:
+    """Whether it is what its holder has now: not withdrawn, replaced or retired, nor left over from a rotation."""
+    found = state(issued, today)
+    return found not in _OVER and not (is_proof(issued) and found is State.EXPIRED)
+
+
+def is_proof(issued: Issued) -> bool:
+    """Whether nobody holds it: a rotation asks engines with it."""
+    return issued.kind is Kind.CLIENT and issued.holder == PROOF_NAME
 
 
 def kind_text(kind: Kind) -> str:
@@ -93,20 +127,25 @@ def day(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
-def row(issued: Issued, now: datetime) -> tuple[str, ...]:
+def row(issued: Issued, today: Today) -> tuple[str, ...]:
     """One certificate under ``HEADERS``."""
     return (
-        kind_text(issued.kind),
+        "rotation" if is_proof(issued) else kind_text(issued.kind),
         called(issued),
-        serial_text(issued.serial),
-        until(issued.not_after, now),
-        until(issued.renew_at, now) if _renewable(issued) and issued.not_after > now else "",
-        state(issued, now),
+        short_serial(serial_text(issued.serial)),
+        until(issued.not_after, today.now),
+        until(issued.renew_at, today.now) if _renewable(issued) and issued.not_after > today.now else "",
+        state(issued, today),
     )
 
 
-def document(issued: Issued, now: datetime) -> dict[str, Any]:
-    """One certificate for machines."""
+def short_serial(text: str) -> str:
+    """The digits of a serial that a table has room for; they are enough for every command."""
+    return text[:SERIAL_SHOWN]
+
+
+def document(issued: Issued, today: Today) -> dict[str, Any]:
+    """One certificate for machines; ``renew_at`` is null where nothing renews it."""
     revoked = issued.revoked
     return {
         "kind": issued.kind,
@@ -115,8 +154,8 @@ def document(issued: Issued, now: datetime) -> dict[str, Any]:
         "generation": issued.generation,
         "not_before": issued.not_before.isoformat(),
         "not_after": issued.not_after.isoformat(),
-        "renew_at": issued.renew_at.isoformat(),
-        "state": state(issued, now),
+        "renew_at": issued.renew_at.isoformat() if _renewable(issued) else None,
+        "state": state(issued, today),
         "revoked": {"at": revoked.at.isoformat(), "reason": revoked.reason} if revoked else None,
         "replaced_by": None if issued.replaced_by is None else serial_text(issued.replaced_by),
     }
@@ -134,13 +173,13 @@ def details(issued: Issued) -> dict[str, Any]:
     }
 
 
-def lines(issued: Issued, folder: str, now: datetime) -> Iterable[str]:
-    """One certificate for people, one fact a line; ``folder`` may be empty."""
-    inside = details(issued)
+def lines(issued: Issued, folder: str, endpoint: str, today: Today) -> Iterable[str]:
+    """One certificate for people, one fact a line; ``folder`` and ``endpoint`` may be empty."""
+    inside, now = details(issued), today.now
     facts = {
         "kind": kind_text(issued.kind),
         "name": called(issued),
-        "state": _state_text(issued, now),
+        "state": _state_text(issued, today),
         "serial": serial_text(issued.serial),
         "subject": inside["subject"],
         "issuer": inside["issuer"],
@@ -150,8 +189,9 @@ def lines(issued: Issued, folder: str, now: datetime) -> Iterable[str]:
         "due": f"{day(issued.renew_at)} ({until(issued.renew_at, now)})" if _renewable(issued) else "",
         "sha256": inside["sha256"],
         "folder": folder,
+        "asked at": endpoint,
     }
-    return (f"{name + ':':9}{fact}" for name, fact in facts.items() if fact)
+    return (f"{name + ':':10}{fact}" for name, fact in facts.items() if fact)
 
 
 def alternative_names(certificate: x509.Certificate) -> list[str]:
@@ -169,11 +209,12 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def _renewable(issued: Issued) -> bool:
-    return in_use(issued) and issued.kind in _LEAVES
+    over = issued.revoked is not None or issued.replaced_by is not None
+    return issued.kind in _LEAVES and not over and not is_proof(issued)
 
 
-def _state_text(issued: Issued, now: datetime) -> str:
-    found = state(issued, now)
+def _state_text(issued: Issued, today: Today) -> str:
+    found = state(issued, today)
     if issued.revoked is not None:
         return f"{found} on {day(issued.revoked.at)}: {issued.revoked.reason}"
     return f"{found} by {serial_text(issued.replaced_by)}" if issued.replaced_by is not None else found

@@ -90,7 +90,9 @@ def _endpoint(server: ServerFolder) -> str:
 
 def _address(text: str, folder: Path) -> EngineAddress:
     from pytrust.policy.engine.address import TlsFiles, parse_host
+    from pytrust.trust.pki.probe.endpoint import Endpoint
 
+    Endpoint.parse(text)
     return parse_host(f"tcp://{text}", TlsFiles.in_folder(folder))
 
 

@@ -83,7 +83,7 @@ def set_up(
         _say_next(plan, "would be changed")
         return ExitCode.YES
     if plan.changes and not (yes or voice.confirm("write these changes?")):
-        voice.note("nothing was changed")
+        voice.note("nothing was changed; another time: pytrust engine setup")
         return ExitCode.NO
     apply(plan, records)
     _remember(workspace, server, port)
@@ -128,11 +128,11 @@ def _say_next(plan: Plan, done: str) -> None:
         voice.note(f"{done}: {change.path}")
     if not plan.changes:
         voice.note("nothing has to be changed; whether the running engine knows it too: pytrust engine check")
+        return
     for note in plan.notes:
         voice.note(f"note: {note}")
-    if plan.changes:
-        _say_commands(plan.commands)
-        voice.note("hint: to take it back: pytrust engine rollback")
+    _say_commands(plan.commands)
+    voice.note("hint: to take it back: pytrust engine rollback")
 
 
 def _say_commands(commands: tuple[str, ...]) -> None:

@@ -32,7 +32,8 @@ examples:
   pytrust log --since 1h --denied
   pytrust log --image 'registry.example.com/foo/*' -n 10
   pytrust log --follow --json | tee -a /mnt/elsewhere/journal.jsonl
-  pytrust log --verify --head sha256:4f5a..."""
+  pytrust log --verify --head sha256:4f5a...
+  pytrust log --authz-plugin --since 1d"""
 )
 @click.option("--since", metavar="TIME", help="Only what is newer: 30m, 1h, 2d, or 2026-11-23T20:00 (UTC).")
 @click.option("--denied", is_flag=True, help="Only what was denied, or would have been without learning mode.")
@@ -49,6 +50,7 @@ examples:
 @click.option("--follow", "-f", is_flag=True, help="Go on with what is decided from now on, until interrupted.")
 @json_option
 @click.option("--verify", is_flag=True, help="Check that no entry was changed, removed or added by anybody else.")
+@click.option("--authz-plugin", "plugin", is_flag=True, help="The journal of pytrust authz-plugin, not the proxy's.")
 @click.option("--head", metavar="HASH", help="With --verify: a head that was noted earlier must be in the journal.")
 @click.pass_obj
 def log(
@@ -60,9 +62,10 @@ def log(
     follow: bool,
     as_json: bool,
     verify: bool,
+    plugin: bool,
     head: str | None,
 ) -> int:
-    """What the proxy on this home decided, and what happened to it, oldest first.
+    """What the proxy on this home decided, and what happened to it, oldest first; or whom the plugin refused.
 
     --json prints one document; with --follow, one document a line.
     """
@@ -73,7 +76,7 @@ def log(
         raise UsageError("--head says what to look for with --verify", hint="pytrust log --verify --head HASH")
     if verify and (denied or follow or {since, image, number} != {None}):
         raise UsageError("--verify looks at the whole journal", hint="leave the other options out")
-    reader = JournalReader(workspace.home.journal)
+    reader = JournalReader(workspace.home.authz_plugin / "journal" if plugin else workspace.home.journal)
     if verify:
         return _verify(reader, head, as_json=as_json)
     wanted = Wanted(None if since is None else parse_since(since, workspace.now()), denied, image)

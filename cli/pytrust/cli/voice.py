@@ -44,7 +44,9 @@ def write(data: bytes) -> None:
 
 def say_json(document: object) -> None:
     """The whole answer, for machines."""
-    sys.stdout.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    safe = text.replace("\n", "").isprintable()
+    sys.stdout.write((text if safe else "".join(map(_escaped, text))) + "\n")
 
 
 def say_json_line(document: object) -> None:
@@ -144,6 +146,11 @@ def printable(text: str) -> str:
         if text.isprintable()
         else "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in text)
     )
+
+
+def _escaped(char: str) -> str:
+    """A character of JSON, as an escape where a terminal would obey it: json itself escapes those below space only."""
+    return char if char.isprintable() or char == "\n" else json.dumps(char)[1:-1]
 
 
 def fail_usage(message: str, command: str) -> None:

@@ -86,6 +86,11 @@ class Home(NamedTuple):
         return self.proxy / "journal"
 
     @property
+    def authz_plugin(self) -> Path:
+        """What the authorization plugin remembers."""
+        return self.path / "authz-plugin"
+
+    @property
     def ca(self) -> Path:
         """The certificate authority."""
         return self.path / "ca"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import redirect_stdout
 from dataclasses import replace
 from datetime import timedelta
 
@@ -196,6 +197,14 @@ def test_printable_is_printable_and_keeps_what_is(text: str) -> None:
     assert shown.isprintable()
     assert len(shown) == len(text)
     assert all(new == old for old, new in zip(text, shown, strict=True) if old.isprintable())
+
+
+@given(st.text(max_size=30))
+def test_json_moves_no_cursor_and_says_the_same(text: str) -> None:
+    with redirect_stdout(io.StringIO()) as shown:
+        voice.say_json({"text": text, "esc": "\x1b[31m\x7f\x9b31m\u202e\U000e0001"})
+    assert shown.getvalue().replace("\n", "").isprintable()
+    assert json.loads(shown.getvalue())["text"] == text
 
 
 def test_where_things_are_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,11 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fakes.foreign_ca import DAY, ForeignCa, Holder
 
+from pytrust.policy import refusals
 from pytrust.policy.plugin import limits
 from pytrust.policy.plugin.guard import Guard
 from pytrust.policy.plugin.messages import ACTIVATE, REQUEST, RESPONSE, read_call
-from pytrust.policy.plugin.refusals import Refusals
-from pytrust.policy.plugin.verdict import Verdict
 from pytrust.policy.plugin.wire import Message, MessageReader
 from pytrust.trust.errors import BadMetadata
 from pytrust.trust.pki.clients.standing import ClientTrust
@@ -161,7 +160,7 @@ def test_refusals_are_all_counted_and_seldom_told() -> None:
         scene.ask(**shown(BOB))
     assert len(scene.notes) == 3  # after 0, 60 and 120 seconds
     assert "and 59 times more since the last note" in scene.notes[1]
-    scene.seconds = 150 + limits.REFUSALS_INTERVAL
+    scene.seconds = 150 + refusals.INTERVAL
     scene.guard.sweep()
     assert scene.notes[3] == "call-refused: bob: refused 29 times more (revoked)"
     scene.guard.sweep()
@@ -169,11 +168,11 @@ def test_refusals_are_all_counted_and_seldom_told() -> None:
 
 
 def test_a_crowd_of_refused_clients_is_bounded() -> None:
-    refusals = Refusals()
-    told = [refusals.tell(Verdict(f"client {number}", "revoked", "text"), "GET /", 0) for number in range(5000)]
-    assert len([line for line in told if line]) == limits.REFUSALS_KNOWN_MAX + 1
-    assert refusals.rest(limits.REFUSALS_INTERVAL) == [
-        f"others: refused {5000 - limits.REFUSALS_KNOWN_MAX - 1} times more (various reasons)"
+    counted = refusals.Refusals()
+    told = [counted.tell(f"client {number}", "revoked", "text", 0) for number in range(5000)]
+    assert len([line for line in told if line]) == refusals.KNOWN_MAX + 1
+    assert counted.rest(refusals.INTERVAL) == [
+        f"others: refused {5000 - refusals.KNOWN_MAX - 1} times more (various reasons)"
     ]
 
 

@@ -97,6 +97,10 @@ class Peer:
             self._in.write(bytes(self.raw.sent))
             self.raw.sent.clear()
 
+    def take(self) -> bytes:
+        """What it has to say, which then is not sent."""
+        return self._out.read()
+
     def shake_hands(self) -> None:
         for _ in range(4):
             with suppress(ssl.SSLWantReadError):
@@ -165,10 +169,16 @@ def pair() -> Pair:
 
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
-def client_context(request: pytest.FixtureRequest, pair: Pair, tmp_path: Path) -> ssl.SSLContext:
+def version(request: pytest.FixtureRequest) -> ssl.TLSVersion:
+    chosen: ssl.TLSVersion = request.param
+    return chosen
+
+
+@pytest.fixture
+def client_context(version: ssl.TLSVersion, pair: Pair, tmp_path: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.load_verify_locations(cadata=pair.ca.decode())
-    context.minimum_version = context.maximum_version = request.param
+    context.minimum_version = context.maximum_version = version
     (tmp_path / "both.pem").write_bytes(pair.client + pair.client_key)
     context.load_cert_chain(tmp_path / "both.pem")
     return context
@@ -177,10 +187,12 @@ def client_context(request: pytest.FixtureRequest, pair: Pair, tmp_path: Path) -
 class Scene:
     """One connection."""
 
-    def __init__(self, pair: Pair, context: ssl.SSLContext, guest: Told) -> None:
+    def __init__(
+        self, pair: Pair, context: ssl.SSLContext, guest: Told, *, served: ssl.SSLContext | None = None
+    ) -> None:
         self.guest, self.raw, self.refusals = guest, Raw(), list[tuple[str, str]]()
-        served = make_context(pair.server, pair.server_key, pair.ca)
-        self.layer = TlsLayer(guest, lambda: served, lambda *words: self.refusals.append(words))
+        self.served = served or make_context(pair.server, pair.server_key, pair.ca)
+        self.layer = TlsLayer(guest, lambda: self.served, lambda *words: self.refusals.append(words))
         self.peer = Peer(self.layer, self.raw, context)
         self.layer.connection_made(cast(Any, self.raw))
 
@@ -295,16 +307,96 @@ def test_a_forged_record_ends_everything(pair: Pair, client_context: ssl.SSLCont
     played(play)
 
 
-def test_no_session_can_be_resumed(pair: Pair, client_context: ssl.SSLContext) -> None:
-    """A resumed session would not be asked for its certificate again."""
+def test_a_resumed_session_has_the_certificate_that_it_began_with(
+    pair: Pair, client_context: ssl.SSLContext, version: ssl.TLSVersion
+) -> None:
+    """It is not asked for again, but judged with each request; TLS 1.3 has no such sessions, none has tickets."""
 
+    def play() -> None:
+        first = Scene(pair, client_context, Told())
+        first.peer.shake_hands()
+        first.guest.transport.write(b"x")
+        first.peer.read()
+        session = first.peer.object.session
+        assert session is not None
+        assert not session.has_ticket
+        second = Scene(pair, client_context, Told(), served=first.served)
+        second.peer.object.session = session
+        second.peer.shake_hands()
+        assert second.peer.object.session_reused is (version is ssl.TLSVersion.TLSv1_2)
+        assert second.guest.leaf == first.guest.leaf
+
+    played(play)
+
+
+def test_a_refusal_over_a_body_on_its_way_is_not_lost(pair: Pair, client_context: ssl.SSLContext) -> None:
+    """Records that arrived with those that were refused are read before the direction is closed, and no end."""
+
+    class Refusing(Told):
+        def data_received(self, data: bytes) -> None:
+            if not self.heard:
+                self.transport.write(b"no")
+                self.transport.write_eof()
+            super().data_received(data)
+
+    def play() -> None:
+        scene = Scene(pair, client_context, Refusing())
+        scene.peer.shake_hands()
+        scene.peer.object.write(LARGE)
+        scene.layer.data_received(scene.peer.take())
+        assert not scene.raw.aborted
+        assert scene.guest.heard == LARGE
+        assert scene.peer.read() == b"no<end>"
+        scene.peer.send(b"more")
+        assert scene.guest.heard == LARGE + b"more"
+
+    played(play)
+
+
+def test_a_direction_may_be_closed_in_the_middle_of_a_record(pair: Pair, client_context: ssl.SSLContext) -> None:
     def play() -> None:
         scene = Scene(pair, client_context, Told())
         scene.peer.shake_hands()
-        scene.guest.transport.write(b"x")
-        scene.peer.read()
-        session = scene.peer.object.session
-        assert session is None or not session.has_ticket
+        scene.peer.object.write(b"whole")
+        record = scene.peer.take()
+        scene.layer.data_received(record[:9])
+        scene.guest.transport.write_eof()
+        scene.layer.data_received(record[9:])
+        assert not scene.raw.aborted
+        assert scene.guest.heard == b"whole"
+
+    played(play)
+
+
+def test_who_cannot_be_introduced_is_not_heard(pair: Pair, client_context: ssl.SSLContext) -> None:
+    class Puzzled(Told):
+        def introduced(self, leaf: bytes) -> None:
+            raise RuntimeError("no such certificate was ever seen")
+
+        def data_received(self, data: bytes) -> None:
+            pytest.fail("heard")
+
+    def play() -> None:
+        scene = Scene(pair, client_context, Puzzled())
+        with pytest.raises(RuntimeError):
+            scene.peer.shake_hands()
+        scene.peer.exchange()
+        scene.peer.object.do_handshake()
+        scene.peer.object.write(b"GET")
+        with pytest.raises(RuntimeError):
+            scene.layer.data_received(scene.peer.take())
+
+    played(play)
+
+
+@pytest.mark.parametrize("early", [b"", b"x"])
+def test_an_end_before_the_handshake_is_an_end(pair: Pair, client_context: ssl.SSLContext, early: bytes) -> None:
+    def play() -> None:
+        scene = Scene(pair, client_context, Told())
+        if early:
+            scene.guest.transport.write(early)
+        scene.guest.transport.close()
+        assert scene.raw.is_closing()
 
     played(play)
 

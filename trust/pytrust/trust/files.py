@@ -22,8 +22,10 @@ PUBLIC: Final = 0o644
 PRIVATE_FOLDER: Final = 0o700
 
 
-def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE, replace: bool = True) -> None:
-    """Write ``data`` to ``path``, whole or not at all, with exactly ``mode``.
+def write_atomic(
+    path: Path, data: bytes, *, mode: int = PRIVATE, replace: bool = True, group: int | None = None
+) -> None:
+    """Write ``data`` to ``path``, whole or not at all, with exactly ``mode``, and for ``group`` (None: our own).
 
     Raises:
         FileExistsError: ``replace`` is false and the path is taken.
@@ -32,6 +34,8 @@ def write_atomic(path: Path, data: bytes, *, mode: int = PRIVATE, replace: bool 
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            if group is not None:
+                os.fchown(file.fileno(), -1, group)
             os.fchmod(file.fileno(), mode)
             file.write(data)
             file.flush()

@@ -143,14 +143,14 @@ def _back(record: Record, path: Path, *, force: bool) -> None:
 
 def _put(change: Change) -> None:
     path = Path(change.path)
-    if _state(path) == change.after:
+    if _same(_state(path), change.after):
         return
     try:
         if change.after is None:
             path.unlink(missing_ok=True)
             sync_folder(path.parent)
         else:
-            write_atomic(path, change.after.data, mode=change.after.mode)
+            write_atomic(path, change.after.data, mode=change.after.mode, group=change.after.group)
     except PermissionError as error:
         raise BadPermissions(f"{path} cannot be written by this user", hint="run as root") from error
 
@@ -165,16 +165,21 @@ def _sweep(record: Record) -> None:
 
 def _expect(changes: Iterable[Change], allowed: Callable[[Change], set[State | None]], hint: str) -> None:
     for change in changes:
-        if _state(Path(change.path)) not in allowed(change):
+        found = _state(Path(change.path))
+        if not any(_same(found, state) for state in allowed(change)):
             raise Conflict(f"{change.path} was changed by somebody else meanwhile", hint=hint)
 
 
 def _state(path: Path) -> State | None:
     try:
-        mode = stat.S_IMODE(path.lstat().st_mode)
-        return State(read_bounded(path, RECORD_MAX_BYTES), mode)
+        found = path.lstat()
+        return State(read_bounded(path, RECORD_MAX_BYTES), stat.S_IMODE(found.st_mode), found.st_gid)
     except (FileNotFoundError, NotADirectoryError):
         return None
+
+
+def _same(found: State | None, wanted: State | None) -> bool:
+    return found is wanted if wanted is None else wanted.same(found)
 
 
 def _missing_folders(changes: Iterable[Change]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from pytrust.policy.engine_setup.units import Unit
@@ -11,10 +11,17 @@ from pytrust.policy.engine_setup.units import Unit
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A file's bytes and permission bits at one moment."""
+    """A file's bytes, permission bits and group at one moment; None: whatever group a new file gets."""
 
     data: bytes
     mode: int
+    group: int | None = None
+
+    def same(self, other: State | None) -> bool:
+        """Whether ``other`` is this."""
+        if other is None or (self.data, self.mode) != (other.data, other.mode):
+            return False
+        return None in {self.group, other.group} or self.group == other.group
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +53,7 @@ class File:
         """The change to ``data``, none where it is so already; ``mode`` is for a new file."""
         if self.state is not None and self.state.data == data:
             return ()
-        return (Change(self.path, self.state, State(data, self.state.mode if self.state else mode)),)
+        return (Change(self.path, self.state, replace(self.state, data=data) if self.state else State(data, mode)),)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,4 +112,4 @@ def _file(path: Path) -> File:
         )
     check_owned(path)
     data = read_bounded(path, DAEMON_JSON_MAX_BYTES)
-    return File(str(path), State(data, stat.S_IMODE(found.st_mode)))
+    return File(str(path), State(data, stat.S_IMODE(found.st_mode), found.st_gid))

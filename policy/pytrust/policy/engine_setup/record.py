@@ -20,6 +20,7 @@ from pytrust.trust.errors import BadMetadata, Damaged
 RECORD_MAX_BYTES: Final = 8 * DAEMON_JSON_MAX_BYTES  # two files before and after, in base64
 _FORMAT: Final = 1
 _MODE_MAX: Final = 0o7777
+_GROUP_MAX: Final = 2**32 - 2  # all ones means: leave it
 
 
 class Stage(StrEnum):
@@ -72,7 +73,9 @@ def _change_json(change: Change) -> dict[str, Any]:
 
 
 def _state_json(state: State | None) -> dict[str, Any] | None:
-    return None if state is None else {"data": base64.b64encode(state.data).decode(), "mode": state.mode}
+    if state is None:
+        return None
+    return {"data": base64.b64encode(state.data).decode(), "mode": state.mode, "group": state.group}
 
 
 def _change(value: Mapping[str, Any]) -> Change:
@@ -82,9 +85,10 @@ def _change(value: Mapping[str, Any]) -> Change:
 def _state(value: Mapping[str, Any] | None) -> State | None:
     if value is None:
         return None
-    mode = value["mode"]
+    mode, group = value["mode"], value.get("group")
     _check(isinstance(mode, int) and 0 <= mode <= _MODE_MAX)
-    return State(base64.b64decode(value["data"], validate=True), mode)  # raises a ValueError
+    _check(group is None or (isinstance(group, int) and 0 <= group <= _GROUP_MAX))
+    return State(base64.b64decode(value["data"], validate=True), mode, group)  # raises a ValueError
 
 
 def _path(value: object) -> str:

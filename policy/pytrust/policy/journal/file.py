@@ -59,7 +59,9 @@ def paths(folder: Path) -> list[Path]:
     except PermissionError as error:
         raise BadPermissions(f"{folder} cannot be read by this user", hint="run as its owner") from error
     if not found:
-        raise NotSetUp(f"there is no journal in {folder}", hint="the proxy writes one when it runs")
+        raise NotSetUp(
+            f"there is no journal in {folder}", hint="it is written while pytrust proxy, or authz-plugin, runs"
+        )
     return found
 
 

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Final
 
 from pytrust.policy.plugin.messages import ACTIVATE, ACTIVATED, ALLOWED, REQUEST, RESPONSE, failure, read_call, refusal
-from pytrust.policy.plugin.refusals import Refusals
 from pytrust.policy.plugin.verdict import Verdict, judge
 from pytrust.policy.plugin.watch import Note
 from pytrust.policy.plugin.wire import Message
+from pytrust.policy.refusals import Refusals
 from pytrust.trust.errors import BadMetadata
 from pytrust.trust.pki.clients.standing import ClientTrust
 
@@ -66,5 +66,6 @@ class Guard:
         return refusal(verdict.text)
 
     def _refuse(self, verdict: Verdict, thing: str) -> None:
-        if line := self._refusals.tell(verdict, thing, self._clock()):
-            self._note("call-refused", line)
+        line = f"{verdict.who}: {thing} refused: {verdict.text}"
+        if told := self._refusals.tell(verdict.who, verdict.code, line, self._clock()):
+            self._note("call-refused", told)

@@ -12,6 +12,4 @@ WRITE_HIGH_BYTES: Final = 64 * 1024  # of answers that nobody reads, at which no
 BACKLOG: Final = 1024  # connections that wait to be accepted
 
 PEERS_KNOWN_MAX: Final = 4096  # certificates whose PEM is not decoded twice
-REFUSALS_KNOWN_MAX: Final = 1024  # refused clients that are told apart in the notes
-REFUSALS_INTERVAL: Final = 60.0  # seconds between two notes of the same refusal
 LOOK_INTERVAL: Final = 0.5  # seconds between two looks at clocks and files

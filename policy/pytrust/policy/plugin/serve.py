@@ -58,26 +58,36 @@ async def _serve(parts: Parts, listening: socket.socket) -> None:
     callers = Callers(loop.time)
     server = await loop.create_unix_server(lambda: Connection(callers, guard.answer), sock=listening, backlog=BACKLOG)
     parts.note("started", f"listening on {parts.socket}")
-    sweeper = loop.create_task(_sweep(parts, guard, callers, anew))
+    tasks = (loop.create_task(_sweep(parts, guard, callers)), loop.create_task(_follow(parts, anew)))
     await over.wait()
-    sweeper.cancel()
+    for task in tasks:
+        task.cancel()
     server.close()
     callers.end()
     parts.note("stopped", "the plugin ends: the engine refuses every call until it is back")
 
 
-async def _sweep(parts: Parts, guard: Guard, callers: Callers, anew: asyncio.Event) -> None:
+async def _sweep(parts: Parts, guard: Guard, callers: Callers) -> None:
+    while True:
+        await asyncio.sleep(LOOK_INTERVAL)
+        try:
+            callers.sweep()
+            guard.sweep()
+        except Exception as error:  # noqa: BLE001 - else nobody would ever be timed out again
+            parts.note("internal", f"error: internal: {type(error).__name__} while looking at clocks")
+
+
+async def _follow(parts: Parts, anew: asyncio.Event) -> None:
+    """Beside the clocks, which do not wait for a file system."""
     while True:
         with suppress(TimeoutError):
             await asyncio.wait_for(anew.wait(), LOOK_INTERVAL)
         asked = anew.is_set()
         anew.clear()
         try:
-            callers.sweep()
-            guard.sweep()
             await parts.watch.look(anew=asked)
         except Exception as error:  # noqa: BLE001 - else no new list would ever be read again
-            parts.note("internal", f"error: internal: {type(error).__name__} while looking at files and clocks")
+            parts.note("internal", f"error: internal: {type(error).__name__} while looking at files")
 
 
 @contextmanager

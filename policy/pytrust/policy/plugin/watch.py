@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from pytrust.policy.threads import start
+from pytrust.policy.kept import Kept
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.pki.clients.cas import ClientCa
 from pytrust.trust.pki.clients.standing import ClientTrust
@@ -30,27 +29,24 @@ class Watch:
 
     def __init__(self, folder: Path, seen: Path, note: Note) -> None:
         self._path, self._note = folder, note
-        self._folder = TrustFolder(folder, seen)
-        self._identity = self._folder.identity()
-        self.trust = self._read()
+        files = TrustFolder(folder, seen)
+        self._kept = Kept(files.identity, lambda: files.read()[1])
         self._loaded()
 
-    async def look(self, *, anew: bool = False) -> None:
-        """Read the folder again, on a thread, where a file has changed, or ``anew`` asks for it."""
-        identity = self._folder.identity()
-        if identity == self._identity and not anew:
-            return
-        self._identity = identity  # taken before the files are read: what changes meanwhile is read again
-        try:
-            self.trust = await asyncio.wrap_future(start(self._read))
-        except PytrustError as error:
-            hint = f" (hint: {error.hint})" if error.hint else ""
-            self._note("trust-refused", f"the new files in {self._path} are not used, the old ones stay: {error}{hint}")
-        else:
-            self._loaded()
+    @property
+    def trust(self) -> ClientTrust:
+        """The CAs and lists that count."""
+        return self._kept.value
 
-    def _read(self) -> ClientTrust:
-        return self._folder.read()[1]
+    async def look(self, *, anew: bool = False) -> None:
+        """Read the folder again, where a file has changed, or ``anew`` asks for it."""
+        outcome = await self._kept.look(anew=anew)
+        if isinstance(outcome, PytrustError):
+            hint = f" (hint: {outcome.hint})" if outcome.hint else ""
+            text = f"the new files in {self._path} are not used, the old ones stay: {outcome}{hint}"
+            self._note("trust-refused", text)
+        elif outcome:
+            self._loaded()
 
     def _loaded(self) -> None:
         for ca in self.trust.cas:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pytrust.policy.proxy.handler import Handler
     from pytrust.policy.proxy.house import House
     from pytrust.policy.proxy.upstream import Engines
+    from pytrust.trust.pki.clients.standing import Bad
 
 _TIMED_OUT: Final = 408
 
@@ -73,6 +74,7 @@ class Client(asyncio.Protocol):
         """The client has shown a certificate, and holds its key."""
         assert self._introduce is not None
         self.credentials = self._introduce(leaf)
+        self._house.rest(self)
         self.caller = f"{self.credentials} at {self.caller}"
 
     def data_received(self, data: bytes) -> None:
@@ -111,6 +113,16 @@ class Client(asyncio.Protocol):
         self._set_slow(False)
 
     # what others do with it
+
+    @property
+    def stranger(self) -> bool:
+        """Whether it still has to show a certificate."""
+        return self._introduce is not None and self.credentials is None
+
+    @property
+    def bad(self) -> Bad | None:
+        """Why its certificate does not count at this moment; None if it does, or where nobody needs one."""
+        return None if self.credentials is None else self.credentials.bad
 
     def passes(self, relay: Relay) -> None:
         """``relay`` answers the request that is worked on."""
@@ -177,7 +189,7 @@ class Client(asyncio.Protocol):
 
     def swept(self, now: float) -> None:
         """Look at the clock, and whether the client's certificate still counts."""
-        if self._streaming and self.credentials is not None and (bad := self.credentials.bad):
+        if self._streaming and (bad := self.bad):
             self._handler.cut(self, bad)
         elif self._tunnel is not None:
             self._tunnel.swept()

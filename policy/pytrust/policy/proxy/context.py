@@ -15,8 +15,10 @@ _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; as current docker
 def make_context(cert: bytes, key: bytes, ca: bytes) -> ssl.SSLContext:
     """TLS 1.2 or later, in which both sides show certificates.
 
-    Resumed sessions are not asked for a certificate again, so there are none. Lists of revoked certificates are not
-    given to OpenSSL, which cannot replace one; they are looked at with every request.
+    Resumed sessions are not asked for a certificate again, so TLS 1.3 has none. Those of TLS 1.2 cannot be switched off
+    from here: OpenSSL keeps up to 20,000 in the context, with the certificate that each began with, until the context
+    goes. Lists of revoked certificates are not given to OpenSSL, which cannot replace one; they are looked at with
+    every request, also in a resumed session.
 
     Args:
         cert: the certificate to show, and what leads from it to its root; PEM, as are the others.

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from pytrust.policy.kept import Kept
 from pytrust.policy.proxy.context import make_context
 from pytrust.policy.proxy.credentials import Clock, Credentials
-from pytrust.policy.proxy.limits import REFUSALS_SAID_MAX, REFUSALS_SECONDS
-from pytrust.policy.threads import start
+from pytrust.policy.proxy.limits import REFUSALS_SAID_MAX, REFUSALS_SECONDS, SESSIONS_MAX
 from pytrust.trust.errors import NotSetUp, PytrustError
 from pytrust.trust.pki.clients.standing import ClientTrust
 from pytrust.trust.pki.clients.trust_folder import TrustFolder
@@ -31,6 +32,7 @@ class _State(NamedTuple):
     """The folder at one moment."""
 
     context: ssl.SSLContext
+    make: Callable[[], ssl.SSLContext]
     trust: ClientTrust
 
 
@@ -50,19 +52,19 @@ class Door:
     def __init__(self, folder: Path, seen: Path, now: Clock, say: Say) -> None:
         self._path, self._files = folder, TrustFolder(folder, seen)
         self._now, self._say = now, say
-        self._identity = self._files.identity()
-        self._state = self._load()
-        self._loading: asyncio.Task[None] | None = None
+        self._kept = Kept(self._files.identity, self._load)
+        self._context = self._kept.value.context
+        self._looking: asyncio.Task[None] | None = None
         self._said, self._said_since = 0, 0.0
-        self._tell(self._state.trust)
+        self._tell(self._kept.value.trust)
 
     def context(self) -> ssl.SSLContext:
         """For the next handshake."""
-        return self._state.context
+        return self._context
 
     def introduce(self, leaf: bytes) -> Credentials:
         """Credentials of a peer that holds the key of ``leaf`` (DER)."""
-        return Credentials(leaf, lambda: self._state.trust, self._now)
+        return Credentials(leaf, lambda: self._kept.value.trust, self._now)
 
     def refused(self, why: str, peer: str) -> None:
         """Tell the operator of somebody who did not get through the handshake; of a crowd, only the first."""
@@ -76,22 +78,29 @@ class Door:
 
     def look(self, note: Note) -> None:
         """See whether the files have changed, and use the new ones once they are loaded."""
-        if self._loading is None and self._files.identity() != self._identity:
-            self._loading = asyncio.get_running_loop().create_task(self._reload(note))
+        if self._looking is None:
+            self._looking = asyncio.get_running_loop().create_task(self._look(note))
 
-    async def _reload(self, note: Note) -> None:
-        self._identity = self._files.identity()  # before they are read: what changes meanwhile is read again
+    async def _look(self, note: Note) -> None:
         try:
-            self._state = await asyncio.wrap_future(start(self._load))
-        except PytrustError as error:
-            self._say(f"warning: the new files in {self._path} are not used, the old ones stay: {error}")
-            note("tls-refused", str(error))
-        else:
+            self._take(await self._kept.look(), note)
+            if self._context.session_stats()["number"] > SESSIONS_MAX:
+                self._context = self._kept.value.make()
+        except Exception as error:  # noqa: BLE001 - no thread, no memory: the next look may have them
+            self._say(f"error: internal: {type(error).__name__} while looking at {self._path}")
+        finally:
+            self._looking = None
+
+    def _take(self, outcome: bool | PytrustError, note: Note) -> None:
+        """Use what is new, and tell of it."""
+        if isinstance(outcome, PytrustError):
+            self._say(f"warning: the new files in {self._path} are not used, the old ones stay: {outcome}")
+            note("tls-refused", str(outcome))
+        elif outcome:
+            self._context = self._kept.value.context
             self._say(f"loaded certificate, CA and revocation lists from {self._path}")
             note("tls-loaded", str(self._path))
-            self._tell(self._state.trust)
-        finally:
-            self._loading = None
+            self._tell(self._kept.value.trust)
 
     def _load(self) -> _State:
         """Read and check the files; raises ``PytrustError``."""
@@ -99,7 +108,8 @@ class Door:
         for name in (CERT, KEY):
             if name not in files:
                 raise NotSetUp(f"{self._path / name} is missing", hint="make the folder with: pytrust ca server HOST")
-        return _State(make_context(files[CERT], files[KEY], files[CA]), trust)
+        make = partial(make_context, files[CERT], files[KEY], files[CA])
+        return _State(make(), make, trust)
 
     def _tell(self, trust: ClientTrust) -> None:
         for finding in trust.findings:

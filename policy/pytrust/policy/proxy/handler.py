@@ -5,6 +5,7 @@ Reading (``Verdict.LOOK``) takes a short way, without a task and without the jou
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
@@ -30,6 +31,7 @@ from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.relay import Finish, Relay
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.proxy.words import capped, message, refusal
+from pytrust.policy.refusals import Refusals
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.pki.clients.standing import Bad
 
@@ -76,6 +78,7 @@ class Handler:
         self.engines = engines
         self._judge, self._aftermath, self._say = judge, aftermath, say
         self._version = ""
+        self._refusals = Refusals()
 
     async def begin(self) -> None:
         """Get to know the engine; raises ``EngineFailed``."""
@@ -102,8 +105,7 @@ class Handler:
 
     def open(self, client: Client, head: RequestHead) -> Call | None:
         """Find the route; None where the request is refused before its body is read. Raises ``Malformed``."""
-        if client.credentials is not None and (bad := client.credentials.bad):
-            client.spawn(self._guarded(client, "a certificate", self._bar(client, bad)))
+        if self._barred(client, head):
             return None
         if client.on_port and (why := from_elsewhere(head.headers, tls=client.credentials is not None)):
             raise Malformed(403, why)
@@ -118,6 +120,8 @@ class Handler:
 
     def handle(self, client: Client, head: RequestHead, call: Call, body: bytes) -> None:
         """Serve one request whose body is there. Raises ``Malformed``."""
+        if body and self._barred(client, head):  # a body takes its time, in which a certificate may be withdrawn
+            return
         if call.route.verdict is Verdict.LOOK and not body and self._look(client, head, call):
             return
         client.spawn(self._guarded(client, call.route.what, self._serve(client, head, call, body)))
@@ -125,10 +129,26 @@ class Handler:
     def cut(self, client: Client, bad: Bad) -> None:
         """End the streams of somebody whose certificate counts no more."""
         client.abort()
+        self._note("stream-cut", f"{client.caller}: {bad.text}")
+
+    def sweep(self) -> None:
+        """Tell of refusals that were only counted."""
+        for line in self._refusals.rest(asyncio.get_running_loop().time()):
+            self._note("identity-refused", line)
+
+    def _note(self, what: str, text: str) -> None:
+        """Write down what nobody waits for."""
         try:
-            self._judge.note("stream-cut", f"{client.caller}: {bad.text}")
+            self._judge.note(what, text)
         except PytrustError as error:
             self._say(f"error: {error}")
+
+    def _barred(self, client: Client, head: RequestHead) -> bool:
+        """Whether the client's certificate does not count; it is told so."""
+        if (bad := client.bad) is None:
+            return False
+        client.spawn(self._guarded(client, "a certificate", self._bar(client, head, bad)))
+        return True
 
     def _look(self, client: Client, head: RequestHead, call: Call) -> bool:
         """The short way; False where it takes the long one after all."""
@@ -170,6 +190,9 @@ class Handler:
         if isinstance(decision, Deny):
             status, text = refusal(decision.reasons)
             client.answer(status, message(text), head_only=head.method == "HEAD", close=is_last(head))
+            return
+        if bad := client.bad:  # withdrawn while facts were found out
+            await self._bar(client, head, bad)
             return
         version = call.version or self._version or await self.learn_version()
         outgoing = rewrite(call, model, request, decision, version)
@@ -230,9 +253,11 @@ class Handler:
 
         return finish
 
-    async def _bar(self, client: Client, bad: Bad) -> None:
+    async def _bar(self, client: Client, head: RequestHead, bad: Bad) -> None:
         """Refuse somebody whose certificate does not count."""
-        self._judge.note("identity-refused", f"{client.caller}: {bad.text}")
+        line = f"{client.caller}: {head.method} {_path(head.target)} refused: {bad.text}"
+        if told := self._refusals.tell(str(client.credentials), bad.code, line, asyncio.get_running_loop().time()):
+            self._judge.note("identity-refused", told)
         hint = f" (hint: {bad.hint})" if bad.hint else ""
         client.refuse(403, f"pytrust: {bad.text}{hint}")
 

@@ -1,4 +1,7 @@
-"""Who is connected: a bounded number, the longest idle one making room, and a regular look at every clock."""
+"""Who is connected: a bounded number, the longest idle one making room, and a regular look at every clock.
+
+Those who have not shown yet who they are make room first: they cost honest clients nothing but that.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,8 @@ class House:
         self.ending = False
         self._limit = limit
         self._clients: set[Client] = set()
-        self._idle: dict[Client, None] = {}
+        self._idle: dict[Client, None] = {}  # the longest idle one first, as below
+        self._strangers: dict[Client, None] = {}
 
     def __len__(self) -> int:
         return len(self._clients)
@@ -41,15 +45,17 @@ class House:
     def leave(self, client: Client) -> None:
         """Somebody has gone."""
         self._clients.discard(client)
-        self._idle.pop(client, None)
+        self.wake(client)
 
     def rest(self, client: Client) -> None:
         """Nothing is going on with ``client`` from now on."""
-        self._idle[client] = None
+        self.wake(client)
+        (self._strangers if client.stranger else self._idle)[client] = None
 
     def wake(self, client: Client) -> None:
         """Something is going on again."""
         self._idle.pop(client, None)
+        self._strangers.pop(client, None)
 
     def sweep(self) -> None:
         """Tell everybody what time it is."""
@@ -61,7 +67,7 @@ class House:
         """No new requests; wait ``within`` seconds for those that run, then cut every connection."""
         self.ending = True
         end = self.now() + within
-        for client in tuple(self._idle):
+        for client in (*self._strangers, *self._idle):
             client.close()
         while self._clients and self.now() < end:
             await asyncio.sleep(0.05)
@@ -70,7 +76,7 @@ class House:
 
     def _make_room(self) -> bool:
         """Cut the longest idle one; false where all are busy."""
-        oldest = next(iter(self._idle), None)
+        oldest = next(iter(self._strangers or self._idle), None)
         if oldest is None:
             return False
         self.leave(oldest)

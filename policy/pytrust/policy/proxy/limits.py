@@ -10,6 +10,7 @@ CONNECTIONS_MAX: Final = 4096  # at once; beyond, the longest idle one is closed
 HANDSHAKE_TIMEOUT: Final = 10.0  # seconds from the connection to the end of TLS's handshake
 HEAD_TIMEOUT: Final = 10.0  # seconds from the first byte of a head to its last
 BODY_TIMEOUT: Final = 30.0  # seconds from the head to the end of the body
+SESSIONS_MAX: Final = 256  # of TLS 1.2 that are kept, 10 KB each; with more, the TLS context is made anew
 REFUSALS_SAID_MAX: Final = 20  # lines about failed handshakes, in each
 REFUSALS_SECONDS: Final = 60.0
 LINGER_TIMEOUT: Final = 5.0  # seconds in which a refused body is read and thrown away, so that the refusal is read

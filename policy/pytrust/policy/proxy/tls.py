@@ -17,7 +17,7 @@ from typing import Any, Final, Protocol, cast
 
 from pytrust.policy.proxy.limits import HANDSHAKE_TIMEOUT
 
-_READ_BYTES: Final = 256 * 1024
+_READ_BYTES: Final = 16 * 1024  # of one record, which is all that one call to OpenSSL gives
 
 
 class Guest(Protocol):
@@ -184,33 +184,38 @@ class TlsLayer(asyncio.Protocol):
         except ssl.SSLError as error:
             self._fail(error)
             return False
-        self._open = True
         if self._timer is not None:
             self._timer.cancel()
         self._transport.flush()
         self._guest.introduced(self._object.getpeercert(binary_form=True) or b"")
+        self._open = True  # not before: whoever was not introduced is not heard
         return True
 
     def _read(self) -> None:
         """Pass on what is complete."""
-        with suppress(ssl.SSLWantReadError):
-            while not self._transport.is_closing():
-                if not (data := self._next()):
-                    self._end()
-                    break
-                self._guest.data_received(data)
+        pieces: list[bytes] = []
+        ended = self._decrypt(pieces)
+        if pieces and not self._transport.is_closing():
+            self._guest.data_received(b"".join(pieces))
+        if ended and not self._transport.is_closing():
+            self._end()
 
-    def _next(self) -> bytes:
-        """Bytes, or nothing at the end; raises ``SSLWantReadError``."""
+    def _decrypt(self, pieces: list[bytes]) -> bool:
+        """Collect all that has arrived; whether the peer has closed its direction behind it.
+
+        All of it, before the guest may close its own: OpenSSL fails for good where that is done over unread records.
+        """
         try:
-            return self._object.read(_READ_BYTES)
+            while data := self._object.read(_READ_BYTES):
+                pieces.append(data)
         except ssl.SSLWantReadError:
-            raise
+            return False
         except ssl.SSLZeroReturnError:
-            return b""
+            return True
         except ssl.SSLError:  # a record that is none: nothing more of this peer is believed
             self._transport.abort()
-            raise ssl.SSLWantReadError from None
+            return False
+        return True
 
     def _end(self) -> None:
         if not self._ended:

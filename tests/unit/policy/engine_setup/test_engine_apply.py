@@ -7,6 +7,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -90,6 +91,27 @@ def test_modes_whatever_the_umask(host: Host, umask: int) -> None:
     assert stat.S_IMODE(host.first.stat().st_mode) == 0o640
     assert {mode for mode, _ in look(host.records).values()} == {0o600}
     assert stat.S_IMODE(host.records.stat().st_mode) == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to any group")
+def test_the_group_of_a_file_stays(host: Host) -> None:
+    """A mode of 0640 is of no use to the group that could read the file before."""
+    os.chown(host.first, -1, 4)
+    first, *rest = host.plan.changes
+    before, after = State(b"{before}", 0o640, 4), State(b"{after}", 0o640, 4)
+    apply(plan(replace(first, before=before, after=after), *rest), host.records)
+    assert host.first.stat().st_gid == 4
+    rollback(host.records, force=False)
+    assert host.first.stat().st_gid == 4
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files to any group")
+def test_a_group_that_was_changed_since_is_somebody_s_change(host: Host) -> None:
+    state = State(b"{after}", 0o640, host.first.stat().st_gid)
+    apply(plan(Change(str(host.first), replace(state, data=b"{before}"), state)), host.records)
+    os.chown(host.first, -1, 4)
+    with pytest.raises(Conflict, match="was changed by somebody else"):
+        rollback(host.records, force=False)
 
 
 def test_an_empty_plan_leaves_no_record(host: Host) -> None:
@@ -231,10 +253,10 @@ def test_a_rollback_that_was_interrupted_anywhere_is_finished(tmp_path: Path) ->
     ("error", "raised"), [(OSError(28, "No space left on device"), OSError), (PermissionError(), BadPermissions)]
 )
 def test_a_write_that_fails_takes_back_what_was_done(host: Host, error: OSError, raised: type[Exception]) -> None:
-    def failing(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    def failing(path: Path, data: bytes, *, mode: int = 0o600, group: int | None = None) -> None:
         if path == host.second:
             raise error
-        write_atomic(path, data, mode=mode)
+        write_atomic(path, data, mode=mode, group=group)
 
     with mock.patch(f"{applying.__name__}.write_atomic", failing), pytest.raises(raised):
         apply(host.plan, host.records)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_variables_come_from_the_files_that_the_unit_names(places: Places) -> No
     found = places.look()
     assert found.environment_files["/etc/missing"] == ""
     assert found.daemon_json.path == str(places.root / "srv/docker/d.json")
-    assert found.daemon_json.state == State(b"{}", 0o600)
+    assert found.daemon_json.state == State(b"{}", 0o600, os.getegid())
 
 
 def test_a_path_that_is_given_counts_most(places: Places, tmp_path: Path) -> None:

@@ -182,3 +182,24 @@ def test_the_memory_has_a_bound() -> None:
     assert len(seen.numbers) == CAS_MAX
     assert seen.numbers[-1] == (trust.cas[0].issuer_id, 1)
     assert seen.numbers[0][1] == 1  # the one that was seen longest ago went
+
+
+@pytest.mark.parametrize("name", ["ca.pem", "crl.pem"])
+def test_a_file_that_others_can_write_to_says_nothing(site: Site, name: str) -> None:
+    site.put(CA.crl())
+    (site.tls / name).chmod(0o666)
+    with pytest.raises(BadPermissions, match=rf"{name} is open to others"):
+        site.read()
+
+
+@pytest.mark.parametrize("old_first", [True, False])
+def test_the_highest_number_of_a_ca_with_two_certificates_is_remembered(site: Site, old_first: bool) -> None:
+    bare, named = (ForeignCa("client CA", key=CA.key, key_id=False), ForeignCa("client CA", key=CA.key, key_name=b"x"))
+    cas = bare.pem + named.pem if old_first else named.pem + bare.pem
+    site.put(bare.crl(number=5) + named.crl(number=9, authority=b"x"), ca=cas)
+    site.read()
+    site.restart()
+    site.read()
+    site.put(bare.crl(number=8) + named.crl(number=7, authority=b"x"), ca=cas)
+    with pytest.raises(Rollback, match="has number 8, and 9 was seen before"):
+        site.read()

@@ -89,12 +89,20 @@ def test_whatever_follows_a_good_line_is_bounded(rest: bytes) -> None:
 
 
 def test_an_answer_says_how_long_it_is_and_that_it_is_the_last() -> None:
-    data = Answer(200, b"pem", "application/x-pem-file", etag='"1"').encode()
+    data = b"".join(Answer(200, b"pem", "application/x-pem-file", etag='"1"').encode())
     head, _, body = data.partition(b"\r\n\r\n")
     assert body == b"pem"
     assert b"Content-Length: 3" in head
     assert b"Connection: close" in head
     assert b'ETag: "1"' in head
+
+
+def test_a_large_answer_comes_in_pieces_of_one_copy() -> None:
+    answer = Answer(200, bytes(10_000_000))
+    _, *pieces = answer.encode()
+    assert b"".join(pieces) == answer.body
+    assert all(isinstance(piece, memoryview) and piece.obj is answer.body for piece in pieces)
+    assert max(map(len, pieces)) == 64 * 1024
 
 
 def test_what_is_known_is_not_sent_again() -> None:

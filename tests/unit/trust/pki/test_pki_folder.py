@@ -127,6 +127,25 @@ def test_a_folder_swapped_for_a_link_in_between_gets_nothing(
     assert read(tmp_path / "aside") == NEW
 
 
+def test_a_folder_swapped_for_a_link_when_it_is_made_changes_no_other(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir(mode=0o755)
+    make = Path.mkdir
+
+    def swapped(self: Path, mode: int = 0o777, parents: bool = False, exist_ok: bool = False) -> None:
+        make(self, mode, parents, exist_ok)
+        self.rmdir()
+        self.symlink_to(other)
+
+    monkeypatch.setattr(Path, "mkdir", swapped)
+    with pytest.raises(BadPermissions):
+        publish(place, {"key.pem": b"secret"})
+    assert other.stat().st_mode & 0o777 == 0o755
+    assert not list(other.iterdir())
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o702])
 def test_a_folder_that_others_write_to_is_refused(place: Path, mode: int) -> None:
     place.mkdir()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,9 @@ from hypothesis.stateful import (
 
 from pytrust.trust.errors import Damaged, PytrustError, Refused, UsageError
 from pytrust.trust.pki.authority.index import Holder
+from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.rows import State
+from pytrust.trust.pki.authority.succession import Remark
 from pytrust.trust.pki.model import CaKind, Issued, Kind, LeafKind, Serial
 from pytrust.trust.pki.rotation import state as rotation_state
 from pytrust.trust.pki.rotation.machine import abort, confirm, decide, enter, lacking, observe, watched
@@ -74,6 +76,7 @@ class World:
     serials: int = 0
     left: int = -1  # points at which it may be killed, until it is
     told: list[str] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
     @property
     def index(self) -> World:
@@ -138,9 +141,10 @@ class World:
     def rotation(self) -> bytes | None:
         return self.kept
 
-    def set_rotation(self, state: bytes | None) -> None:
+    def set_rotation(self, state: bytes | None, remarks: Iterable[Remark] = ()) -> None:
         self.point()
         self.kept = state
+        self.remarks += remarks
         self.point()
 
     def look(self, rotation: Rotation, leaves: Sequence[Leaf]) -> tuple[Sign, ...]:
@@ -391,6 +395,26 @@ def test_nobody_is_refused_and_it_ends_in_old_or_new() -> None:
     )
 
 
+def test_whom_it_did_not_wait_for_is_written_down_once() -> None:
+    engines = [Party(name, Kind.SERVER, True, 0, 1, frozenset({1}), reachable=False) for name in "ab"]
+    world = World(parties={party.name: party for party in engines})
+    rotator = rotator_of(world)
+    rotator.begin(Kind.CLIENT_CA)
+    rotator.go_on()
+    rotator.vouch(["a"])
+    rotator.vouch(["a"])
+    assert [(remark.what, remark.kind, remark.holder) for remark in world.remarks] == [
+        (What.VOUCHED_FOR, Kind.SERVER, "a")
+    ]
+    rotator.go_on(force=True)  # asks before it drops: only the one that nobody vouched for was passed over so far
+    assert [(remark.what, remark.holder) for remark in world.remarks[1:]] == [(What.PASSED_OVER, "b")]
+    rotator.go_on(consent=tuple(Phase), force=True)
+    assert [(remark.what, remark.holder) for remark in world.remarks[2:]] == [
+        (What.PASSED_OVER, "a"),
+        (What.PASSED_OVER, "b"),
+    ]
+
+
 def sign(holder: str, need: Need | None, kind: LeafKind = Kind.SERVER) -> Sign:
     return Sign(kind=kind, holder=holder, need=need, text="seen")
 
@@ -468,11 +492,17 @@ def test_clients_that_keep_their_own_files_are_waited_for_by_certificate() -> No
 def test_there_is_no_way_back_after_the_drop_and_no_second_way_back() -> None:
     for phase in (Phase.DROP, Phase.SETTLE):
         with pytest.raises(Refused, match="client CA G1 was dropped already"):
-            abort(of_clients(phase))
-    back = abort(of_clients(Phase.MOVE))
+            abort(of_clients(phase), {1, 2})
+    back = abort(of_clients(Phase.MOVE), {1, 2})
     assert (back.leaving, back.coming, back.phase, back.aborting) == (2, 1, Phase.MOVE, True)
     with pytest.raises(UsageError, match="being taken back already"):
-        abort(back)
+        abort(back, {1, 2})
+
+
+def test_a_ca_that_was_made_is_dropped_with_care_though_nothing_else_was_done() -> None:
+    """It stands in folders from the moment on that it is there, and an engine may have been started since."""
+    assert abort(of_clients(Phase.PREPARE), {1, 2}).phase is Phase.MOVE
+    assert abort(of_clients(Phase.PREPARE), {1}).phase is Phase.PREPARE
 
 
 def test_the_state_survives_being_kept() -> None:

@@ -122,6 +122,15 @@ ALICE = CA.issue("alice")
 SERIAL = ALICE.certificate.serial_number
 SIGNED = ALICE.certificate.tbs_certificate_bytes
 LIST = CA.crl(1, SERIAL, 3)
+INDIRECT = x509.IssuingDistributionPoint(
+    full_name=None,
+    relative_name=None,
+    only_contains_user_certs=False,
+    only_contains_ca_certs=False,
+    only_some_reasons=None,
+    indirect_crl=True,
+    only_contains_attribute_certs=False,
+)
 LIST_DER = x509.load_pem_x509_crl(LIST).public_bytes(Encoding.DER)
 
 
@@ -175,12 +184,35 @@ def test_of_two_lists_the_newer_counts() -> None:
     assert code(judge(ALICE, lists=lifted + new)) == "good"
 
 
+@pytest.mark.parametrize("since", [NOW - DAY, NOW - 2 * DAY])
+def test_two_lists_of_one_number_count_together(since: datetime) -> None:
+    """As of a CA that was restored from a backup; which of them is newer, nobody knows."""
+    one, other = CA.crl(SERIAL, number=9), CA.crl(4, number=9, since=since)
+    assert code(judge(ALICE, lists=one + other)) == code(judge(ALICE, lists=other + one)) == "revoked"
+    assert code(judge(CA.issue(serial=4), lists=one + other)) == "revoked"
+
+
+def test_a_list_under_another_key_identifier_of_the_same_ca_counts() -> None:
+    """One key and name, certified twice: a list that was taken back under one identifier lets nobody in."""
+    bare = ForeignCa("client CA", key=CA.key, key_id=False)
+    named = ForeignCa("client CA", key=CA.key, key_name=b"by another method")
+    alice = CA.issue(authority=None)
+    old, new = bare.crl(), named.crl(alice.certificate.serial_number, number=2, authority=b"by another method")
+    for cas in (bare.pem + named.pem, named.pem + bare.pem):
+        assert code(judge(alice, cas=cas, lists=old + new)) == "revoked"
+
+
 @pytest.mark.parametrize(
     ("error", "lists"),
     [
         (BadSignature, lambda: CA.crl(key=new_key())),
         (BadMetadata, lambda: CA.crl(number=None)),
         (BadMetadata, lambda: CA.crl(extra=[(x509.DeltaCRLIndicator(1), True)])),
+        (BadMetadata, lambda: CA.crl(extra=[(x509.DeltaCRLIndicator(1), False)])),
+        (BadMetadata, lambda: CA.crl(extra=[(INDIRECT, True)])),
+        (BadMetadata, lambda: CA.crl(extra=[(INDIRECT, False)])),
+        (BadMetadata, lambda: CA.crl(extra=[(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3"), b""), True)])),
+        (BadMetadata, lambda: CA.crl(number=1 << 160)),
         (BadMetadata, lambda: CA.crl(authority=None)),
         (BadMetadata, lambda: CA.crl()[:-40]),
         (BadMetadata, lambda: b"not a list"),

@@ -79,8 +79,8 @@ def read(folder: Path) -> dict[str, bytes]:
 
     Raises:
         NotSetUp: there is no such folder.
-        BadPermissions: the folder is a symbolic link, belongs to somebody else, or others can write to it or read the
-            key.
+        BadPermissions: the folder is a symbolic link; it or a file belongs to somebody else, or others can write to it;
+            or others can read the key.
         Damaged: a file is no regular file or too large.
     """
     with opened(folder) as inside:

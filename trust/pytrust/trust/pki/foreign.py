@@ -24,7 +24,7 @@ def read_certificate(data: bytes) -> x509.Certificate:
         certificate = x509.load_der_x509_certificate(data)
         _touch_certificate(certificate)
     except UNREADABLE as error:
-        raise ValueError(_reason(error)) from error
+        raise ValueError(reason_of(error)) from error
     return certificate
 
 
@@ -35,7 +35,7 @@ def read_list(data: bytes) -> x509.CertificateRevocationList:
         _ = (found.issuer, found.extensions, found.next_update_utc, found.last_update_utc)
         _ = found.signature_hash_algorithm
     except UNREADABLE as error:
-        raise ValueError(_reason(error)) from error
+        raise ValueError(reason_of(error)) from error
     return found
 
 
@@ -46,5 +46,6 @@ def _touch_certificate(certificate: x509.Certificate) -> None:
     _ = (certificate.public_key(), certificate.signature_hash_algorithm)
 
 
-def _reason(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
+    """In one line."""
     return " ".join(str(error).split())[:200]

@@ -95,6 +95,10 @@ class Issued:
         return self.revoked is None and self.not_before <= now < self.not_after
 
 
+SERIAL_SHOWN: Final = 8
+"""The first digits of a serial that tables show, and that are enough to name a certificate."""
+
+
 def serial_text(serial: int) -> str:
     """A serial as ``openssl x509 -serial`` prints it: upper-case hexadecimal, whole bytes."""
     digits = f"{serial:X}"

@@ -70,12 +70,18 @@ class ServerNames:
 
 
 def parse_server_name(text: str) -> DnsName | IPv4Address | IPv6Address:
-    """A DNS name (U-labels become A-labels, IDNA 2008) or an IP address, also in brackets; raises ``InvalidName``."""
+    """A DNS name (U-labels become A-labels, IDNA 2008) or an IP address, also in brackets; raises ``InvalidName``.
+
+    An address has no zone: none stands in a certificate, and ``fe80::1%a`` must not pass for another than ``fe80::1``.
+    """
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
     try:
-        return ip_address(bare)
+        address = ip_address(bare)
     except ValueError:
         return parse_dns_name(text)
+    if isinstance(address, IPv6Address) and address.scope_id is not None:
+        raise InvalidName(f"{text[:80]!r} has a zone, which only one host knows", hint="give the address without %ZONE")
+    return address
 
 
 def parse_dns_name(text: str) -> DnsName:

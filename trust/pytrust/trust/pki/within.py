@@ -29,10 +29,11 @@ def opened(folder: Path, *, create: bool = False) -> Iterator[int]:
         Unsound: what the system complains of within the block.
     """
     try:
-        if create:
-            _make(folder)
+        made = create and _made(folder)
         with _held(folder) as descriptor:
             _check(os.fstat(descriptor), str(folder), forbidden=_OTHERS_WRITE)
+            if made:
+                os.fchmod(descriptor, PRIVATE_FOLDER)  # a umask may have taken bits away
             yield descriptor
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
@@ -97,7 +98,7 @@ def read_at(inside: int, name: str, what: str, *, private: bool) -> bytes | None
 
     Raises:
         Damaged: no regular file, or larger than ``FILE_MAX_BYTES``.
-        BadPermissions: it is ``private``, and others can read it.
+        BadPermissions: it is somebody else's, others can write to it, or it is ``private`` and others can read it.
     """
     try:
         descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=inside)
@@ -109,10 +110,13 @@ def read_at(inside: int, name: str, what: str, *, private: bool) -> bytes | None
         os.close(descriptor)
 
 
-def _make(folder: Path) -> None:
-    with suppress(FileExistsError):
+def _made(folder: Path) -> bool:
+    """Whether it had to be made; what stands at its path afterwards may be something else already."""
+    try:
         folder.mkdir(PRIVATE_FOLDER)
-        folder.chmod(PRIVATE_FOLDER)  # a umask may have taken bits away
+    except FileExistsError:
+        return False
+    return True
 
 
 @contextmanager
@@ -151,8 +155,7 @@ def _read(descriptor: int, what: str, *, private: bool) -> bytes:
     found = os.fstat(descriptor)
     if not stat.S_ISREG(found.st_mode):
         raise Damaged(f"{what} is not a regular file")
-    if private:
-        _check(found, what, forbidden=_OTHERS)
+    _check(found, what, forbidden=_OTHERS if private else _OTHERS_WRITE)
     with os.fdopen(descriptor, "rb", closefd=False) as file:
         data = file.read(FILE_MAX_BYTES + 1)
     if len(data) > FILE_MAX_BYTES:

@@ -210,14 +210,20 @@ class Authority(Succession):
     def revoke_all(self, several: Iterable[Issued], reason: Reason) -> None:
         """Withdraw certificates: recorded, on a new list, and in every server folder; again: only the folders.
 
-        To lock somebody out takes all of ``index.live(kind, name, now)``: a renewed certificate's forerunner counts
-        until its end.
+        To lock somebody out takes ``revoke_holder``: a renewed certificate's forerunner counts until its end.
 
         Raises:
             UsageError: one is a CA's.
             Unsound: recorded, but the list did not reach every folder; the sentence names them.
         """
         lists.revoke(self._premises, several, reason)
+
+    def revoke_holder(self, newest: Issued, reason: Reason) -> list[Issued]:
+        """Withdraw all that the holder of ``newest`` has by the time that it is done, and give it.
+
+        Whoever renews meanwhile gets nothing that stays. Raises as ``revoke_all``.
+        """
+        return lists.revoke_holder(self._premises, newest, reason)
 
     def refresh_crl(self, *, force: bool = False) -> bool:
         """Sign new lists of all client CAs that count, where their time is short (or ``force``); whether it did."""
@@ -233,7 +239,9 @@ class Authority(Succession):
 
     def set_endpoint(self, server: str, endpoint: str) -> None:
         """Remember where a server can be asked what it serves: ``host:port``; empty forgets it. Raises ``NotFound``."""
-        if self.index.holder(Kind.SERVER, server) is None:
+        if (holder := self.index.holder(Kind.SERVER, server)) is None:
             raise NotFound(f"there is no server {server}", hint="see: pytrust ca list")
+        if holder.endpoint == endpoint:
+            return
         with self._premises.locked(), self._premises.change() as change:
             change.endpoint(Kind.SERVER, server, endpoint)

@@ -60,11 +60,17 @@ class Change:
 
     def holder(self, issued: Issued, folder: str | None, endpoint: str) -> None:
         """Let a certificate be the newest of its holder; nothing is in the folder yet."""
+        known = self._records.row(
+            "SELECT endpoint FROM holders WHERE kind = ? AND name = ?", (issued.kind, issued.holder)
+        )
+        if endpoint != (known[0] if known else ""):
+            self._asked_at(issued.kind, issued.holder, endpoint)
         self._records.run(_HOLDER, (issued.kind, issued.holder, serial_text(issued.serial), folder, endpoint))
 
     def endpoint(self, kind: LeafKind, name: str, endpoint: str) -> None:
         """Remember where a holder can be asked."""
         self._records.run("UPDATE holders SET endpoint = ? WHERE kind = ? AND name = ?", (endpoint, kind, name))
+        self._asked_at(kind, name, endpoint)
 
     def written(self, issued: Issued) -> None:
         """The holder's folder has this certificate, and is as it should be now."""
@@ -82,7 +88,8 @@ class Change:
         times = map(seconds_of, (listed.this_update, listed.next_update))
         self._records.run(_LIST, (listed.generation, listed.number, listed.der, *times))
         self.stale(Kind.SERVER)
-        details = {"number": str(listed.number), "generation": str(listed.generation)}
+        digest = sha256(listed.der).hexdigest()
+        details = {"number": str(listed.number), "generation": str(listed.generation), "sha256": digest}
         self.event(What.LISTED, Kind.CLIENT_CA, Kind.CLIENT_CA, details=details)
 
     def generation(self, kind: CaKind, generation: int, state: State) -> None:
@@ -119,6 +126,9 @@ class Change:
         entry = encode(Event(at=self._at, what=what, kind=kind, holder=holder, serial=number, details=details or {}))
         self._link = extend(self._link or self._last(), entry)
         self._records.run("INSERT INTO events VALUES (?, ?, ?)", (self._link.seq, entry, self._link.hash))
+
+    def _asked_at(self, kind: Kind, name: str, endpoint: str) -> None:
+        self.event(What.ENDPOINT_SET, kind, name, details={"endpoint": endpoint})
 
     def _last(self) -> Link:
         row = self._records.row("SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1")

@@ -41,6 +41,10 @@ def _check_same_holder(wish: Wish, replaces: Issued) -> None:
             f"the certificate of the {replaces.kind} {replaces.holder} is not replaced by one for {wish.holder}",
             hint="ask for the names that it has",
         )
+    if replaces.replaced_by is not None:
+        raise Refused(
+            f"the certificate of {replaces.holder} was renewed already", hint="renew with the newest one of its holder"
+        )
     if replaces.revoked is not None:
         raise Refused(f"the certificate of {replaces.holder} was revoked", hint="ask for a token: pytrust ca token")
 

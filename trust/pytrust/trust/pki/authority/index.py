@@ -21,6 +21,7 @@ from pytrust.trust.pki.authority.rows import (
     issued_of,
     revocation_of,
     seconds_of,
+    selector_digits,
     selector_serial,
     serial_of,
 )
@@ -33,7 +34,9 @@ _HOLDERS: Final = f"""SELECT holders.kind, name, folder, endpoint, written IS NO
     FROM holders JOIN certificates ON certificates.serial = holders.serial JOIN epochs ON epochs.kind = holders.kind"""  # noqa: S608
 _BEHIND: Final = """ WHERE folder IS NOT NULL AND (written IS NOT holders.serial OR holders.epoch < epochs.epoch)
     AND revoked_at IS NULL AND not_after > ? ORDER BY holders.kind DESC, name"""
-_DUE: Final = " WHERE folder IS NOT NULL AND renew_at <= ? AND revoked_at IS NULL ORDER BY not_after, name"
+# What was issued while the clock was ahead does not count yet, and its moment may be years away.
+_DUE: Final = """ WHERE folder IS NOT NULL AND (renew_at <= ? OR not_before > ?) AND revoked_at IS NULL
+    ORDER BY not_after, name"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +81,22 @@ class Index(CaIndex):
     def find(self, selector: str, kind: Kind | None = None) -> Issued:
         """What a person means: a holder's name (its newest certificate), or a serial in hexadecimal.
 
-        A CA goes by its kind (``client-ca``: the generation that issues).
+        A CA goes by its kind (``client-ca``: the generation that issues). Of a serial the first digits are enough,
+        eight at least, as tables show them.
 
         Raises:
             NotFound: nothing goes by it.
             UsageError: several do.
         """
-        found = [issued for issued in self._named(selector) if kind in {None, issued.kind}]
+        if whole := self._records.row(_ALL + " WHERE serial = ?", (selector_serial(selector),)):
+            return issued_of(whole)
+        named = [issued for issued in self._named(selector) if kind in {None, issued.kind}]
+        # both, so that nobody keeps a certificate from being found by taking its first digits for a name
+        found = list({issued.serial: issued for issued in (*named, *self._beginning(selector))}.values())
         if len(found) > 1:
             kinds = " and ".join(f"a {issued.kind}" for issued in found)
             serials = ", ".join(serial_text(issued.serial) for issued in found)
             raise UsageError(f"{selector} is {kinds}", hint=f"give a serial: {serials}")
-        if not found and (serial := selector_serial(selector)):
-            row = self._records.row(_ALL + " WHERE serial = ?", (serial,))
-            found = [] if row is None else [issued_of(row)]
         if not found:
             raise NotFound(f"no certificate goes by {selector[:100]!r}", hint="see what was issued: pytrust ca list")
         return found[0]
@@ -122,6 +127,11 @@ class Index(CaIndex):
         found = self._holders(_BEHIND, (seconds_of(now),))
         return tuple(one for one in found if one.kind == Kind.SERVER or (one.folder and one.folder.exists()))
 
+    def epoch(self, kind: LeafKind) -> int:
+        """Another number whenever CA certificates, chains or lists for holders of this kind have changed."""
+        row = self._records.row("SELECT epoch FROM epochs WHERE kind = ?", (kind,))
+        return row[0] if row else 0
+
     def folder_of(self, folder: Path) -> Holder | None:
         """Whose folder this is."""
         row = self._records.row(_HOLDERS + " WHERE folder = ?", (self.stored_folder(folder),))
@@ -129,7 +139,7 @@ class Index(CaIndex):
 
     def due(self, now: datetime) -> list[Issued]:
         """Certificates with a folder here that are to be renewed now, the first to end first."""
-        return [holder.issued for holder in self._holders(_DUE, (seconds_of(now),))]
+        return [holder.issued for holder in self._holders(_DUE, (seconds_of(now), seconds_of(now)))]
 
     def withdrawn(self, kind: LeafKind, generation: int, ending_after: datetime) -> dict[Serial, Revocation]:
         """What was revoked of those that this generation issued, and would not be over anyway."""
@@ -168,6 +178,13 @@ class Index(CaIndex):
         """A folder as it is kept: relative where it lies within the authority's own, so that a home can be moved."""
         whole = folder.absolute()
         return str(whole.relative_to(self._folder) if whole.is_relative_to(self._folder) else whole)
+
+    def _beginning(self, selector: str) -> list[Issued]:
+        """Certificates (a few of them) whose serials begin so."""
+        if not (digits := selector_digits(selector)):
+            return []
+        query = _ALL + " WHERE serial > ? AND serial < ? LIMIT 3"  # G comes after the last digit, F
+        return [issued_of(row) for row in self._records.rows(query, (digits, f"{digits}G"))]
 
     def _named(self, name: str) -> list[Issued]:
         found = [holder.issued for holder in self._holders(" WHERE name = ? ORDER BY holders.kind", (name,))]

@@ -40,6 +40,9 @@ class What(StrEnum):
     TOKEN_USED = "token-used"  # noqa: S105
     TOKENS_CANCELLED = "tokens-cancelled"
     KEY_SUSPECTED = "key-suspected"
+    ENDPOINT_SET = "endpoint-set"
+    VOUCHED_FOR = "vouched-for"
+    PASSED_OVER = "passed-over"
 
 
 ISSUING: Final = frozenset({What.ISSUED, What.RENEWED, What.ADDED, What.CROSS_SIGNED})
@@ -50,7 +53,8 @@ ISSUING: Final = frozenset({What.ISSUED, What.RENEWED, What.ADDED, What.CROSS_SI
 class Event:
     """One thing that was done; ``seq`` is its number from 1 on (0 before it has one).
 
-    ``details``: ``sha256`` of the certificate for ``ISSUING``, ``reason`` of a revocation, ``number`` of a list.
+    ``details``: ``sha256`` of the certificate for ``ISSUING``, ``reason`` of a revocation, ``number`` (and ``sha256``)
+    of a list, ``endpoint`` where a server is asked, and what was ``seen`` of a holder whom a rotation did not wait for.
     """
 
     at: datetime

@@ -10,7 +10,7 @@ from pytrust.trust.errors import NotFound, UsageError
 from pytrust.trust.pki.authority.change import Change
 from pytrust.trust.pki.authority.delivery import settle
 from pytrust.trust.pki.authority.premises import Premises
-from pytrust.trust.pki.authority.rows import Listed, State
+from pytrust.trust.pki.authority.rows import Listed, State, seconds_of
 from pytrust.trust.pki.mint.crl import make_crl
 from pytrust.trust.pki.model import (
     CRL_LIFETIME,
@@ -39,6 +39,23 @@ def revoke(premises: Premises, several: Iterable[Issued], reason: Reason) -> Non
         settle(premises)
 
 
+def revoke_holder(premises: Premises, newest: Issued, reason: Reason) -> list[Issued]:
+    """See ``Authority.revoke_holder``."""
+    _check_leaf(newest)
+    live = premises.index.live(newest.kind, newest.holder, premises.now())
+    if newest.kind == Kind.CLIENT:
+        current = premises.index.current(Kind.CLIENT_CA).generation
+        for generation in {current, *(issued.generation for issued in live)} & _counting(premises):
+            premises.keys.key(Kind.CLIENT_CA, generation)
+    with premises.locked():  # and look again: while a passphrase was typed, the holder may have renewed
+        live = premises.index.live(newest.kind, newest.holder, premises.now())
+        fresh = live or [issued for issued in [_known(premises, newest.serial)] if issued.revoked is None]
+        if fresh:
+            _withdraw(premises, fresh, Revocation(premises.now().replace(microsecond=0), reason))
+        settle(premises)
+    return fresh
+
+
 def refresh(premises: Premises, *, force: bool = False) -> bool:
     """See ``Authority.refresh_crl``."""
     due = [number for number in sorted(_counting(premises)) if force or _is_due(premises, number)]
@@ -63,7 +80,7 @@ def refresh_in_passing(premises: Premises) -> None:
 
 def first_list(premises: Premises, change: Change, ca: Issued) -> None:
     """An empty list for a client CA that nobody knows yet: without one its clients would not be let in."""
-    change.listed(_signed(premises, ca, {}, number=1))
+    change.listed(_signed(premises, ca, {}, after=0))
 
 
 def _withdraw(premises: Premises, fresh: list[Issued], revocation: Revocation) -> None:
@@ -93,11 +110,14 @@ def _next(premises: Premises, generation: int, more: dict[Serial, Revocation]) -
     before = premises.index.listed(generation)
     known = premises.index.withdrawn(Kind.CLIENT, generation, premises.now() - CRL_LIFETIME)
     ca = premises.index.ca(Kind.CLIENT_CA, generation)
-    return _signed(premises, ca, known | more, number=before.number + 1 if before else 1)
+    return _signed(premises, ca, known | more, after=before.number if before else 0)
 
 
-def _signed(premises: Premises, ca: Issued, revoked: dict[Serial, Revocation], *, number: int) -> Listed:
-    crl = make_crl(premises.signing(ca), revoked, number=number, now=premises.now())
+def _signed(premises: Premises, ca: Issued, revoked: dict[Serial, Revocation], *, after: int) -> Listed:
+    """Numbers are seconds since 1970: those that a backup has forgotten are not given again when it is restored."""
+    now = premises.now()
+    number = max(after + 1, seconds_of(now))
+    crl = make_crl(premises.signing(ca), revoked, number=number, now=now)
     if crl.next_update_utc is None:
         raise ValueError("a list was made that does not say how long it counts")
     return Listed(
@@ -115,8 +135,9 @@ def _counting(premises: Premises) -> set[int]:
 
 
 def _is_due(premises: Premises, generation: int) -> bool:
-    listed = premises.index.listed(generation)
-    return listed is None or listed.next_update - premises.now() <= CRL_RENEW_BEFORE
+    """Its time is short; or it is of the future (the clock was ahead), and nobody takes it before."""
+    listed, now = premises.index.listed(generation), premises.now()
+    return listed is None or listed.this_update > now or listed.next_update - now <= CRL_RENEW_BEFORE
 
 
 def _known(premises: Premises, serial: Serial) -> Issued:

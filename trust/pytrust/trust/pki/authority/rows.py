@@ -5,15 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from string import hexdigits
 from typing import Any, Final
 
 from pytrust.trust.errors import Damaged
-from pytrust.trust.pki.model import CaKind, Issued, Kind, Reason, Revocation, Serial, serial_text
+from pytrust.trust.pki.model import SERIAL_SHOWN, CaKind, Issued, Kind, Reason, Revocation, Serial, serial_text
 
 CA_KINDS: Final[tuple[CaKind, ...]] = (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA)
 COLUMNS: Final = (
     "serial, kind, holder, generation, der, not_before, not_after, renew_at, revoked_at, reason, replaced_by"
 )
+
+PROOF_NAME: Final = "pytrust-rotation"
+"""The client that a rotation asks engines as (proof.py)."""
 
 
 class State(StrEnum):
@@ -78,8 +82,18 @@ def revocation_of(seconds: int, reason: str) -> Revocation:
 
 def selector_serial(selector: str) -> str:
     """How a serial that a person typed is stored: with or without ``0x``, colons and zeros in front; else empty."""
-    digits = selector.replace(":", "").removeprefix("0x")
+    digits = _typed(selector)
     try:
         return serial_text(int(digits, 16)) if digits.isalnum() else ""
     except ValueError:
         return ""
+
+
+def selector_digits(selector: str) -> str:
+    """The first digits of a serial as they are stored, where a person typed enough of them; else empty."""
+    digits = _typed(selector).upper()
+    return digits if len(digits) >= SERIAL_SHOWN and set(digits) <= set(hexdigits) else ""
+
+
+def _typed(selector: str) -> str:
+    return selector.replace(":", "").removeprefix("0x")

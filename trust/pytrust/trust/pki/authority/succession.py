@@ -7,19 +7,30 @@ the steps, and what must be seen in between, is rotation.py's.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
 from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.pki.authority import generations, root_key
 from pytrust.trust.pki.authority.index import Index
+from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.plan import Elsewhere
 from pytrust.trust.pki.authority.premises import Premises
 from pytrust.trust.pki.authority.proof import sign_proof
 from pytrust.trust.pki.mint.profile import CertPublicKey
-from pytrust.trust.pki.model import CaKind, Issued
+from pytrust.trust.pki.model import CaKind, Issued, LeafKind
 
 _ROTATION: Final = "rotation"
+
+
+class Remark(NamedTuple):
+    """That a rotation did not wait for a holder: vouched for by the operator, or passed over by his will."""
+
+    what: Literal[What.VOUCHED_FOR, What.PASSED_OVER]
+    kind: LeafKind
+    holder: str
+    seen: str
 
 
 class Succession:
@@ -60,10 +71,11 @@ class Succession:
         """
         generations.retire(self._premises, kind, generation)
 
-    def sign_proof(self, generation: int, public_key: CertPublicKey) -> bytes:
+    def sign_proof(self, generation: int, public_key: CertPublicKey) -> bytes | None:
         """A client certificate of one client CA, whether it issues or not, for nobody but the rotation to knock with.
 
-        Gives the certificate and its chain, in PEM; raises ``Refused`` where the CA's key is not here.
+        Gives the certificate and its chain, in PEM; None where the CA's time is over, or nearly: it proves nothing any
+        more, and must not keep the rotation from ending. Raises ``Refused`` where the CA's key is not here.
         """
         return sign_proof(self._premises, generation, public_key)
 
@@ -71,10 +83,12 @@ class Succession:
         """What ``set_rotation`` kept."""
         return self.index.note(_ROTATION)
 
-    def set_rotation(self, state: bytes | None) -> None:
-        """Keep what a rotation has to remember (opaque here); None: there is none under way."""
+    def set_rotation(self, state: bytes | None, remarks: Iterable[Remark] = ()) -> None:
+        """Keep what a rotation has to remember (opaque here); None: there is none under way; remarks are journalled."""
         with self._premises.locked(), self._premises.change() as change:
             change.note(_ROTATION, state)
+            for remark in remarks:
+                change.event(remark.what, remark.kind, remark.holder, details={"seen": remark.seen})
 
     def export_root(self, file: Path, *, generation: int | None = None) -> Path:
         """Write the sealed root key to a new file (0600), and see that it opens; default: the issuing generation."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Final, Self, TypeVar
 
 from cryptography import x509
@@ -123,12 +124,17 @@ def give_lists(cas: Iterable[ClientCa], pem: bytes) -> tuple[tuple[ClientCa, ...
 
 
 def _newest(lists: Iterable[RevocationList], ca: ClientCa) -> RevocationList | None:
-    own = (
+    """Those of one number, which there must not be, count together: none takes back what the other withdraws."""
+    own = [
         each
         for each in lists
         if (each.issuer, each.issuer_key_id) == (ca.certificate.subject, key_id_of(ca.certificate))
-    )
-    return max(own, key=lambda each: (each.number, each.this_update), default=None)
+    ]
+    newest = max(own, key=lambda each: (each.number, each.this_update), default=None)
+    if newest is None:
+        return None
+    twins = (each.revoked for each in own if each.number == newest.number)
+    return replace(newest, revoked=dict(chain.from_iterable(twin.items() for twin in twins)))
 
 
 def _bare(ca: ClientCa) -> Finding:

@@ -7,7 +7,7 @@ accident. Numbers only rise (RFC 5280, 5.2.3), so a lower one is refused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -43,24 +43,28 @@ class SeenLists:
         """As the content of a file."""
         return encode_json({"numbers": [[issuer, f"{number:x}"] for issuer, number in self.numbers]}) + b"\n"
 
-    def check(self, cas: Iterable[ClientCa]) -> None:
+    def check(self, cas: Collection[ClientCa]) -> None:
         """Raises ``Rollback`` where the list of one of ``cas`` is older than one seen before."""
-        seen = dict(self.numbers)
-        for ca in cas:
-            newest = seen.get(ca.issuer_id, 0)
-            if ca.revoked is not None and ca.revoked.number < newest:
+        seen, names = dict(self.numbers), {ca.issuer_id: ca.name for ca in cas}
+        for issuer, number in _numbers(cas).items():
+            if number < (newest := seen.get(issuer, 0)):
                 raise Rollback(
-                    f"the revocation list of {ca.name} has number {ca.revoked.number}, and {newest} was seen before",
+                    f"the revocation list of {names[issuer]} has number {number}, and {newest} was seen before",
                     hint="somebody put an old crl.pem back: write a new one with pytrust ca crl",
                 )
 
     def add(self, cas: Iterable[ClientCa]) -> Self:
         """The same, and the lists of ``cas``."""
         seen = dict(self.numbers)
-        lists = ((ca.issuer_id, ca.revoked.number) for ca in cas if ca.revoked is not None)
-        new = {issuer: max(number, seen.get(issuer, 0)) for issuer, number in lists}
+        new = {issuer: max(number, seen.get(issuer, 0)) for issuer, number in _numbers(cas).items()}
         kept = [(issuer, number) for issuer, number in self.numbers if issuer not in new]
         return type(self)((*kept, *new.items())[-CAS_MAX:])
+
+
+def _numbers(cas: Iterable[ClientCa]) -> dict[str, int]:
+    """The highest number of each issuer, which may have several certificates."""
+    lists = ((ca.issuer_id, ca.revoked.number) for ca in cas if ca.revoked is not None)
+    return dict(sorted(lists, key=lambda each: each[1]))
 
 
 def _match(pattern: re.Pattern[str], text: str) -> str:

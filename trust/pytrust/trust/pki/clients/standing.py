@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from pytrust.trust.pki.clients.cas import ClientCa, extension, for_clients, give_lists, is_ca, read_cas
 from pytrust.trust.pki.finding import Finding
-from pytrust.trust.pki.foreign import read_certificate
+from pytrust.trust.pki.foreign import UNREADABLE, read_certificate, reason_of
 from pytrust.trust.pki.mint.crl import RevocationList
 from pytrust.trust.pki.model import Revocation, serial_text
 
@@ -27,6 +27,7 @@ LEAF_MAX_BYTES: Final = 64 * 1024  # of a client's certificate; honest ones have
 KNOWN_MAX: Final = 4096  # certificates remembered with their verdict; a megabyte or four
 
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S UTC"
+_REVOKED: Final = "revoked"
 _STALE: Final = "stale-revocation-list"
 _CLOCK: Final = "compare this host's clock with that of the CA"
 _RENEW: Final = "renew it: pytrust ca renew NAME, or ask whoever runs the CA"
@@ -126,8 +127,8 @@ class ClientTrust:
         """A verdict for each CA that may have issued it; at least one. Also remembers them."""
         try:
             verdicts = self._verdicts(_parse(leaf_der))
-        except ValueError as error:
-            text = f"the client's certificate cannot be read: {error}"
+        except UNREADABLE as error:
+            text = f"the client's certificate cannot be read: {reason_of(error)}"
             verdicts = (Bad(code="malformed", text=text, hint="ask whoever runs the CA for another"),)
         if len(self._known) >= KNOWN_MAX:
             self._known.clear()
@@ -141,7 +142,9 @@ class ClientTrust:
             return (_unknown_issuer(leaf, who),)
         if is_ca(leaf) or not for_clients(leaf):
             return (_wrong_purpose(who),)
-        return tuple(_under(ca, leaf, who) for ca in issuers)
+        found = tuple(_under(ca, leaf, who) for ca in issuers)
+        withdrawn = tuple(each for each in found if isinstance(each, Bad) and each.code == _REVOKED)
+        return withdrawn or found  # all have one name and key: whichever of their lists it stands in
 
 
 def _parse(leaf_der: bytes) -> x509.Certificate:
@@ -237,7 +240,7 @@ def _no_list(ca: ClientCa, who: Identity) -> Bad:
 
 def _revoked(revocation: Revocation, who: Identity) -> Bad:
     return Bad(
-        code="revoked",
+        code=_REVOKED,
         text=f"the certificate of {who} ({serial_text(who.serial)}) was revoked on {revocation.at:{_MOMENT}}, "
         f"reason: {revocation.reason}",
         hint="ask whoever runs the CA for another: pytrust ca client NAME",

@@ -17,7 +17,7 @@ from pytrust.trust.pki.doctor.server_side import server_side
 from pytrust.trust.pki.doctor.telling import error, note, warning
 from pytrust.trust.pki.finding import Finding
 from pytrust.trust.pki.foreign import read_certificate
-from pytrust.trust.pki.probe.probed import Demand, Ending, Probe, Reach, TlsVersion
+from pytrust.trust.pki.probe.probed import Demand, Ending, Probe, Reach, Talk, TlsVersion
 
 _CLOCK_TOLERANCE: Final = timedelta(minutes=5)
 _CLOCK_WRONG: Final = timedelta(hours=1)  # what certificates are backdated by, here and in swarm
@@ -150,3 +150,14 @@ def _demand(probe: Probe) -> Iterator[Finding]:
         yield note(
             "not-tried", probe.thing, "it wants a client certificate, and none that can be used was given", "--tls DIR"
         )
+    elif probe.ours is None and talk is not None:
+        yield _unlike_an_engine(probe, talk)
+
+
+def _unlike_an_engine(probe: Probe, talk: Talk) -> Finding:
+    """Nobody was let in, nor told to show a certificate: whatever it is, it must not pass for an engine."""
+    if talk.answer is None:
+        text = f"without a client certificate the talk broke off: {talk.broke}"
+        return error("broken-off", probe.thing, text, "is it an engine? look at its log, and at proxies before it")
+    text = f"without a client certificate it answers with status {talk.answer.status}: {talk.answer.message}"
+    return error("engine-error", probe.thing, text, "is it an engine? look at its log, and at proxies before it")

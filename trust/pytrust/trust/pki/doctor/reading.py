@@ -26,6 +26,8 @@ def read(path: Path) -> Folder:
         UsageError: there is nothing at ``path``, nothing of interest in it, or too much.
     """
     if not path.is_dir():
+        if not path.exists():
+            raise UsageError(f"{path} does not exist", hint="give a file, a folder, or HOST:PORT")
         return Folder(name=str(path.parent), mode=None, files=(_read(path, path.name),))
     paths = sorted(entry for entry in path.iterdir() if entry.suffix in _ENDINGS and not entry.is_dir())
     if not paths:
@@ -52,8 +54,6 @@ def _read(path: Path, name: str) -> Material:
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
         return parse(name, mode, read_bounded(path, FILE_MAX_BYTES))
-    except FileNotFoundError as error:
-        raise UsageError(f"{path} does not exist", hint="give a file, a folder, or HOST:PORT") from error
     except (PytrustError, OSError) as error:
         reason = str(error) if isinstance(error, PytrustError) else (error.strerror or "it cannot be read").lower()
         flaw = Finding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 
@@ -46,7 +47,8 @@ def _name(probe: Probe, leaf: x509.Certificate) -> Iterator[Finding]:
         return
     shown = ", ".join(map(str, listed[:_NAMES_SHOWN])) + (", ..." if len(listed) > _NAMES_SHOWN else "")
     text = f"the server certificate is not for {probe.server_name}, only for {shown}"
-    hint = f"dial one of these, or issue it again: pytrust ca server {listed[0]} --san {probe.server_name}"
+    again = shlex.join(["pytrust", "ca", "server", str(listed[0]), "--san", probe.server_name])
+    hint = f"dial one of these, or issue it again: {again}"
     yield error("name-not-listed", probe.thing, text, hint)
 
 

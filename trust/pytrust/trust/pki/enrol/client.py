@@ -33,9 +33,9 @@ from pytrust.trust.pki.enrol.words import Answered, AskEnrol, AskRenew, AskToken
 PORT: Final = 2378  # beside docker's 2375 to 2377
 DEADLINE: Final = 30.0  # seconds for one question; an authority with a slow disk signs one after the other
 _SMALL_MAX_BYTES: Final = words.REQUEST_MAX_BYTES * 4  # a chain and some roots; not the lists of a server
+_OK: Final = 200
 _NOT_MODIFIED: Final = 304
 _PORT_MAX: Final = 65535
-_PROBLEM: Final = 400
 _HOST_MAX: Final = 255
 _Words = TypeVar("_Words", bound=Words)
 
@@ -143,12 +143,13 @@ class _Connection:
         return known if answer.status == _NOT_MODIFIED else answer.body
 
     def post(self, place: str, ask: Words, answer: type[_Words]) -> _Words:
-        return self.read(self._ask("POST", place, msgspec.json.encode(ask), _SMALL_MAX_BYTES).body, answer)
+        """What is asked for may come with the lists of a server."""
+        return self.read(self._ask("POST", place, msgspec.json.encode(ask), words.ANSWER_MAX_BYTES).body, answer)
 
     def read(self, body: bytes, answer: type[_Words]) -> _Words:
         try:
             return msgspec.json.decode(body, type=answer)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, RecursionError) as error:
             raise BadContent(f"{self._address} does not speak as an enrolment server does: {error}") from error
 
     def _ask(
@@ -156,9 +157,9 @@ class _Connection:
     ) -> Response:
         url, deadline = f"https://{self._address}{place}", Deadline(DEADLINE)
         answer = self._http.request(method, url, deadline=deadline, max_bytes=max_bytes, headers=headers, body=body)
-        if answer.status >= _PROBLEM:
-            raise _refusal(self._address, answer)
-        return answer
+        if answer.status == _OK or (answer.status == _NOT_MODIFIED and headers):
+            return answer
+        raise _refusal(self._address, answer)
 
 
 def _refusal(address: ServerAddress, answer: Response) -> PytrustError:

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeVar
 import msgspec
 
 from pytrust.trust.errors import PytrustError, RateLimited, Refused, UsageError
-from pytrust.trust.pki.authority.delivery import supplies
+from pytrust.trust.pki.authority.delivery import Supplies, supplies
 from pytrust.trust.pki.authority.index import Index
 from pytrust.trust.pki.authority.premises import leaf_kind
 from pytrust.trust.pki.enrol import words
@@ -55,10 +55,11 @@ class Desk:
     def __init__(self, index: Index, enrolment: Enrolment, say: Callable[[str], None]) -> None:
         self._index, self._enrolment, self._say = index, enrolment, say
         self._wrong = Rate(WRONG_MAX, _MINUTE)
+        self._kept: dict[LeafKind, tuple[int, Supplies]] = {}
         self._places: dict[tuple[str, str], _Place] = {
-            ("GET", words.ROOTS): lambda _: _pem(root_bundle(index)),
-            ("GET", words.CLIENT_CAS): lambda _: _pem(supplies(index, Kind.SERVER).ca),
-            ("GET", words.CRL): lambda _: _pem(supplies(index, Kind.SERVER).crl),
+            ("GET", words.ROOTS): lambda _: _pem(self._supplies(Kind.CLIENT).ca),
+            ("GET", words.CLIENT_CAS): lambda _: _pem(self._supplies(Kind.SERVER).ca),
+            ("GET", words.CRL): lambda _: _pem(self._supplies(Kind.SERVER).crl),
             ("GET", words.ISSUERS): lambda _: _json(self._issuers()),
             ("POST", words.TOKEN): lambda body: _json(_told(enrolment.grant(_read(body, AskToken).secret))),
             ("POST", words.ENROL): lambda body: self._signed("enrolled", enrolment.enrol(_read(body, AskEnrol))),
@@ -111,7 +112,7 @@ class Desk:
 
     def _signed(self, done: str, issued: Issued) -> Answer:
         kind = leaf_kind(issued.kind)
-        found = supplies(self._index, kind)
+        found = self._supplies(kind)
         self._say(
             f"{done} {kind} {issued.holder}, serial {serial_text(issued.serial)}, until {issued.not_after:%F %T}Z"
         )
@@ -122,16 +123,23 @@ class Desk:
                 certificate=found.chain(issued).decode(),
                 ca=found.ca.decode(),
                 crl=found.crl.decode(),
-                roots=root_bundle(self._index).decode(),
+                roots=self._supplies(Kind.CLIENT).ca.decode(),
                 renew_at=int(issued.renew_at.timestamp()),
             )
         )
+
+    def _supplies(self, kind: LeafKind) -> Supplies:
+        """Put together once for each state of the index: a list may have megabytes, and everybody asks for it."""
+        epoch = self._index.epoch(kind)
+        if kind not in self._kept or self._kept[kind][0] != epoch:
+            self._kept[kind] = epoch, supplies(self._index, kind)
+        return self._kept[kind][1]
 
     def _issuers(self) -> Issuers:
         return Issuers(client=self._chain_id(Kind.CLIENT), server=self._chain_id(Kind.SERVER))
 
     def _chain_id(self, kind: LeafKind) -> str:
-        return etag(supplies(self._index, kind).links[self._index.current(ISSUER_OF[kind]).generation])
+        return etag(self._supplies(kind).links[self._index.current(ISSUER_OF[kind]).generation])
 
 
 def _told(grant: Grant) -> TokenSays:

@@ -9,7 +9,7 @@ for the same key.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,18 +18,20 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 
+from pytrust.trust.database import guarded
 from pytrust.trust.errors import BadContent, NotSetUp
 from pytrust.trust.files import read_private, write_atomic
 from pytrust.trust.keys.private import PrivateKey, import_pem
 from pytrust.trust.pki import folder as folders
-from pytrust.trust.pki.enrol import words
+from pytrust.trust.pki.enrol import believed, words
 from pytrust.trust.pki.enrol.client import EnrolClient, ServerAddress
 from pytrust.trust.pki.enrol.tending import RECORD_MAX_BYTES, Record, encode_record, is_due, read_record
 from pytrust.trust.pki.enrol.token import Token
-from pytrust.trust.pki.enrol.words import Answered
+from pytrust.trust.pki.enrol.words import Answered, TokenSays
 from pytrust.trust.pki.foreign import UNREADABLE
-from pytrust.trust.pki.leaf_key import belongs, generate_key, key_pem
+from pytrust.trust.pki.leaf_key import generate_key, key_pem
 from pytrust.trust.pki.mint.build import digest_for
+from pytrust.trust.pki.model import Kind, LeafKind
 
 RECORD: Final = "enrolment.json"
 
@@ -52,10 +54,12 @@ def enrol(client: EnrolClient, roots: bytes, token: Token, names: list[str], fol
 
     Raises:
         UsageError, BadPermissions, Unsound: see ``folder.publish``.
+        BadContent: what was sent is not what was asked for (believed.py).
         PytrustError: see ``EnrolClient``.
     """
     key = _next_key(folder)
     answered = client.enrol(token, names, _csr(key))
+    _check(answered, roots, key, believed.parse_names(kind_of(answered), names), {})
     record = Record(
         server=str(client.address),
         kind=answered.kind,
@@ -65,6 +69,11 @@ def enrol(client: EnrolClient, roots: bytes, token: Token, names: list[str], fol
     )
     _install(folder, record, answered, key)
     return answered
+
+
+def kind_of(said: Answered | TokenSays) -> LeafKind:
+    """What a certificate is for."""
+    return Kind.SERVER if said.kind == "server" else Kind.CLIENT
 
 
 def is_enrolled(folder: Path) -> bool:
@@ -81,13 +90,13 @@ def tend(folder: Path, now: Callable[[], datetime]) -> Tended:
     """
     record, files = _read(folder)
     client = EnrolClient(ServerAddress.parse(record.server), record.roots.encode())
-    fresh = msgspec.structs.replace(record, roots=client.fresh(words.ROOTS, record.roots.encode()).decode())
+    fresh = _with_roots(record, client)
     due = is_due(record, files[folders.CERT], fresh.roots, client.issuers(), now())
     if due or folders.staged_key(folder) is not None:
         return _renew(folder, fresh, files, client)
     wanted = files | _supplies(fresh, files, client)
     if fresh != record:
-        write_atomic(folder / RECORD, encode_record(fresh))
+        _remember(folder, fresh)
     if wanted != files:
         folders.publish(folder, wanted)
     return _tended(fresh, wanted, restart=wanted[folders.CA] != files[folders.CA])
@@ -102,8 +111,41 @@ def _renew(folder: Path, record: Record, files: dict[str, bytes], client: EnrolC
     key, old = _next_key(folder), import_pem(files[folders.KEY], None, str(folder / folders.KEY))
     csr, certificate = _csr(key), files[folders.CERT].decode("ascii", "replace")
     answered = client.renew(certificate, csr, words.prove(old, csr, certificate))
+    _check(answered, record.roots.encode(), key, believed.names_in(files[folders.CERT]), files)
     fresh = msgspec.structs.replace(record, roots=answered.roots, renew_at=answered.renew_at)
     return _tended(fresh, _install(folder, fresh, answered, key), renewed=True, restart=True)
+
+
+def _with_roots(record: Record, client: EnrolClient) -> Record:
+    """The record with the roots of this moment."""
+    before = record.roots.encode()
+    if (sent := client.fresh(words.ROOTS, before)) == before:
+        return record
+    believed.check_roots(sent, before)
+    return msgspec.structs.replace(record, roots=sent.decode("ascii"))
+
+
+def _check(
+    answered: Answered,
+    roots: bytes,
+    key: PrivateKey,
+    names: x509.SubjectAlternativeName,
+    before: Mapping[str, bytes],
+) -> None:
+    """Raises ``BadContent`` and its kin for an answer that is not to be used."""
+    kind, sent = kind_of(answered), answered.roots.encode()
+    believed.check_roots(sent, roots)
+    believed.check_pair(kind, answered.certificate.encode(), sent, key.public_key(), names)
+    if kind is Kind.SERVER:
+        believed.check_clients(_files(answered), sent, before)
+    elif answered.ca != answered.roots:
+        raise BadContent("the authority sent CA certificates that are not its roots", hint="ask its operator")
+
+
+def _files(answered: Answered) -> dict[str, bytes]:
+    """What stands beside the key."""
+    files = {folders.CA: answered.ca.encode(), folders.CERT: answered.certificate.encode()}
+    return files | ({folders.CRL: answered.crl.encode()} if answered.kind == "server" else {})
 
 
 def _supplies(record: Record, files: dict[str, bytes], client: EnrolClient) -> dict[str, bytes]:
@@ -111,20 +153,23 @@ def _supplies(record: Record, files: dict[str, bytes], client: EnrolClient) -> d
     if record.kind == "client":
         return {folders.CA: record.roots.encode()}
     crl = client.fresh(words.CRL, files.get(folders.CRL, b""))
-    return {folders.CA: client.fresh(words.CLIENT_CAS, files[folders.CA]), folders.CRL: crl}
+    found = {folders.CA: client.fresh(words.CLIENT_CAS, files[folders.CA]), folders.CRL: crl}
+    if files | found != files:
+        believed.check_clients(found, record.roots.encode(), files)
+    return found
 
 
 def _install(folder: Path, record: Record, answered: Answered, key: PrivateKey) -> dict[str, bytes]:
     """First the record: as long as the key waits in the folder, the rest is made up for at the next look."""
-    pem = key_pem(key)
-    files = {folders.CA: answered.ca.encode(), folders.CERT: answered.certificate.encode(), folders.KEY: pem}
-    if answered.kind == "server":
-        files[folders.CRL] = answered.crl.encode()
-    if not belongs(pem, _certificate(files[folders.CERT])):
-        raise BadContent(f"{record.server} sent a certificate for another key", hint="ask its operator")
-    write_atomic(folder / RECORD, encode_record(record))
+    files = {**_files(answered), folders.KEY: key_pem(key)}
+    _remember(folder, record)
     folders.publish(folder, files)
     return files
+
+
+def _remember(folder: Path, record: Record) -> None:
+    with guarded(folder / RECORD):
+        write_atomic(folder / RECORD, encode_record(record))
 
 
 def _next_key(folder: Path) -> PrivateKey:

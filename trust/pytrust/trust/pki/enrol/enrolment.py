@@ -175,8 +175,9 @@ class Enrolment:
         return self._authority.sign_client(wish.names, key, lifetime=wish.lifetime, replaces=issued).issued
 
     def _note_theft(self, denied: Denied, issued: Issued | None, key: CertPublicKey) -> None:
+        """Counted apart from what is signed: whoever has an old key must not use up its holder's renewals."""
         if denied.code == "renewed-before" and issued is not None:
-            self._count(f"{issued.kind}/{issued.holder}")
+            self._count(f"suspected/{issued.kind}/{issued.holder}")
             self._store.suspect(issued, PublicKey.of(key).id, self._now())
 
     def _good(self, known_by: SecretHash) -> Grant:

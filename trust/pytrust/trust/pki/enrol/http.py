@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NoReturn
 
@@ -12,6 +13,7 @@ from pytrust.trust.pki.enrol.words import REQUEST_MAX_BYTES
 HEAD_MAX_BYTES: Final = 8 * 1024
 _HEADERS_MAX: Final = 64
 _TARGET_MAX_BYTES: Final = 256
+_PIECE_BYTES: Final = 64 * 1024
 _DIGITS_MAX: Final = 9  # of a length; nobody means a gigabyte
 _REASONS: Final = {
     200: "OK",
@@ -61,8 +63,8 @@ class Answer:
         """This, or nothing new for who has it already (RFC 9110, 13.1.2)."""
         return Answer(304, etag=self.etag) if self.etag and self.etag == known else self
 
-    def encode(self) -> bytes:
-        """Head and body, after which the connection ends."""
+    def encode(self) -> Iterator[bytes | memoryview]:
+        """Head and body in pieces, after which the connection ends: a large body is not copied for each peer."""
         lines = [
             f"HTTP/1.1 {self.status} {_REASONS[self.status]}",
             f"Content-Type: {self.media_type}",
@@ -72,7 +74,9 @@ class Answer:
             "Connection: close",
         ]
         lines += [f"ETag: {self.etag}"] if self.etag else []
-        return "\r\n".join([*lines, "", ""]).encode() + self.body
+        yield "\r\n".join([*lines, "", ""]).encode()
+        for start in range(0, len(self.body), _PIECE_BYTES):
+            yield memoryview(self.body)[start : start + _PIECE_BYTES]
 
 
 class RequestReader:

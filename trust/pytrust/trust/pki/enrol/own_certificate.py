@@ -52,10 +52,12 @@ class OwnCertificate:
         return tuple(str(name) for name in self._names.names if name not in had)
 
     def tend(self) -> None:
-        """Renew it if it is due."""
-        newest = self._newest()
-        if newest is not None and newest.renew_at <= self._now():
-            self._authority.renew(newest)
+        """Renew it if it is due; issue another where it was revoked."""
+        holder = self._authority.index.holder(Kind.SERVER, self._names.first)
+        if holder is None or holder.issued.revoked is not None:
+            self._folder = self._folder_of(self._authority.issue_server(self._names))
+        elif holder.issued.renew_at <= self._now() or not holder.issued.live(self._now()):
+            self._authority.renew(holder.issued)
 
     def _refresh(self) -> None:
         found = (self._folder / folders.CERT).stat()

@@ -126,8 +126,9 @@ class _Server:
         try:
             answer = await self._answer(reader, peer)
             async with asyncio.timeout(ANSWER_TIMEOUT):
-                writer.write(answer.encode())
-                await writer.drain()
+                for piece in answer.encode():
+                    writer.write(piece)
+                    await writer.drain()  # a peer that reads slowly holds a piece, not the whole of a list
                 writer.close()
                 await writer.wait_closed()
         finally:

@@ -30,6 +30,8 @@ CRL_MAX_BYTES: Final = 32 * 1024 * 1024  # of one file; 100,000 entries take 7 M
 CRLS_MAX: Final = 64  # of one file; a rotation has two
 _HASHES: Final = (SHA256, SHA384, SHA512, type(None))  # None: Ed25519; lists under SHA-1 can be forged
 _UNDERSTOOD: Final = (x509.CRLNumber, x509.AuthorityKeyIdentifier)
+_LIMITING: Final = (x509.DeltaCRLIndicator, x509.IssuingDistributionPoint)
+_NUMBER_MAX_BITS: Final = 20 * 8  # RFC 5280, 5.2.3
 _FLAGS: Final = {
     Reason.KEY_COMPROMISE: x509.ReasonFlags.key_compromise,
     Reason.AFFILIATION_CHANGED: x509.ReasonFlags.affiliation_changed,
@@ -157,10 +159,13 @@ def _checked(crl: x509.CertificateRevocationList, issuer: x509.Certificate) -> R
     _check_signature(crl, issuer)
     if crl.next_update_utc is None:
         raise BadMetadata(f"the revocation list of {name_of(issuer)} does not say until when it counts", hint=_HINT)
+    number = _extension(crl, x509.CRLNumber).crl_number
+    if number.bit_length() > _NUMBER_MAX_BITS:
+        raise BadMetadata(f"the number of the revocation list of {name_of(issuer)} is too large", hint=_HINT)
     return RevocationList(
         issuer=crl.issuer,
         issuer_key_id=key_id_of(issuer),
-        number=_extension(crl, x509.CRLNumber).crl_number,
+        number=number,
         this_update=crl.last_update_utc,
         next_update=crl.next_update_utc,
         revoked={one.serial_number: Revocation(one.revocation_date_utc, _reason(one.extensions)) for one in crl},
@@ -186,10 +191,13 @@ def _signs_lists(issuer: x509.Certificate) -> bool:
 
 
 def _extension(crl: x509.CertificateRevocationList, form: type[_Extension]) -> _Extension:
-    """One extension of a list all of whose critical ones are understood (RFC 5280, 5.2)."""
+    """One extension of a list all of whose critical ones are understood (RFC 5280, 5.2), and that leaves nothing out.
+
+    What limits a list is to be critical, but limits it as well where it is not.
+    """
     for one in crl.extensions:
-        if one.critical and not isinstance(one.value, _UNDERSTOOD):
-            raise BadMetadata(f"a revocation list leaves things out: {one.oid.dotted_string} is critical", hint=_HINT)
+        if (one.critical and not isinstance(one.value, _UNDERSTOOD)) or isinstance(one.value, _LIMITING):
+            raise BadMetadata(f"a revocation list leaves things out: see its {one.oid.dotted_string}", hint=_HINT)
     try:
         return crl.extensions.get_extension_for_class(form).value
     except x509.ExtensionNotFound as error:

@@ -53,6 +53,7 @@ def leaf_validity(issuer: x509.Certificate, kind: LeafKind, now: datetime, lifet
         UsageError: a lifetime that is too long or too short for any issuer.
         Refused: the issuer does not count now, or ends before a lifetime that was asked for.
     """
+    _check_counts(issuer, now)  # before the lifetime, which a renewal cuts down to what is left
     start, end = ca_validity(issuer, now, now + _checked(_LIFETIME[kind] if lifetime is None else lifetime))
     if lifetime is not None and end < _seconds(now + lifetime):
         raise _outlives(issuer, kind)

@@ -21,11 +21,15 @@ class PingReader:
         self._parser = httptools.HttpResponseParser(self)
         self._headers: dict[bytes, bytes] = {}
         self._body = b""
-        self._complete = False
+        self._begun = self._complete = False
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser's call; the last of several counts."""
         self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The parser's call."""
+        self._begun = True
 
     def on_body(self, data: bytes) -> None:
         """The parser's call."""
@@ -49,7 +53,7 @@ class PingReader:
 
     def at_end(self) -> Answer | None:
         """What was understood when the connection closed: an answer without a length ends so."""
-        return self._answer() if self._headers else None
+        return self._answer() if self._begun else None
 
     def _answer(self) -> Answer:
         return Answer(

@@ -84,7 +84,7 @@ def work(rotation: Rotation, states: Mapping[int, State], leaves: Iterable[Leaf]
     """
     match rotation.phase:
         case Phase.PREPARE if rotation.aborting:
-            return (Retire(rotation.leaving),) if states.get(rotation.leaving) is State.ANNOUNCED else ()
+            return ()
         case Phase.PREPARE:
             return (AddGeneration(),) if rotation.coming not in states else ()
         case Phase.MOVE:
@@ -142,8 +142,8 @@ def enter(rotation: Rotation, phase: Phase, leaves: Iterable[Leaf]) -> Rotation:
     return replace(begun, awaited=frozenset(leaf.serial for leaf in leaves if _comes_itself(leaf)))
 
 
-def abort(rotation: Rotation) -> Rotation:
-    """The same rotation, going back.
+def abort(rotation: Rotation, states: Collection[int]) -> Rotation:
+    """The same rotation, going back; ``states`` are the generations that were made.
 
     Raises:
         Refused: something was dropped already.
@@ -157,7 +157,7 @@ def abort(rotation: Rotation) -> Rotation:
     if rotation.aborting:
         raise UsageError("the rotation is being taken back already", hint="pytrust ca rotate --continue")
     back = replace(rotation, aborting=True, leaving=rotation.coming, coming=rotation.leaving)
-    return back if rotation.phase is Phase.PREPARE else enter(back, Phase.MOVE, ())
+    return enter(back, Phase.MOVE, ()) if rotation.coming in states else back
 
 
 def confirm(rotation: Rotation, names: Iterable[str]) -> Rotation:
@@ -178,7 +178,7 @@ def confirm(rotation: Rotation, names: Iterable[str]) -> Rotation:
 
 
 def _following(rotation: Rotation) -> Phase | None:
-    """The next phase; None at the end, which is near where nothing was handed out yet."""
+    """The next phase; None at the end, which is near where nothing was made yet."""
     if rotation.aborting and rotation.phase is Phase.PREPARE:
         return None
     return _AFTER.get(rotation.phase)

@@ -27,8 +27,8 @@ _FOLDER: Final = "rotation"
 class Signer(Protocol):
     """What is needed of an authority; see ``Authority``."""
 
-    def sign_proof(self, generation: int, public_key: CertPublicKey) -> bytes:
-        """A certificate and its chain, in PEM."""
+    def sign_proof(self, generation: int, public_key: CertPublicKey) -> bytes | None:
+        """A certificate and its chain, in PEM; None where the CA's time is over."""
 
     def holds_key(self, kind: CaKind, generation: int) -> bool:
         """Whether the key of a CA is here."""
@@ -68,7 +68,9 @@ class Proofs:
         if not self._signer.holds_key(Kind.CLIENT_CA, generation):
             return None
         key = generate_key("ecdsa-p256")
-        identity = Identity(cert_pem=self._signer.sign_proof(generation, key.public_key()), key_pem=key_pem(key))
+        if (signed := self._signer.sign_proof(generation, key.public_key())) is None:
+            return None
+        identity = Identity(cert_pem=signed, key_pem=key_pem(key))
         self._folder.mkdir(PRIVATE_FOLDER, exist_ok=True)
         folders.publish(self._place(generation), {folders.CERT: identity.cert_pem, folders.KEY: identity.key_pem})
         return identity

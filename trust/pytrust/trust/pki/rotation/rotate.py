@@ -10,16 +10,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol, assert_never
+from typing import Final, Literal, Protocol, assert_never
 
 from pytrust.trust.errors import Refused, Unsound
 from pytrust.trust.files import locked
 from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.pki.authority.index import Holder
+from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.rows import State
+from pytrust.trust.pki.authority.succession import Remark
 from pytrust.trust.pki.model import CaKind, Issued, Kind, Serial
 from pytrust.trust.pki.rotation import state as rotation_state
-from pytrust.trust.pki.rotation.machine import abort, confirm, decide, enter, observe, watched, work
+from pytrust.trust.pki.rotation.machine import abort, confirm, decide, enter, lacking, observe, watched, work
 from pytrust.trust.pki.rotation.model import (
     Act,
     AddGeneration,
@@ -89,8 +91,8 @@ class Deeds(Protocol):
     def rotation(self) -> bytes | None:
         """What is kept of a rotation."""
 
-    def set_rotation(self, state: bytes | None) -> None:
-        """Keep it."""
+    def set_rotation(self, state: bytes | None, remarks: Iterable[Remark] = ()) -> None:
+        """Keep it; ``remarks`` go to the journal."""
 
 
 class Eyes(Protocol):
@@ -158,11 +160,15 @@ class Rotator:
 
     def turn_back(self) -> Rotation:
         """Take the rotation back, from the next ``go_on``; raises what ``abort`` does, and ``Refused`` for none."""
-        return self._keep(abort(self._required()))
+        rotation = self._required()
+        return self._keep(abort(rotation, self._authority.index.states(rotation.kind)))
 
     def vouch(self, names: Iterable[str]) -> Rotation:
         """The operator vouches for holders; raises what ``confirm`` does, and ``Refused`` for no rotation."""
-        return self._keep(confirm(self._required(), names))
+        rotation = self._required()
+        vouching = confirm(rotation, names)
+        new = [sign for sign in rotation.signs if sign.holder in vouching.vouched - rotation.vouched]
+        return self._keep(vouching, _remarks(What.VOUCHED_FOR, new))
 
     def go_on(self, *, consent: Collection[Phase] = (), force: bool = False) -> Progress | None:
         """Take all steps that can be taken; None where there is no rotation. See ``decide`` for the arguments.
@@ -177,9 +183,9 @@ class Rotator:
             rotation = self._keep(observe(rotation, self._eyes.look(rotation, self._leaves())))
             match decide(rotation, consent=consent, force=force):
                 case Go(phase):
-                    self._keep(enter(rotation, phase, self._leaves()))
+                    self._keep(enter(rotation, phase, self._leaves()), _remarks(What.PASSED_OVER, lacking(rotation)))
                 case Over() as outcome:
-                    self._end()
+                    self._end(_remarks(What.PASSED_OVER, lacking(rotation)))
                     return Progress(rotation, outcome)
                 case Wait() | Ask() as outcome:
                     return Progress(rotation, outcome)
@@ -190,13 +196,13 @@ class Rotator:
             raise Refused("no rotation is under way", hint="begin one with: pytrust ca rotate client-ca")
         return rotation
 
-    def _keep(self, rotation: Rotation) -> Rotation:
-        self._authority.set_rotation(rotation_state.encode(rotation))
+    def _keep(self, rotation: Rotation, remarks: Iterable[Remark] = ()) -> Rotation:
+        self._authority.set_rotation(rotation_state.encode(rotation), remarks)
         return rotation
 
-    def _end(self) -> None:
+    def _end(self, remarks: Iterable[Remark]) -> None:
         self._eyes.close_eyes()
-        self._authority.set_rotation(None)
+        self._authority.set_rotation(None, remarks)
 
     def _leaves(self) -> list[Leaf]:
         index, now = self._authority.index, self._now()
@@ -239,6 +245,10 @@ def alone(folder: Path) -> Iterator[None]:
     """Let nobody else rotate the authority in ``folder`` meanwhile; raises ``Busy``."""
     with locked(folder / LOCK, timeout=_LOCK_TIMEOUT):
         yield
+
+
+def _remarks(what: Literal[What.VOUCHED_FOR, What.PASSED_OVER], signs: Iterable[Sign]) -> list[Remark]:
+    return [Remark(what, sign.kind, sign.holder, sign.text) for sign in signs]
 
 
 def _leaf(holder: Holder) -> Leaf:
