@@ -79,7 +79,7 @@ def _assemble(workspace: Workspace, folder: Path, path: Path) -> Iterator[Parts]
         _make_folders(made)
     with Journal.open(home / "journal") as journal:
         note = _Notes(workspace, journal)
-        yield Parts(path, Watch(folder, home / "lists.json", note), workspace.now, note)
+        yield Parts(path, Watch(folder, home / "lists.json", workspace.now, note), workspace.now, note)
 
 
 class _Notes:

@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,9 +27,9 @@ class Site:
 
     def __init__(self, path: Path) -> None:
         self.path = path / "tls"
-        self.said, self.noted = list[str](), list[str]()
+        self.said, self.noted, self.now = list[str](), list[str](), CA.now
         self.put(CA.crl())
-        self.door = Door(self.path, path / "seen.json", lambda: CA.now, self.said.append)
+        self.door = Door(self.path, path / "seen.json", lambda: self.now, self.said.append)
 
     def put(self, crl: bytes) -> None:
         files = {"ca.pem": CA.pem, "cert.pem": ENGINE.pem, "key.pem": ENGINE.key_pem, "crl.pem": crl}
@@ -141,3 +142,19 @@ def _no_descriptor(*_: object) -> None:
 
 def _no_thread(_: object) -> None:
     raise RuntimeError("can't start new thread")
+
+
+def test_the_end_of_a_list_is_told_of_before_it_comes(site: Site) -> None:
+    assert not site.said
+    site.now = CA.now + timedelta(days=25)
+
+    async def play() -> None:
+        await site.look()
+        await site.look()
+        assert [line for line in site.said if "its clients are refused then" in line and "pytrust ca crl" in line]
+        assert len(site.said) == 1
+        site.now += timedelta(days=6)
+        await site.look()
+        assert "its clients are refused now" in site.said[-1]
+
+    played(play)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 from pytrust.policy.kept import Kept
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.pki.clients.cas import ClientCa
+from pytrust.trust.pki.clients.ending import endings
 from pytrust.trust.pki.clients.standing import ClientTrust
 from pytrust.trust.pki.clients.trust_folder import TrustFolder
 
@@ -21,14 +23,15 @@ class Watch:
     Args:
         folder: see ``TrustFolder``.
         seen: the same.
+        now: the clock, for what ends soon.
         note: is told of every state that was taken or refused, once.
 
     Raises:
         PytrustError: as ``TrustFolder.read``; without a first good state there is nothing to judge by.
     """
 
-    def __init__(self, folder: Path, seen: Path, note: Note) -> None:
-        self._path, self._note = folder, note
+    def __init__(self, folder: Path, seen: Path, now: Callable[[], datetime], note: Note) -> None:
+        self._path, self._now, self._note = folder, now, note
         files = TrustFolder(folder, seen)
         self._kept = Kept(files.identity, lambda: files.read()[1])
         self._loaded()
@@ -51,7 +54,7 @@ class Watch:
     def _loaded(self) -> None:
         for ca in self.trust.cas:
             self._note("trust-loaded", _describe(ca))
-        for finding in self.trust.findings:
+        for finding in (*self.trust.findings, *endings(self.trust.cas, self._now())):
             self._note(finding.code, f"{finding.severity}: {finding.thing}: {finding.text} (hint: {finding.hint})")
 
 

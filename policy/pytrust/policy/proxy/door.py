@@ -17,8 +17,9 @@ from typing import NamedTuple
 from pytrust.policy.kept import Kept
 from pytrust.policy.proxy.context import make_context
 from pytrust.policy.proxy.credentials import Clock, Credentials
-from pytrust.policy.proxy.limits import REFUSALS_SAID_MAX, REFUSALS_SECONDS, SESSIONS_MAX
+from pytrust.policy.proxy.limits import ENDINGS_TOLD_EVERY, REFUSALS_SAID_MAX, REFUSALS_SECONDS, SESSIONS_MAX
 from pytrust.trust.errors import NotSetUp, PytrustError
+from pytrust.trust.pki.clients.ending import endings
 from pytrust.trust.pki.clients.standing import ClientTrust
 from pytrust.trust.pki.clients.trust_folder import TrustFolder
 from pytrust.trust.pki.folder import CA, CERT, KEY
@@ -56,7 +57,8 @@ class Door:
         self._context = self._kept.value.context
         self._looking: asyncio.Task[None] | None = None
         self._said, self._said_since = 0, 0.0
-        self._tell(self._kept.value.trust)
+        self._told_at = now()
+        self._tell()
 
     def context(self) -> ssl.SSLContext:
         """For the next handshake."""
@@ -84,6 +86,8 @@ class Door:
     async def _look(self, note: Note) -> None:
         try:
             self._take(await self._kept.look(), note)
+            if self._now() - self._told_at >= ENDINGS_TOLD_EVERY:
+                self._tell()
             if self._context.session_stats()["number"] > SESSIONS_MAX:
                 self._context = self._kept.value.make()
         except Exception as error:  # noqa: BLE001 - no thread, no memory: the next look may have them
@@ -100,7 +104,7 @@ class Door:
             self._context = self._kept.value.context
             self._say(f"loaded certificate, CA and revocation lists from {self._path}")
             note("tls-loaded", str(self._path))
-            self._tell(self._kept.value.trust)
+            self._tell()
 
     def _load(self) -> _State:
         """Read and check the files; raises ``PytrustError``."""
@@ -111,6 +115,8 @@ class Door:
         make = partial(make_context, files[CERT], files[KEY], files[CA])
         return _State(make(), make, trust)
 
-    def _tell(self, trust: ClientTrust) -> None:
-        for finding in trust.findings:
+    def _tell(self) -> None:
+        """Say what is wrong with the CAs and lists in use, or soon will be."""
+        trust, self._told_at = self._kept.value.trust, self._now()
+        for finding in (*trust.findings, *endings(trust.cas, self._told_at)):
             self._say(f"{finding.severity}: {finding.thing}: {finding.text}; {finding.hint}")

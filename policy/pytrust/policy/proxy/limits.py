@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 # From clients.
@@ -30,3 +31,4 @@ SWEEP_INTERVAL: Final = 0.5  # seconds between two looks at clocks, vanished cli
 
 ROUNDS_MAX: Final = 8  # of questions before a decision; an honest request needs three
 DRAIN_TIMEOUT: Final = 5.0  # seconds that running requests get when the proxy is told to end
+ENDINGS_TOLD_EVERY: Final = timedelta(days=1)  # that a revocation list or a CA ends soon
