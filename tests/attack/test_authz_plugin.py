@@ -15,15 +15,15 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from http.client import HTTPException
 from pathlib import Path
 from random import Random
 
 import pytest
-from tests.fakes.foreign_ca import DAY, SERVER, ForeignCa, Holder
-from tests.fakes.foreign_ca import name as subject_name
+from tests.fakes.certificates import Held
+from tests.fakes.certificates import name as subject_name
+from tests.fakes.foreign_ca import DAY, SERVER, ForeignCa
 from tests.rig import dockerd, images
 from tests.rig.authz import Plugin, TlsStage, ping
 from tests.rig.needs import need
@@ -54,18 +54,7 @@ def calm(site: TlsStage, plugin: Plugin) -> Iterator[Plugin]:
     revoke(site, plugin)
 
 
-@dataclass(frozen=True)
-class Crowded(Holder):
-    """A holder that shows more than its certificate."""
-
-    more: bytes
-
-    @property
-    def pem(self) -> bytes:
-        return super().pem + self.more
-
-
-def revoke(site: TlsStage, plugin: Plugin, *holders: Holder) -> None:
+def revoke(site: TlsStage, plugin: Plugin, *holders: Held) -> None:
     """Publish a list of exactly these, and wait until it counts."""
     site.revoke(*holders)
     os.kill(plugin.process.pid, signal.SIGHUP)  # at once; by itself it looks twice a second
@@ -123,9 +112,9 @@ def test_certificates_that_a_revoked_client_sends_along_do_not_help(site: TlsSta
     """A handshake may carry any number of certificates; only the first is one whose key was used."""
     mallory, alice = site.ca.issue("mallory"), site.ca.issue("alice")
     revoke(site, calm, mallory)
-    crowded = Crowded(mallory.certificate, mallory.key, alice.pem + site.ca.pem)
+    crowded = Held(mallory.certificate, mallory.key, chain=(alice.certificate, site.ca.certificate))
     assert refused(ping(site.connect(crowded)), "was revoked")
-    borrowed = Crowded(alice.certificate, alice.key, mallory.pem)
+    borrowed = Held(alice.certificate, alice.key, chain=(mallory.certificate,))
     assert ping(site.connect(borrowed)) == (200, "OK")
 
 

@@ -559,3 +559,14 @@ def test_words_that_do_not_fit(tmp_path: Path) -> None:
         done = subprocess.run([_PYTRUST, "ca", *words], env=environment(), capture_output=True, text=True)
         assert done.returncode == 2
         assert done.stderr.count("\n") == 2
+
+
+def test_a_certificate_that_a_library_warns_of_gets_one_sentence(tmp_path: Path) -> None:
+    der, serial = bytearray(CA.der), CA.certificate.serial_number
+    der[bytes(der).index(serial.to_bytes((serial.bit_length() + 8) // 8))] |= 0x80
+    (tmp_path / "ca.pem").write_text(ssl.DER_cert_to_PEM_cert(bytes(der)))
+    done = subprocess.run(
+        [_PYTRUST, "ca", "lint", tmp_path / "ca.pem"], env=environment(), capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (1, "hint: unreadable: make it again\n")
+    assert "its serial number is not positive" in done.stdout

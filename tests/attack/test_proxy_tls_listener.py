@@ -53,10 +53,19 @@ class Scene(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def authority(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    home = tmp_path_factory.mktemp("ca") / "home"
+def made(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """An authority with a server and three clients, to be copied."""
+    home = tmp_path_factory.mktemp("made") / "home"
     shutil.copytree(stage.home, home)
-    return Authority.make(stage, home)
+    ca = Authority.make(stage, home)
+    for name in ("alice", "bob", "mallory"):
+        ca.client(name)
+    return ca
+
+
+@pytest.fixture(scope="module")
+def authority(made: Authority, tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return made.copy(tmp_path_factory.mktemp("ca") / "home")
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +77,10 @@ def scene(stage: Stage, authority: Authority) -> Iterator[Scene]:
 
 
 @pytest.fixture
-def own(stage: Stage, tmp_path: Path) -> Iterator[Scene]:
+def own(stage: Stage, made: Authority, tmp_path: Path) -> Iterator[Scene]:
     """A scene of a test's own, to be spoiled."""
-    home = tmp_path / "home"
-    shutil.copytree(stage.home, home)
-    ca = Authority.make(stage, home)
-    with stage.proxy(home=home, tls=ca.server) as proxy:
+    ca = made.copy(tmp_path / "home")
+    with stage.proxy(home=ca.home, tls=ca.server) as proxy:
         yield (scene := Scene(stage, proxy, ca))
         sound(scene)
 

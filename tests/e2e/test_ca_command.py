@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from tests.rig import clock, dockerd
+from tests.rig.founding import found
 from tests.rig.needs import need
 from tests.rig.ports import free_port
 from tests.rig.processes import environment, find
@@ -76,7 +77,7 @@ class User:
 def user(tmp_path_factory: pytest.TempPathFactory) -> User:
     """One with an authority, a server for this machine, and a client."""
     made = User(tmp_path_factory.mktemp("ca"))
-    made.must("init", "--name", "test")
+    found(made.home, PASSPHRASE)
     made.must("server", "localhost", "--san", "127.0.0.1")
     made.must("client", "alice")
     return made
@@ -92,7 +93,7 @@ def stranger(tmp_path: Path) -> User:
 def fresh(tmp_path_factory: pytest.TempPathFactory) -> User:
     """One with an authority that issued nothing; not to be used itself."""
     made = User(tmp_path_factory.mktemp("fresh"))
-    made.must("init", "--name", "test")
+    found(made.home, PASSPHRASE)
     return made
 
 

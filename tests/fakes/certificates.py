@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -26,6 +26,10 @@ SERVER: Final = ExtendedKeyUsageOID.SERVER_AUTH
 CLIENT: Final = ExtendedKeyUsageOID.CLIENT_AUTH
 ANY: Final = ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE
 AnyKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
 
 
 @dataclass(frozen=True)
@@ -73,13 +77,13 @@ class Shape:
     excluded: Sequence[str] = ()
     key_ids: bool = True
     organization: str = ""
-    key: AnyKey = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+    key: AnyKey = field(default_factory=new_key)
 
 
-def make(name: str, issuer: Held | None, shape: Shape) -> Held:
+def make(common: str, issuer: Held | None, shape: Shape) -> Held:
     """A certificate; self-signed without ``issuer``, in whose name and by whose key it is otherwise."""
     start = shape.at.replace(microsecond=0) + shape.starts
-    subject = _name(name, shape.organization)
+    subject = name(common, shape.organization)
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -92,7 +96,7 @@ def make(name: str, issuer: Held | None, shape: Shape) -> Held:
     signer = issuer.key if issuer else shape.key
     for value, critical in _extensions(shape, signer):
         builder = builder.add_extension(value, critical)
-    return Held(builder.sign(signer, _digest(signer)), shape.key)
+    return Held(builder.sign(signer, digest(signer)), shape.key)
 
 
 def authority(name: str = "CA", issuer: Held | None = None, **shape: object) -> Held:
@@ -130,12 +134,12 @@ def revocation_list(issuer: Held, *revoked: Held, starts: timedelta = timedelta(
     for held in revoked:
         entry = x509.RevokedCertificateBuilder().serial_number(held.certificate.serial_number).revocation_date(start)
         builder = builder.add_revoked_certificate(entry.build())
-    return builder.sign(issuer.key, _digest(issuer.key)).public_bytes(Encoding.PEM)
+    return builder.sign(issuer.key, digest(issuer.key)).public_bytes(Encoding.PEM)
 
 
 def write_folder(folder: Path, ca: Held | bytes, held: Held, *, crl: bytes = b"", key_pem: bytes = b"") -> Path:
     """Docker's files, with the modes that they should have."""
-    folder.mkdir(mode=0o700, parents=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     files = {
         "ca.pem": ca if isinstance(ca, bytes) else ca.pem,
         "cert.pem": held.pem,
@@ -144,7 +148,9 @@ def write_folder(folder: Path, ca: Held | bytes, held: Held, *, crl: bytes = b""
     if crl:
         files["crl.pem"] = crl
     for name, data in files.items():
-        descriptor = os.open(folder / name, os.O_WRONLY | os.O_CREAT, 0o600 if name == "key.pem" else 0o644)
+        descriptor = os.open(
+            folder / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600 if name == "key.pem" else 0o644
+        )
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(descriptor, 0o600 if name == "key.pem" else 0o644)
             file.write(data)
@@ -159,11 +165,11 @@ def general_name(text: str) -> x509.GeneralName:
         return x509.UniformResourceIdentifier(text) if ":" in text else x509.DNSName(text)
 
 
-def _digest(key: AnyKey) -> hashes.SHA256 | None:
+def digest(key: AnyKey) -> hashes.SHA256 | None:
     return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
 
 
-def _name(common: str, organization: str) -> x509.Name:
+def name(common: str, organization: str = "") -> x509.Name:
     parts = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, organization)] if organization else []
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, common)])
 
@@ -173,7 +179,7 @@ def _extensions(shape: Shape, signer: AnyKey) -> list[tuple[x509.ExtensionType, 
     if shape.ca is not None:
         found.append((x509.BasicConstraints(shape.ca, shape.path_length if shape.ca else None), shape.ca_critical))
     if shape.usage:
-        found.append((_usage(bool(shape.ca)), True))
+        found.append((usage(certificates=bool(shape.ca), lists=bool(shape.ca), anything_else=not shape.ca), True))
     if shape.purposes is not None:
         found.append((x509.ExtendedKeyUsage(shape.purposes), False))
     if shape.san:
@@ -188,20 +194,18 @@ def _extensions(shape: Shape, signer: AnyKey) -> list[tuple[x509.ExtensionType, 
 
 
 def _subtree(text: str) -> x509.GeneralName:
-    from ipaddress import ip_network
-
     return x509.IPAddress(ip_network(text)) if "/" in text else x509.DNSName(text)
 
 
-def _usage(ca: bool) -> x509.KeyUsage:
+def usage(*, certificates: bool, lists: bool, anything_else: bool) -> x509.KeyUsage:
     return x509.KeyUsage(
-        digital_signature=not ca,
+        digital_signature=anything_else,
         content_commitment=False,
         key_encipherment=False,
         data_encipherment=False,
         key_agreement=False,
-        key_cert_sign=ca,
-        crl_sign=ca,
+        key_cert_sign=certificates,
+        crl_sign=lists,
         encipher_only=False,
         decipher_only=False,
     )

@@ -5,60 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, ObjectIdentifier
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ObjectIdentifier
+from tests.fakes import certificates
+from tests.fakes.certificates import AnyKey, Held, digest, name, new_key, usage
 
-CLIENT: Final = (ExtendedKeyUsageOID.CLIENT_AUTH,)
-SERVER: Final = (ExtendedKeyUsageOID.SERVER_AUTH,)
-ANY: Final = (ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE,)
+CLIENT: Final = (certificates.CLIENT,)
+SERVER: Final = (certificates.SERVER,)
+ANY: Final = (certificates.ANY,)
 DAY: Final = timedelta(days=1)
-Key = ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
-
-
-def new_key() -> ec.EllipticCurvePrivateKey:
-    return ec.generate_private_key(ec.SECP256R1())
-
-
-def hash_for(key: Key) -> hashes.SHA256 | None:
-    return None if isinstance(key, ed25519.Ed25519PrivateKey) else hashes.SHA256()
-
-
-def name(common_name: str) -> x509.Name:
-    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A certificate and its key."""
-
-    certificate: x509.Certificate
-    key: Key
-
-    @property
-    def der(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.DER)
-
-    @property
-    def pem(self) -> bytes:
-        return self.certificate.public_bytes(Encoding.PEM)
-
-    @property
-    def key_pem(self) -> bytes:
-        return self.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-
-    def write(self, folder: Path, ca: bytes) -> Path:
-        """As docker reads it."""
-        folder.mkdir(mode=0o700, exist_ok=True)
-        for file, data in (("ca.pem", ca), ("cert.pem", self.pem), ("key.pem", self.key_pem)):
-            (folder / file).write_bytes(data)
-            (folder / file).chmod(0o600)
-        return folder
 
 
 @dataclass
@@ -67,7 +25,7 @@ class ForeignCa:
 
     common_name: str = "some CA"
     now: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
-    key: Key = field(default_factory=new_key)
+    key: AnyKey = field(default_factory=new_key)
     uses: Sequence[ObjectIdentifier] | None = None
     usage: tuple[bool, bool] | None = (True, True)  # may sign certificates, lists
     is_ca: bool = True
@@ -83,14 +41,15 @@ class ForeignCa:
         builder = builder.public_key(self.key.public_key())
         builder = builder.add_extension(x509.BasicConstraints(ca=self.is_ca, path_length=None), critical=True)
         if self.usage:
-            builder = builder.add_extension(_usage(*self.usage), critical=True)
+            signs, lists = self.usage
+            builder = builder.add_extension(usage(certificates=signs, lists=lists, anything_else=True), critical=True)
         if self.uses is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage(self.uses), critical=False)
         if self.key_id:
             usual = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key())
             identifier = x509.SubjectKeyIdentifier(self.key_name) if self.key_name else usual
             builder = builder.add_extension(identifier, critical=False)
-        self.certificate = builder.sign(self.key, hash_for(self.key))
+        self.certificate = builder.sign(self.key, digest(self.key))
 
     @property
     def pem(self) -> bytes:
@@ -110,7 +69,7 @@ class ForeignCa:
         authority: bytes | None = b"",
         extra: Iterable[tuple[x509.ExtensionType, bool]] = (),
         subject: x509.Name | None = None,
-    ) -> Holder:
+    ) -> Held:
         """A certificate.
 
         Args:
@@ -123,7 +82,7 @@ class ForeignCa:
         builder = builder.public_key(key.public_key())
         for value, critical in (*self._usual(uses, ca, uris, dns, authority), *extra):
             builder = builder.add_extension(value, critical)
-        return Holder(builder.sign(self.key, hash_for(self.key)), key)
+        return Held(builder.sign(self.key, digest(self.key)), key)
 
     def crl(
         self,
@@ -133,7 +92,7 @@ class ForeignCa:
         until: datetime | None = None,
         authority: bytes | None = b"",
         extra: Iterable[tuple[x509.ExtensionType, bool]] = (),
-        key: Key | None = None,
+        key: AnyKey | None = None,
     ) -> bytes:
         """A list in PEM, signed with ``key``, its own by default."""
         since = since or self.now - DAY
@@ -150,7 +109,7 @@ class ForeignCa:
             builder = builder.add_extension(x509.CRLNumber(number), critical=False)
         for value, critical in (*self._authority(authority), *extra):
             builder = builder.add_extension(value, critical)
-        return builder.sign(key or self.key, hash_for(key or self.key)).public_bytes(Encoding.PEM)
+        return builder.sign(key or self.key, digest(key or self.key)).public_bytes(Encoding.PEM)
 
     def _builder(
         self, subject: x509.Name, begins: datetime, ends: datetime, serial: int | None = None
@@ -184,17 +143,3 @@ class ForeignCa:
         if key_id is not None:
             right = x509.SubjectKeyIdentifier.from_public_key(self.key.public_key()).digest
             yield x509.AuthorityKeyIdentifier(key_id or right, None, None), False
-
-
-def _usage(certificates: bool, lists: bool) -> x509.KeyUsage:
-    return x509.KeyUsage(
-        digital_signature=True,
-        content_commitment=False,
-        key_encipherment=False,
-        data_encipherment=False,
-        key_agreement=False,
-        key_cert_sign=certificates,
-        crl_sign=lists,
-        encipher_only=False,
-        decipher_only=False,
-    )

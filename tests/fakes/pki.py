@@ -1,19 +1,21 @@
-"""Small authorities of every kind of key, and names of every shape to issue for."""
+"""Small authorities of every kind of key, what they issue, and names of every shape to issue for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import strategies as st
 
 from pytrust.trust.keys.private import PrivateKey, generate
-from pytrust.trust.pki.mint.build import SigningCa, Stamp, make_client_ca, make_root, make_server_ca
+from pytrust.trust.pki.mint.build import SigningCa, Stamp, make_client, make_client_ca, make_root, make_server_ca
 from pytrust.trust.pki.mint.constraints import Permitted
 from pytrust.trust.pki.mint.profile import CertPublicKey, check_public_key
-from pytrust.trust.pki.model import CertKeyKind, Serial
+from pytrust.trust.pki.model import CertKeyKind, Issued, Kind, Serial
 from pytrust.trust.pki.names import CaName, ClientName, ServerNames
 
 NOW = datetime.now(UTC).replace(microsecond=0)
@@ -66,6 +68,23 @@ def authorities(
     server = make_server_ca(root, generation, server_public, stamp(now), permitted)
     client = make_client_ca(root, generation, client_public, stamp(now))
     return Authorities(root, SigningCa(server, server_key), SigningCa(client, client_key))
+
+
+def issued(holder: EllipticCurvePrivateKey, serial: int, kind: Kind = Kind.CLIENT) -> Issued:
+    """A record of alice's certificate, as an index has it, good from an hour before ``NOW`` to a day after."""
+    made = make_client(
+        authorities().client, ClientName("alice"), holder.public_key(), Stamp(Serial(serial), NOW), timedelta(days=1)
+    )
+    return Issued(
+        serial=Serial(serial),
+        kind=kind,
+        holder="alice",
+        generation=1,
+        der=made.public_bytes(Encoding.DER),
+        not_before=made.not_valid_before_utc,
+        not_after=made.not_valid_after_utc,
+        renew_at=NOW,
+    )
 
 
 _LABEL = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,20}[a-z0-9])?", fullmatch=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Final
 
 from cryptography import x509
-from tests.fakes.foreign_ca import SERVER, ForeignCa, Holder
+from tests.fakes.certificates import Held, write_folder
+from tests.fakes.foreign_ca import SERVER, ForeignCa
 from tests.rig.dockerd import PrivateEngine, private_engine
 from tests.rig.images import Docker
 from tests.rig.ports import free_port
@@ -90,7 +91,7 @@ class TlsStage:
             },
         )
 
-    def revoke(self, *holders: Holder) -> None:
+    def revoke(self, *holders: Held) -> None:
         """A new list of the first CA, with exactly these in it; the other CAs' are empty."""
         self.number += 1
         serials = [holder.certificate.serial_number for holder in holders]
@@ -124,16 +125,16 @@ class TlsStage:
             yield self.engine
             self.hang_up()
 
-    def docker(self, holder: Holder, *words: str) -> tuple[int, str]:
+    def docker(self, holder: Held, *words: str) -> tuple[int, str]:
         """The stock client with a certificate: its exit code, and what it printed."""
-        folder = holder.write(self.folder / f"{holder.certificate.serial_number:x}"[:12], self.server_ca.pem)
+        folder = write_folder(self.folder / f"{holder.certificate.serial_number:x}"[:12], self.server_ca.pem, holder)
         settings = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(folder)}
         done = Docker(f"tcp://127.0.0.1:{self.port}", folder / "config").attempt(*words, env=settings)
         return done.returncode, (done.stdout + done.stderr).decode()
 
-    def connect(self, holder: Holder) -> http.client.HTTPSConnection:
+    def connect(self, holder: Held) -> http.client.HTTPSConnection:
         """A connection that stays open until ``hang_up``."""
-        folder = holder.write(self.folder / f"{holder.certificate.serial_number:x}"[:12], self.server_ca.pem)
+        folder = write_folder(self.folder / f"{holder.certificate.serial_number:x}"[:12], self.server_ca.pem, holder)
         context = ssl.create_default_context(cafile=str(folder / "ca.pem"))
         context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
         connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=60)

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from cryptography import x509
 from tests.rig.clock import Clock
+from tests.rig.founding import found
 from tests.rig.ports import free_port
 from tests.rig.processes import RigError, Running, environment, running
 
@@ -67,10 +68,9 @@ class Office:
 
     @classmethod
     def make(cls, folder: Path, clock: Clock | None = None) -> Office:
+        found(folder, PASSPHRASE, folder.name)
         moved = clock.environment if clock else {}
-        made = cls(Host(folder, {"PYTRUST_PASSPHRASE": PASSPHRASE, **moved}), free_port())
-        made.host.run("init", "--name", folder.name)
-        return made
+        return cls(Host(folder, {"PYTRUST_PASSPHRASE": PASSPHRASE, **moved}), free_port())
 
     @property
     def address(self) -> str:

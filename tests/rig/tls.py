@@ -1,9 +1,10 @@
-"""A real authority, made by the command, and clients that speak TLS with what it issued."""
+"""A real authority, and clients that speak TLS with what it issued."""
 
 from __future__ import annotations
 
 import http.client
 import json
+import shutil
 import socket
 import ssl
 import time
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from tests.rig.founding import found
 from tests.rig.images import Docker
 from tests.rig.processes import RigError
-from tests.rig.proxy import Reply, Stage
+from tests.rig.proxy import PASSPHRASE, Reply, Stage
 
 _TIMEOUT: Final = 20.0
 
@@ -29,10 +31,15 @@ class Authority:
 
     @classmethod
     def make(cls, stage: Stage, home: Path) -> Authority:
+        found(home, PASSPHRASE)
         made = cls(stage, home)
-        made.run("init", "--name", "test")
         made.run("server", "localhost", "127.0.0.1")
         return made
+
+    def copy(self, home: Path) -> Authority:
+        """The same in another home."""
+        shutil.copytree(self.home, home, symlinks=True)
+        return Authority(self.stage, home)
 
     def run(self, *words: str) -> str:
         """``pytrust ca WORDS``, which has to succeed."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -91,17 +91,11 @@ class _Notes:
     def __call__(self, what: str, text: str) -> None:
         from pytrust.policy.journal import Event
 
-        _say(f"{what}: {text}")
+        voice.try_note(f"{what}: {text}")
         try:
             self._journal.append(Event(at=self._now(), what=what, text=text))
         except PytrustError as error:
-            _say(f"error: {error}")
-
-
-def _say(text: str) -> None:
-    """A line for the operator; a log that is full or gone must not leave dockerd without an answer."""
-    with suppress(OSError):
-        voice.note(text)
+            voice.try_note(f"error: {error}")
 
 
 def _make_folders(path: Path) -> None:

@@ -8,9 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
-from pytrust.cli.ca_words import called, due, kind_text, until
-from pytrust.trust.pki.authority.rows import CA_KINDS
-from pytrust.trust.pki.model import CRL_RENEW_BEFORE, Kind
+from pytrust.cli.ca_words import called, due, until
+from pytrust.trust.pki.model import CA_KINDS, CRL_RENEW_BEFORE, Kind, kind_text
 
 if TYPE_CHECKING:
     from pytrust.trust.pki.authority.index import Index

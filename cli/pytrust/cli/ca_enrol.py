@@ -19,6 +19,7 @@ from pytrust.cli.ca_issue import days_option, detected, lifetime_of
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, PytrustError, UsageError
 from pytrust.trust.files import PUBLIC, read_bounded, write_atomic
+from pytrust.trust.pki.model import moment_text
 from pytrust.trust.pki.names import ServerNames
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def token(
         made = Token.make(root_bundle(index), secrets.token_bytes(SECRET_BYTES))
         store.add(made.hash, grant, now)
     voice.say(made.reveal())
-    voice.note(f"note: good for {kind} {', '.join(grant.allowed)} until {grant.expires:%Y-%m-%d %H:%M} UTC")
+    voice.note(f"note: good for {kind} {', '.join(grant.allowed)} until {moment_text(grant.expires)}")
     address = _last_address(workspace)
     name = "" if grant.exact else " NAME"
     voice.note(f"hint: there, with the token at the prompt: pytrust ca request {shlex.quote(address)}{name}")

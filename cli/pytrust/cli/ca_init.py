@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, cast, get_args
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.ca_words import common_name, day, fingerprint
+from pytrust.cli.ca_words import fingerprint
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, InvalidName, UsageError
 from pytrust.trust.files import read_bounded
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
 from pytrust.trust.pki.authority.plan import Elsewhere, Plan
-from pytrust.trust.pki.authority.rows import CA_KINDS
-from pytrust.trust.pki.model import CertKeyKind
+from pytrust.trust.pki.foreign import name_text
+from pytrust.trust.pki.model import CA_KINDS, CertKeyKind, moment_text
 from pytrust.trust.pki.names import CA_NAME_MAX, CaName, parse_ca_name, parse_client_name
 
 if TYPE_CHECKING:
@@ -103,8 +103,8 @@ def _say(workspace: Workspace, authority: Authority) -> None:
     voice.say(f"created {workspace.home.ca}: authority {authority.name}")
     for kind in CA_KINDS:
         issued = authority.index.current(kind)
-        certificate = issued.certificate
-        voice.say(f"{common_name(certificate)}: {fingerprint(certificate)}, until {day(issued.not_after)}")
+        name, ends = name_text(issued.certificate.subject), moment_text(issued.not_after)
+        voice.say(f"{name}: {fingerprint(issued.certificate)}, until {ends}")
 
 
 def _set_up(workspace: Workspace, *, yes: bool) -> int:

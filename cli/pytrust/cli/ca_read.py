@@ -9,9 +9,8 @@ from pytrust.cli.arguments import json_option
 from pytrust.cli.ca_words import HEADERS, Today, details, document, in_use, lines, row
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
-from pytrust.trust.pki.authority.rows import CA_KINDS
 from pytrust.trust.pki.authority.rows import State as Part
-from pytrust.trust.pki.model import Issued, Kind
+from pytrust.trust.pki.model import CA_KINDS, Issued, Kind
 
 
 @click.command(

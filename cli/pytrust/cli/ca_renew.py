@@ -11,10 +11,9 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.ca_due import concerns
-from pytrust.cli.ca_words import day
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, PytrustError, UsageError, WrongPassphrase
-from pytrust.trust.pki.model import Issued, Kind
+from pytrust.trust.pki.model import Issued, Kind, moment_text
 
 
 @click.command(
@@ -105,7 +104,7 @@ def _renew_each(workspace: Workspace, chosen: list[Issued], *, new_key: bool) ->
 
 
 def _say(workspace: Workspace, fresh: Issued) -> None:
-    voice.say(f"renewed {fresh.kind} {fresh.holder}, until {day(fresh.not_after)}")
+    voice.say(f"renewed {fresh.kind} {fresh.holder}, until {moment_text(fresh.not_after)}")
     holder = workspace.authority.index.holder(fresh.kind, fresh.holder)
     if fresh.kind is Kind.SERVER and holder is not None:
         voice.note(

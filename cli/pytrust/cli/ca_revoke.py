@@ -5,15 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding
 
 from pytrust.cli import voice
-from pytrust.cli.ca_words import day, until
+from pytrust.cli.ca_words import until
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
 from pytrust.trust.files import PUBLIC, write_atomic
-from pytrust.trust.pki.model import Issued, Kind, Reason, serial_text
+from pytrust.trust.pki.mint.crl import pem_of
+from pytrust.trust.pki.model import Issued, Kind, Reason, moment_text, serial_text
 
 
 @click.command(
@@ -69,14 +68,14 @@ def crl(workspace: Workspace, out: Path | None) -> int:
     pytrust ca renew --all-due signs new ones in time.
     """
     index = workspace.authority.index
-    listed = [found for ca in index.bundle(Kind.CLIENT_CA) if (found := index.listed(ca.generation))]
-    data = b"".join(x509.load_der_x509_crl(found.der).public_bytes(Encoding.PEM) for found in listed)
+    listed = index.lists()
+    data = b"".join(pem_of(found.der) for found in listed)
     if out is None:
         voice.write(data)
         return ExitCode.YES
     write_atomic(out, data, mode=PUBLIC)
     ends, now = min(found.next_update for found in listed), workspace.now()
-    voice.say(f"wrote {out}: good until {day(ends)} ({until(ends, now)})")
+    voice.say(f"wrote {out}: good until {moment_text(ends)} ({until(ends, now)})")
     return ExitCode.YES
 
 
@@ -89,6 +88,6 @@ def _say_where(issued: Issued) -> None:
         "note: on other hosts pytrust ca agent fetches the new list; without it, copy what pytrust ca crl prints"
     )
     voice.note(
-        f"note: dockerd itself reads no list and lets it in until {day(issued.not_after)}; "
+        f"note: dockerd itself reads no list and lets it in until {moment_text(issued.not_after)}; "
         "give it pytrust authz-plugin, or put pytrust proxy in front"
     )

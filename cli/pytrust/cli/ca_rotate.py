@@ -10,7 +10,7 @@ from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
-from pytrust.trust.pki.model import Kind
+from pytrust.trust.pki.model import CA_KINDS, Kind
 
 if TYPE_CHECKING:
     from pytrust.trust.pki.rotation.model import Rotation
@@ -76,7 +76,7 @@ def rotate(
 def _check_words(ca: str | None, flags: list[bool], names: tuple[str, ...], *, changing: bool) -> None:
     if sum([ca is not None, *flags]) != 1:
         raise UsageError("say one of: a CA to replace, --continue, --abort, --status", hint="pytrust ca rotate --help")
-    if ca not in {None, "client-ca", "server-ca", "root"}:
+    if ca not in {None, *CA_KINDS}:
         raise UsageError(f"{str(ca)[:80]!r} is not a CA", hint="it is one of client-ca, server-ca, root")
     if flags[-1] and changing:
         raise UsageError("--status changes nothing", hint="use --continue")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, Final, assert_never
 
-from pytrust.trust.pki.model import CaKind, Kind
+from pytrust.trust.pki.model import CA_KINDS, CaKind, Kind
 from pytrust.trust.pki.rotation.machine import lacking
 from pytrust.trust.pki.rotation.model import Ask, Need, Over, Phase, Rotation, Sign, Wait, ca_label
 from pytrust.trust.pki.rotation.rotate import Progress
@@ -92,8 +92,7 @@ def document(rotation: Rotation | None, progress: Progress | None) -> dict[str, 
 
 def kind_of(text: str) -> CaKind:
     """A CA as it is named on the command line."""
-    kinds: tuple[CaKind, ...] = (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA)
-    return next(kind for kind in kinds if kind == text)
+    return next(kind for kind in CA_KINDS if kind == text)
 
 
 def _outcome(progress: Progress) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytrust.cli import ca_next, voice
-from pytrust.cli.ca_words import alternative_names, day
+from pytrust.cli.ca_words import alternative_names
 from pytrust.cli.engine_setup import TLS_PORT
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.pki.model import Issued
+from pytrust.trust.pki.model import Issued, moment_text
 
 
 def tell_server(workspace: Workspace, issued: Issued) -> Path:
@@ -44,7 +44,7 @@ def tell_client(workspace: Workspace, issued: Issued) -> None:
 
 
 def _tell(workspace: Workspace, issued: Issued) -> Path:
-    voice.say(f"{issued.kind} {issued.holder}, until {day(issued.not_after)}")
+    voice.say(f"{issued.kind} {issued.holder}, until {moment_text(issued.not_after)}")
     holder = workspace.authority.index.holder(issued.kind, issued.holder)
     assert holder is not None
     assert holder.folder is not None

@@ -14,19 +14,13 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from pytrust.trust.pki.authority.rows import PROOF_NAME
 from pytrust.trust.pki.authority.rows import State as Part
-from pytrust.trust.pki.model import SERIAL_SHOWN, CaKind, Issued, Kind, Serial, serial_text
+from pytrust.trust.pki.foreign import extension, name_text
+from pytrust.trust.pki.model import SERIAL_SHOWN, CaKind, Issued, Kind, Serial, kind_text, moment_text, serial_text
 
 HEADERS: Final = ("KIND", "NAME", "SERIAL", "ENDS IN", "RENEWS IN", "STATE")
 CA_SOON: Final = timedelta(days=365)  # what a CA issues ends with it, and a rotation waits for its last engine
 _LEAVES: Final = frozenset({Kind.SERVER, Kind.CLIENT})
 _ISSUERS: Final[Mapping[Kind, CaKind]] = {Kind.SERVER: Kind.SERVER_CA, Kind.CLIENT: Kind.CLIENT_CA}
-_KINDS: Final = {
-    Kind.ROOT: "root",
-    Kind.SERVER_CA: "server CA",
-    Kind.CLIENT_CA: "client CA",
-    Kind.SERVER: "server",
-    Kind.CLIENT: "client",
-}
 
 
 class State(StrEnum):
@@ -93,20 +87,9 @@ def is_proof(issued: Issued) -> bool:
     return issued.kind is Kind.CLIENT and issued.holder == PROOF_NAME
 
 
-def kind_text(kind: Kind) -> str:
-    """A kind for people: ``client CA``."""
-    return _KINDS[kind]
-
-
 def called(issued: Issued) -> str:
     """What people call it: the holder's name, or the common name of a CA."""
-    return issued.holder if issued.kind in _LEAVES else common_name(issued.certificate)
-
-
-def common_name(certificate: x509.Certificate) -> str:
-    """The first common name of the subject, or nothing."""
-    found = certificate.subject.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
-    return str(found[0].value) if found else ""
+    return issued.holder if issued.kind in _LEAVES else name_text(issued.certificate.subject)
 
 
 def span(length: timedelta) -> str:
@@ -120,11 +103,6 @@ def span(length: timedelta) -> str:
 def until(moment: datetime, now: datetime) -> str:
     """``89 d``, or ``3 d ago``."""
     return span(moment - now) if moment > now else f"{span(now - moment)} ago"
-
-
-def day(moment: datetime) -> str:
-    """A moment for people, in UTC, to the minute."""
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def row(issued: Issued, today: Today) -> tuple[str, ...]:
@@ -184,9 +162,9 @@ def lines(issued: Issued, folder: str, endpoint: str, today: Today) -> Iterable[
         "subject": inside["subject"],
         "issuer": inside["issuer"],
         "names": ", ".join(inside["names"]),
-        "from": day(issued.not_before),
-        "to": f"{day(issued.not_after)} ({until(issued.not_after, now)})",
-        "due": f"{day(issued.renew_at)} ({until(issued.renew_at, now)})" if _renewable(issued) else "",
+        "from": moment_text(issued.not_before),
+        "to": f"{moment_text(issued.not_after)} ({until(issued.not_after, now)})",
+        "due": f"{moment_text(issued.renew_at)} ({until(issued.renew_at, now)})" if _renewable(issued) else "",
         "sha256": inside["sha256"],
         "folder": folder,
         "asked at": endpoint,
@@ -196,11 +174,7 @@ def lines(issued: Issued, folder: str, endpoint: str, today: Today) -> Iterable[
 
 def alternative_names(certificate: x509.Certificate) -> list[str]:
     """Names, addresses and URIs that it is good for."""
-    try:
-        found = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
-        return []
-    return [str(name.value) for name in found]
+    return [str(name.value) for name in extension(certificate, x509.SubjectAlternativeName) or ()]
 
 
 def fingerprint(certificate: x509.Certificate) -> str:
@@ -216,5 +190,5 @@ def _renewable(issued: Issued) -> bool:
 def _state_text(issued: Issued, today: Today) -> str:
     found = state(issued, today)
     if issued.revoked is not None:
-        return f"{found} on {day(issued.revoked.at)}: {issued.revoked.reason}"
+        return f"{found} on {moment_text(issued.revoked.at)}: {issued.revoked.reason}"
     return f"{found} by {serial_text(issued.replaced_by)}" if issued.replaced_by is not None else found

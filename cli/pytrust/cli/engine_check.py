@@ -9,12 +9,12 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
-from pytrust.cli.ca_words import alternative_names, day, until
+from pytrust.cli.ca_words import alternative_names, until
 from pytrust.cli.engine_folder import ServerFolder, find_server, server_option
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
 from pytrust.trust.pki.finding import Finding, Severity
-from pytrust.trust.pki.model import Kind, serial_text
+from pytrust.trust.pki.model import Kind, moment_text, serial_text
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -122,9 +122,8 @@ def _say(workspace: Workspace, probe: Probe, findings: tuple[Finding, ...]) -> N
     certificate = served(probe)
     if certificate is not None:
         now, end = workspace.now(), certificate.not_valid_after_utc
-        voice.say(
-            f"{probe.thing} serves {serial_text(certificate.serial_number)}, until {day(end)} ({until(end, now)})"
-        )
+        serial, ends = serial_text(certificate.serial_number), f"{moment_text(end)} ({until(end, now)})"
+        voice.say(f"{probe.thing} serves {serial}, until {ends}")
         voice.say(f"names: {', '.join(alternative_names(certificate)) or 'none'}")
     for finding in findings:
         voice.say(f"{finding.severity}: {finding.thing}: {finding.text}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -54,7 +54,7 @@ def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
     sockets = [address.at.socket for address in setting.listen if address.at.socket is not None]
     for path in sockets:
         path.parent.mkdir(exist_ok=True)
-    door = None if setting.tls is None else Door(setting.tls, home / "lists.json", workspace.now, _say)
+    door = None if setting.tls is None else Door(setting.tls, home / "lists.json", workspace.now, voice.try_note)
     engines, execs = Engines(setting.engine), Execs()
     with Journal.open(home / "journal") as journal, Admissions(home / "admissions.db") as admissions:
         private = (setting.engine.socket, setting.tls)
@@ -62,14 +62,8 @@ def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
         probation = Probation(admissions)
         gatherer = Gatherer(_asking(engines), workspace.trust_facts, probation, execs, guarded)
         judge = Judge(policy, gatherer, journal, workspace.now)
-        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, probation, execs), _say)
-        yield Parts(setting.listen, handler, judge, door, setting.policy_file, setting.load, _say)
-
-
-def _say(text: str) -> None:
-    """A line for the operator; a log that is full or gone must not leave clients without an answer."""
-    with suppress(OSError):
-        voice.note(text)
+        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, probation, execs), voice.try_note)
+        yield Parts(setting.listen, handler, judge, door, setting.policy_file, setting.load, voice.try_note)
 
 
 def _asking(engines: Engines) -> Ask:

@@ -22,7 +22,15 @@ def main() -> None:
     gc.disable()  # a command lives for a moment, and a tenth of it would go into collecting what imports leave
     from pytrust.cli.root import run
 
+    _silence_a_library()
     sys.exit(run(sys.argv[1:]))
+
+
+def _silence_a_library() -> None:
+    """``cryptography`` warns, with paths of ours, of serials that ``read_certificate`` refuses in a sentence."""
+    import warnings
+
+    warnings.filterwarnings("ignore", "Parsed a serial number")
 
 
 def _print_version() -> int:

@@ -15,7 +15,7 @@ import json
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +35,12 @@ def note(text: str) -> None:
     """One line beside the answer."""
     sys.stderr.write(f"{printable(text)}\n")
     sys.stderr.flush()
+
+
+def try_note(text: str) -> None:
+    """As ``note``, for a server: a log that is full or gone must not leave those who ask it without an answer."""
+    with suppress(OSError):
+        note(text)
 
 
 def write(data: bytes) -> None:

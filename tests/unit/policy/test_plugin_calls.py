@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.foreign_ca import DAY, ForeignCa, Holder
+from tests.fakes.certificates import Held
+from tests.fakes.foreign_ca import DAY, ForeignCa
 
 from pytrust.policy import refusals
 from pytrust.policy.plugin import limits
@@ -49,7 +50,7 @@ def call(**fields: object) -> bytes:
     return json.dumps({"RequestMethod": "GET", "RequestUri": "/_ping?x=1", **fields}).encode()
 
 
-def shown(*holders: Holder, user: str | None = None) -> dict[str, object]:
+def shown(*holders: Held, user: str | None = None) -> dict[str, object]:
     """As dockerd writes it (seen with 20.10.24)."""
     name = holders[0].certificate.subject.rfc4514_string().removeprefix("CN=")
     return {

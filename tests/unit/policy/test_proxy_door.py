@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests.fakes.certificates import write_folder
 from tests.fakes.foreign_ca import SERVER, ForeignCa
 
 from pytrust.policy import kept
@@ -122,7 +123,7 @@ def shake_hands(served: ssl.SSLContext, folder: Path) -> None:
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.maximum_version = ssl.TLSVersion.TLSv1_2
     made.load_verify_locations(cadata=CA.pem.decode())
-    ALICE.write(folder / "alice", CA.pem)
+    write_folder(folder / "alice", CA.pem, ALICE)
     made.load_cert_chain(folder / "alice" / "cert.pem", folder / "alice" / "key.pem")
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
     client = made.wrap_bio(to_client, to_server, server_hostname="engine.test")

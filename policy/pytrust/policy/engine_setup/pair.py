@@ -10,7 +10,8 @@ from collections.abc import Mapping
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from pytrust.trust.errors import Unsound
 from pytrust.trust.pki.folder import CA, CERT, KEY
@@ -31,7 +32,7 @@ def served_by(files: Mapping[str, bytes], folder: str) -> tuple[x509.Certificate
             raise Unsound(f"{folder} has no {name}", hint="it must be the folder of a server: pytrust ca list")
     _certificates(files[CA], f"{folder}/{CA}")
     chain = _certificates(files[CERT], f"{folder}/{CERT}")
-    if _public(files[KEY], f"{folder}/{KEY}") != chain[0].public_key().public_bytes(*_SPKI):
+    if _public(files[KEY], f"{folder}/{KEY}") != chain[0].public_key():
         raise Unsound(f"{folder}/{KEY} is not the key of {CERT}", hint="write both anew: pytrust ca renew NAME")
     return chain
 
@@ -43,15 +44,12 @@ def _certificates(pem: bytes, what: str) -> tuple[x509.Certificate, ...]:
         raise Unsound(f"{what} holds no certificate that can be read", hint="it must be pem") from error
 
 
-def _public(pem: bytes, what: str) -> bytes:
+def _public(pem: bytes, what: str) -> PublicKeyTypes:
     try:
-        return load_pem_private_key(pem, None).public_key().public_bytes(*_SPKI)
+        return load_pem_private_key(pem, None).public_key()
     except TypeError:
         raise Unsound(
             f"{what} is encrypted, which dockerd does not take", hint="write it without a passphrase"
         ) from None
     except (ValueError, UnsupportedAlgorithm) as error:
         raise Unsound(f"{what} holds no private key that can be read", hint="it must be pem") from error
-
-
-_SPKI = (Encoding.DER, PublicFormat.SubjectPublicKeyInfo)

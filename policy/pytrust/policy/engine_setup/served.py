@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
 from pytrust.trust.pki.finding import Finding, Severity
-from pytrust.trust.pki.model import RENEW_BETWEEN, serial_text
+from pytrust.trust.pki.foreign import name_text
+from pytrust.trust.pki.model import RENEW_BETWEEN, moment_text, serial_text
 from pytrust.trust.pki.probe.opinion import covers, listed_names
 from pytrust.trust.pki.probe.probed import Demand, Probe, Reach
 
@@ -100,13 +100,13 @@ def _dates(probe: Probe, certificate: x509.Certificate, renew: str) -> Iterator[
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     then_restart = f"{renew}, then restart dockerd"
     if end <= probe.at:
-        yield _error(probe, "expired", f"its certificate ended on {_day(end)}", then_restart)
+        yield _error(probe, "expired", f"its certificate ended on {moment_text(end)}", then_restart)
     elif probe.at < begin:
         yield _error(
-            probe, "not-yet-valid", f"its certificate begins on {_day(begin)}", "check the clocks of both hosts"
+            probe, "not-yet-valid", f"its certificate begins on {moment_text(begin)}", "check the clocks of both hosts"
         )
     elif probe.at > begin + (end - begin) * RENEW_BETWEEN[1]:
-        yield _warning(probe, "expires-soon", f"its certificate ends on {_day(end)}", then_restart)
+        yield _warning(probe, "expires-soon", f"its certificate ends on {moment_text(end)}", then_restart)
 
 
 def _names(probe: Probe, certificate: x509.Certificate) -> Iterator[Finding]:
@@ -133,23 +133,14 @@ def _client_cas(probe: Probe, wanted: Wanted) -> Iterator[Finding]:
 def _issuer(probe: Probe, certificate: x509.Certificate, wanted: Wanted) -> Iterator[Finding]:
     ca = wanted.issuer
     if ca is not None and certificate == wanted.newest and certificate.issuer != ca.subject:
-        text = f"its certificate is of {_common_name(certificate.issuer)}; {_common_name(ca.subject)} issues now"
+        text = f"its certificate is of {name_text(certificate.issuer)}; {name_text(ca.subject)} issues now"
         yield _warning(probe, "older-issuer", text, f"{wanted.renew}, then restart dockerd")
 
 
 def _authority(certificate: x509.Certificate) -> str:
     """The O of the issuer, which all generations of an authority share; of others, its common name."""
     found = certificate.issuer.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
-    return str(found[0].value) if found else _common_name(certificate.issuer)
-
-
-def _common_name(name: x509.Name) -> str:
-    found = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(found[0].value) if found else name.rfc4514_string()
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"
+    return str(found[0].value) if found else name_text(certificate.issuer)
 
 
 def _error(probe: Probe, code: str, text: str, hint: str) -> Finding:

@@ -1,6 +1,7 @@
 """What dockerd sends on one connection, cut into calls. No I/O: bytes are fed in, calls come out.
 
-Parsed by httptools. The proxy's own reader is too strict here: dockerd's plugin client sends an empty ``Host``.
+Parsed by httptools. The proxy's own reader is too strict here: dockerd's plugin client sends an empty ``Host``. That
+of the enrolment server (trust/pki/enrol/http.py) takes one small request of a stranger and then no more.
 """
 
 from __future__ import annotations

@@ -190,7 +190,7 @@ class Client(asyncio.Protocol):
     def swept(self, now: float) -> None:
         """Look at the clock, and whether the client's certificate still counts."""
         if self._streaming and (bad := self.bad):
-            self._handler.cut(self, bad)
+            self._handler.barring.cut(self, bad)
         elif self._tunnel is not None:
             self._tunnel.swept()
         elif self._deadline is not None and now > self._deadline:

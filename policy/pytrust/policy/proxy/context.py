@@ -7,7 +7,7 @@ from typing import Final
 
 from pytrust.policy.engine.words import one_line
 from pytrust.trust.errors import UsageError
-from pytrust.trust.pki.tls_context import load_pair
+from pytrust.trust.pki.tls_context import server_context
 
 _CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2; as current dockerd has them
 
@@ -28,21 +28,19 @@ def make_context(cert: bytes, key: bytes, ca: bytes) -> ssl.SSLContext:
     Raises:
         UsageError: they are no such things, or do not fit each other.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    context.num_tickets = 0
-    context.set_ciphers(_CIPHERS)
-    context.set_alpn_protocols(["http/1.1"])
     try:
+        context = server_context(cert, key)
         context.load_verify_locations(cadata=ca.decode("ascii"))
-        load_pair(context, cert, key)
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or str(error)
         raise UsageError(
             f"certificate, key and CA do not fit: {one_line(reason).lower().replace('_', ' ')}",
             hint="pytrust ca lint DIR says what is wrong with them",
         ) from error
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_flags |= ssl.VerifyFlags.VERIFY_X509_PARTIAL_CHAIN
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_COMPRESSION
+    context.num_tickets = 0
+    context.set_ciphers(_CIPHERS)
+    context.set_alpn_protocols(["http/1.1"])
     return context

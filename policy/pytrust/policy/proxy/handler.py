@@ -5,12 +5,10 @@ Reading (``Verdict.LOOK``) takes a short way, without a task and without the jou
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable
-from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from pytrust.policy.core.decision import Allow, Deny
 from pytrust.policy.core.request import Request, Unrecognised
@@ -19,49 +17,24 @@ from pytrust.policy.engine.call import Call, Malformed, Verdict
 from pytrust.policy.engine.emit import serialise_head
 from pytrust.policy.engine.models import ContainerCreate, ExecStart
 from pytrust.policy.engine.normalise import normalise
-from pytrust.policy.engine.rewrite import Outgoing, rewrite
+from pytrust.policy.engine.rewrite import rewrite
 from pytrust.policy.engine.routes import match
 from pytrust.policy.engine.wire import RequestHead, require_json
 from pytrust.policy.proxy.aftermath import Aftermath, Reply
 from pytrust.policy.proxy.answers import EngineFailed
+from pytrust.policy.proxy.barring import Barring
 from pytrust.policy.proxy.browser import from_elsewhere
 from pytrust.policy.proxy.client import Client
-from pytrust.policy.proxy.headers import is_last, registry_auth, upgrade_headers
+from pytrust.policy.proxy.headers import is_last, path_of, registry_auth, upgrade_headers
+from pytrust.policy.proxy.job import Job, look_plan
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.relay import Finish, Relay
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.proxy.words import capped, message, refusal
-from pytrust.policy.refusals import Refusals
 from pytrust.trust.errors import PytrustError
-from pytrust.trust.pki.clients.standing import Bad
 
 _VERSION: Final = re.compile(rb"[1-9]\.[0-9]{1,2}")
 _OK: Final = 200
-
-
-class _Plan(NamedTuple):
-    """What reading comes to, whoever asks."""
-
-    request: Request
-    data: bytes
-
-
-class _Job(NamedTuple):
-    """One allowed request."""
-
-    head: RequestHead
-    call: Call
-    request: Request
-    allow: Allow
-    outgoing: Outgoing
-    version: str
-    policy: str
-
-    def data(self, headers: list[tuple[str, str]]) -> bytes:
-        """The bytes for the engine."""
-        out = self.outgoing
-        kind = [] if out.body is None else [("Content-Type", "application/json")]
-        return serialise_head(out.method, out.target, [*headers, *kind], out.body or b"")
 
 
 class Handler:
@@ -78,7 +51,7 @@ class Handler:
         self.engines = engines
         self._judge, self._aftermath, self._say = judge, aftermath, say
         self._version = ""
-        self._refusals = Refusals()
+        self.barring = Barring(judge, say)
 
     async def begin(self) -> None:
         """Get to know the engine; raises ``EngineFailed``."""
@@ -126,28 +99,11 @@ class Handler:
             return
         client.spawn(self._guarded(client, call.route.what, self._serve(client, head, call, body)))
 
-    def cut(self, client: Client, bad: Bad) -> None:
-        """End the streams of somebody whose certificate counts no more."""
-        client.abort()
-        self._note("stream-cut", f"{client.caller}: {bad.text}")
-
-    def sweep(self) -> None:
-        """Tell of refusals that were only counted."""
-        for line in self._refusals.rest(asyncio.get_running_loop().time()):
-            self._note("identity-refused", line)
-
-    def _note(self, what: str, text: str) -> None:
-        """Write down what nobody waits for."""
-        try:
-            self._judge.note(what, text)
-        except PytrustError as error:
-            self._say(f"error: {error}")
-
     def _barred(self, client: Client, head: RequestHead) -> bool:
         """Whether the client's certificate does not count; it is told so."""
         if (bad := client.bad) is None:
             return False
-        client.spawn(self._guarded(client, "a certificate", self._bar(client, head, bad)))
+        client.spawn(self._guarded(client, "a certificate", self.barring.refuse(client, head, bad)))
         return True
 
     def _look(self, client: Client, head: RequestHead, call: Call) -> bool:
@@ -155,7 +111,7 @@ class Handler:
         version = call.version or self._version
         if not version or call.route.what == "version":
             return False
-        plan = _plan(head.method, head.target, version)
+        plan = look_plan(head.method, head.target, version)
         if not isinstance(self._judge.at_once(plan.request), Allow):
             return False
         connection = self.engines.at_hand()
@@ -192,18 +148,18 @@ class Handler:
             client.answer(status, message(text), head_only=head.method == "HEAD", close=is_last(head))
             return
         if bad := client.bad:  # withdrawn while facts were found out
-            await self._bar(client, head, bad)
+            await self.barring.refuse(client, head, bad)
             return
         version = call.version or self._version or await self.learn_version()
         outgoing = rewrite(call, model, request, decision, version)
-        await self._send(client, model, _Job(head, call, request, decision, outgoing, version, policy))
+        await self._send(client, model, Job(head, call, request, decision, outgoing, version, policy))
 
     async def _decide(self, call: Call, request: Request, caller: str) -> Allow | Deny:
         if call.route.verdict is Verdict.LOOK and isinstance(decision := self._judge.at_once(request), Allow):
             return decision
         return await self._judge.settle(request, caller)
 
-    async def _send(self, client: Client, model: Model | None, job: _Job) -> None:
+    async def _send(self, client: Client, model: Model | None, job: Job) -> None:
         match job.call.route.verdict:
             case Verdict.CREATE:
                 sent = job.outgoing.model
@@ -220,11 +176,11 @@ class Handler:
                 return
         client.answer(reply.status, reply.body, close=is_last(job.head))
 
-    async def _whole(self, job: _Job) -> Reply:
+    async def _whole(self, job: Job) -> Reply:
         answer, body = await self.engines.ask(job.data([]), timeout=None)
         return Reply(answer.status, body)
 
-    async def _stream(self, client: Client, job: _Job, *, detached: bool) -> None:
+    async def _stream(self, client: Client, job: Job, *, detached: bool) -> None:
         """Send it, and let the answer flow."""
         headers = [] if detached else upgrade_headers(job.call.route.upgrade, job.head)
         if job.call.route.verdict is Verdict.PULL:
@@ -242,7 +198,7 @@ class Handler:
             upgrade = any(name == "Upgrade" for name, _ in headers)
             connection.send(job.data(headers), relay, upgrade=upgrade, bodiless=job.head.method == "HEAD")
 
-    def _tagging(self, job: _Job) -> Finish | None:
+    def _tagging(self, job: Job) -> Finish | None:
         """The last step of a pull; none where learning mode let an unpinned one through."""
         if not job.allow.pins:
             return None
@@ -253,38 +209,16 @@ class Handler:
 
         return finish
 
-    async def _bar(self, client: Client, head: RequestHead, bad: Bad) -> None:
-        """Refuse somebody whose certificate does not count."""
-        line = f"{client.caller}: {head.method} {_path(head.target)} refused: {bad.text}"
-        if told := self._refusals.tell(str(client.credentials), bad.code, line, asyncio.get_running_loop().time()):
-            self._judge.note("identity-refused", told)
-        hint = f" (hint: {bad.hint})" if bad.hint else ""
-        client.refuse(403, f"pytrust: {bad.text}{hint}")
-
     async def _turn_away(self, client: Client, head: RequestHead, call: Call | None) -> None:
         """Refuse what no body can make allowed."""
-        request = normalise(call, None) if call else Unrecognised(method=head.method, path=_path(head.target))
+        request = normalise(call, None) if call else Unrecognised(method=head.method, path=path_of(head.target))
         decision = await self._judge.settle(request, client.caller)
         assert isinstance(decision, Deny)
         client.refuse(*refusal(decision.reasons))
 
 
-@lru_cache(maxsize=1024)
-def _plan(method: str, target: str, version: str) -> _Plan:
-    """Raises ``Malformed``."""
-    call = match(method, target)
-    assert call is not None
-    request = normalise(call, None)
-    outgoing = rewrite(call, None, request, Allow(), version)
-    return _Plan(request, serialise_head(outgoing.method, outgoing.target, [], outgoing.body or b""))
-
-
 def _named(head: RequestHead, call: Call | None) -> str:
     return call.route.what if call else f"an unknown {head.method}"
-
-
-def _path(target: str) -> str:
-    return target.partition("?")[0][:200]
 
 
 def _capped_version(reply: Reply) -> Reply:

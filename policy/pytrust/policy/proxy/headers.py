@@ -11,6 +11,7 @@ from pytrust.policy.proxy.limits import AUTH_MAX_CHARS
 
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/_=-]*")
 _BAD_REQUEST: Final = 400
+_PATH_SHOWN: Final = 200  # characters of a target; a client may send many
 
 
 def is_last(head: RequestHead) -> bool:
@@ -36,3 +37,8 @@ def registry_auth(head: RequestHead) -> list[tuple[str, str]]:
     if len(value) > AUTH_MAX_CHARS or not _BASE64.fullmatch(value):
         raise Malformed(_BAD_REQUEST, "X-Registry-Auth is not base64url text")
     return [("X-Registry-Auth", value)]
+
+
+def path_of(target: str) -> str:
+    """A target for people: without its query, and not too long."""
+    return target.partition("?")[0][:_PATH_SHOWN]

@@ -118,7 +118,7 @@ class _Server:
                 if self._parts.door is not None:
                     self._parts.door.look(self._note)
                 house.sweep()
-                self._parts.handler.sweep()
+                self._parts.handler.barring.sweep()
                 if self._reload or _identity(self._parts.policy_file) != self._seen:
                     self._load()
             except Exception as error:  # noqa: BLE001 - without clocks, nobody would ever be timed out again

@@ -10,7 +10,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.foreign_ca import SERVER, ForeignCa, Holder
+from tests.fakes.certificates import Held
+from tests.fakes.foreign_ca import SERVER, ForeignCa
 from tests.fakes.pki import NOW, authorities
 
 from pytrust.policy.engine_setup.pair import served_by
@@ -34,7 +35,7 @@ WANTED = Wanted(
 )
 
 
-def talk(holder: Holder = NEW, ending: Ending = Ending.ALERT, *, asked: bool = True) -> Talk:
+def talk(holder: Held = NEW, ending: Ending = Ending.ALERT, *, asked: bool = True) -> Talk:
     return Talk(
         ending=ending,
         version=TlsVersion.TLS_1_3,
@@ -117,7 +118,7 @@ def test_both_serials_are_named() -> None:
 
 
 @given(st.sampled_from([OLD, NEW]), st.sampled_from(Ending), st.booleans(), st.integers(-5, 40), st.booleans())
-def test_errors_come_first(holder: Holder, ending: Ending, asked: bool, days: int, good: bool) -> None:
+def test_errors_come_first(holder: Held, ending: Ending, asked: bool, days: int, good: bool) -> None:
     verdict = Verdict(good=good, text="" if good else "no")
     probe = replace(PROBE, anonymous=talk(holder, ending, asked=asked), at=NOW + timedelta(days=days), verdict=verdict)
     found = [finding.severity for finding in judge(probe, WANTED)]

@@ -29,7 +29,7 @@ KeyKind = Literal["ecdsa-p256", "ecdsa-p384", "ed25519"]
 RsaKind = Literal["rsa-3072", "rsa-4096"]
 """For certificates alone, whose peers may know nothing better."""
 
-_RSA_EXPONENT: Final = 65537  # RFC 8017 leaves it open; every verifier takes this one
+RSA_EXPONENT: Final = 65537  # RFC 8017 leaves it open; every verifier takes this one, and a large one is slow
 KDF_ROUNDS: Final = 64  # bcrypt_pbkdf: half a second on a 2026 server core, per guess
 _HINT = "give it by prompt, --passphrase-file, --passphrase-fd or PYTRUST_PASSPHRASE"
 
@@ -44,9 +44,9 @@ def generate(kind: KeyKind | RsaKind) -> PrivateKey:
         case "ed25519":
             return Ed25519PrivateKey.generate()
         case "rsa-3072":
-            return generate_rsa_key(_RSA_EXPONENT, 3072)
+            return generate_rsa_key(RSA_EXPONENT, 3072)
         case "rsa-4096":
-            return generate_rsa_key(_RSA_EXPONENT, 4096)
+            return generate_rsa_key(RSA_EXPONENT, 4096)
 
 
 def seal(key: PrivateKey, passphrase: bytes, *, rounds: int = KDF_ROUNDS) -> bytes:

@@ -34,7 +34,16 @@ class Kind(StrEnum):
 
 CaKind = Literal[Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA]
 LeafKind = Literal[Kind.SERVER, Kind.CLIENT]
+CA_KINDS: Final[tuple[CaKind, ...]] = (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA)
 ISSUER_OF: Final[dict[LeafKind, CaKind]] = {Kind.SERVER: Kind.SERVER_CA, Kind.CLIENT: Kind.CLIENT_CA}
+
+_KIND_TEXTS: Final = {
+    Kind.ROOT: "root",
+    Kind.SERVER_CA: "server CA",
+    Kind.CLIENT_CA: "client CA",
+    Kind.SERVER: "server",
+    Kind.CLIENT: "client",
+}
 
 BACKDATE: Final = timedelta(hours=1)  # a peer's clock may be behind; swarm's own CA does the same
 CA_LIFETIME: Final = timedelta(days=3650)
@@ -93,6 +102,34 @@ class Issued:
     def live(self, now: datetime) -> bool:
         """Whether a peer that knows everything would still accept it."""
         return self.revoked is None and self.not_before <= now < self.not_after
+
+
+def ca_kind(kind: Kind) -> CaKind:
+    """The kind of a CA, known to be one; raises ``ValueError``."""
+    match kind:
+        case Kind.ROOT | Kind.SERVER_CA | Kind.CLIENT_CA:
+            return kind
+        case Kind.SERVER | Kind.CLIENT:
+            raise ValueError(f"a {kind} is no CA")
+
+
+def leaf_kind(kind: Kind) -> LeafKind:
+    """The kind of a holder, known to be one; raises ``ValueError``."""
+    match kind:
+        case Kind.SERVER | Kind.CLIENT:
+            return kind
+        case Kind.ROOT | Kind.SERVER_CA | Kind.CLIENT_CA:
+            raise ValueError(f"a {kind} is a CA")
+
+
+def kind_text(kind: Kind) -> str:
+    """A kind for people, and in the common names of CAs: ``client CA``."""
+    return _KIND_TEXTS[kind]
+
+
+def moment_text(moment: datetime) -> str:
+    """A moment (UTC) for people, to the minute."""
+    return f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 SERIAL_SHOWN: Final = 8

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final, NewType, Self
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 import idna
 
@@ -122,12 +122,6 @@ def parse_ca_name(text: str) -> CaName:
 def client_uri(name: ClientName) -> str:
     """The URI that stands for a client in its certificate."""
     return _URI_PREFIX + quote(name, safe="@+")
-
-
-def client_of_uri(uri: str) -> ClientName | None:
-    """The client that a URI stands for; None for a URI of another kind."""
-    name = unquote(uri.removeprefix(_URI_PREFIX))
-    return ClientName(name) if uri.startswith(_URI_PREFIX) and _CLIENT.fullmatch(name) else None
 
 
 def _bad_dns(text: str) -> InvalidName:

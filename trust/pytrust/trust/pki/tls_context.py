@@ -1,4 +1,4 @@
-"""TLS with what is in memory: the library reads certificates and keys from files only."""
+"""The side of a TLS server, with certificate and key from memory: the library reads them from files only."""
 
 from __future__ import annotations
 
@@ -6,11 +6,24 @@ import os
 import ssl
 
 
-def load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
-    """Let ``context`` show a certificate (PEM, with what leads to its root) and use its private key (PEM, not sealed).
+def server_context(cert: bytes, key: bytes) -> ssl.SSLContext:
+    """TLS 1.2 or later, without renegotiation, which shows a certificate and asks for none.
 
-    Raises ``ssl.SSLError`` where they are no such things or do not belong together.
+    Args:
+        cert: the certificate, with what leads to its root; PEM.
+        key: its private key; PEM, not sealed.
+
+    Raises:
+        ssl.SSLError: they are no such things, or do not belong together.
     """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    _load_pair(context, cert, key)
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, cert: bytes, key: bytes) -> None:
     descriptor = os.memfd_create("pytrust", os.MFD_CLOEXEC)
     try:
         with os.fdopen(descriptor, "wb", closefd=False) as file:

@@ -28,13 +28,11 @@ from pytrust.trust.pki.authority.making import Wish
 from pytrust.trust.pki.authority.plan import Plan
 from pytrust.trust.pki.authority.premises import Premises
 from pytrust.trust.pki.authority.records import Records
-from pytrust.trust.pki.authority.signing import Enrolled, sign
+from pytrust.trust.pki.authority.signing import sign
 from pytrust.trust.pki.authority.succession import Succession
 from pytrust.trust.pki.mint.profile import CertPublicKey
 from pytrust.trust.pki.model import CertKeyKind, Issued, Kind, Reason
 from pytrust.trust.pki.names import CaName, ClientName, ServerNames
-
-__all__ = ["Authority", "Enrolled"]
 
 
 class Authority(Succession):
@@ -166,7 +164,7 @@ class Authority(Succession):
         *,
         lifetime: timedelta | None = None,
         replaces: Issued | None = None,
-    ) -> Enrolled:
+    ) -> Issued:
         """A certificate for a key that stays elsewhere (enrolment).
 
         Args:
@@ -188,7 +186,7 @@ class Authority(Succession):
         *,
         lifetime: timedelta | None = None,
         replaces: Issued | None = None,
-    ) -> Enrolled:
+    ) -> Issued:
         """See ``sign_client``."""
         return sign(self._premises, Wish(names, lifetime), public_key, replaces)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
-from pytrust.trust.keys.private import PrivateKey
+from pytrust.trust.keys.private import PrivateKey, generate
 from pytrust.trust.pki import folder as folders
 from pytrust.trust.pki.authority.delivery import deliver, supplies
 from pytrust.trust.pki.authority.issuing import place_of
@@ -17,7 +17,7 @@ from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.lists import refresh_in_passing
 from pytrust.trust.pki.authority.making import Wish, make_leaf
 from pytrust.trust.pki.authority.premises import Premises
-from pytrust.trust.pki.leaf_key import generate_key, key_pem
+from pytrust.trust.pki.leaf_key import key_pem
 from pytrust.trust.pki.mint.build import SigningCa
 from pytrust.trust.pki.model import CertKeyKind, Issued, Kind
 from pytrust.trust.pki.names import ClientName
@@ -82,7 +82,7 @@ def _has(premises: Premises, wish: Wish) -> Issued | None:
 
 def _ordered(premises: Premises, wish: Wish, key_kind: CertKeyKind) -> _Order:
     place = place_of(premises, wish, None, premises.index.holder(wish.kind, wish.holder))
-    key = generate_key(key_kind)
+    key = generate(key_kind)
     pem = key_pem(key)
     folders.stage_key(place, pem, sync=False)
     return _Order(wish, place, key, pem)

@@ -9,7 +9,7 @@ from pytrust.trust.errors import Refused, UsageError
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.pki.authority.index import Index
 from pytrust.trust.pki.authority.making import Wish
-from pytrust.trust.pki.model import Issued
+from pytrust.trust.pki.model import Issued, moment_text
 
 
 def check_free(wish: Wish, live: Iterable[Issued]) -> None:
@@ -50,7 +50,7 @@ def _check_same_holder(wish: Wish, replaces: Issued) -> None:
 
 
 def _taken(issued: Issued) -> str:
-    return f"the {issued.kind} {issued.holder} has a certificate until {issued.not_after:%Y-%m-%d %H:%M} UTC"
+    return f"the {issued.kind} {issued.holder} has a certificate until {moment_text(issued.not_after)}"
 
 
 def _way_out(wish: Wish) -> str:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pytrust.trust.errors import PytrustError, Unsound
@@ -18,6 +17,7 @@ from pytrust.trust.pki import folder as folders
 from pytrust.trust.pki.authority.index import Holder, Index
 from pytrust.trust.pki.authority.premises import Premises
 from pytrust.trust.pki.leaf_key import belongs
+from pytrust.trust.pki.mint.crl import pem_of
 from pytrust.trust.pki.model import ISSUER_OF, CaKind, Issued, Kind, LeafKind
 
 _TRUSTED_BY: Final[dict[LeafKind, CaKind]] = {Kind.SERVER: Kind.CLIENT_CA, Kind.CLIENT: Kind.ROOT}
@@ -92,7 +92,7 @@ def _pems(certificates: Iterable[Issued]) -> bytes:
 
 
 def _lists(index: Index) -> bytes:
-    return b"".join(x509.load_der_x509_crl(listed.der).public_bytes(Encoding.PEM) for listed in index.lists())
+    return b"".join(pem_of(listed.der) for listed in index.lists())
 
 
 def _key_in(folder: Path, issued: Issued) -> bytes:

@@ -19,8 +19,9 @@ from pytrust.trust.pki.authority.index import FILE, Index
 from pytrust.trust.pki.authority.plan import Plan
 from pytrust.trust.pki.authority.premises import LOCK, Premises
 from pytrust.trust.pki.authority.records import Records
-from pytrust.trust.pki.authority.rows import CA_KINDS, State
+from pytrust.trust.pki.authority.rows import State
 from pytrust.trust.pki.mint.constraints import Permitted
+from pytrust.trust.pki.model import CA_KINDS
 
 
 def found(folder: Path, plan: Plan, keys: CaKeys, new_passphrase: Passphrase, now: Callable[[], datetime]) -> None:

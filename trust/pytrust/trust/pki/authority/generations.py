@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytrust.trust.errors import Refused, UsageError
 from pytrust.trust.keys.keyring import Passphrase
+from pytrust.trust.keys.private import generate
 from pytrust.trust.pki.authority.ca_keys import key_name
 from pytrust.trust.pki.authority.change import Change
 from pytrust.trust.pki.authority.delivery import settle
@@ -13,7 +14,6 @@ from pytrust.trust.pki.authority.making import issued_as, stamp
 from pytrust.trust.pki.authority.plan import Elsewhere
 from pytrust.trust.pki.authority.premises import Premises
 from pytrust.trust.pki.authority.rows import State
-from pytrust.trust.pki.leaf_key import generate_key
 from pytrust.trust.pki.mint.build import make_client_ca, make_root, make_server_ca, resign
 from pytrust.trust.pki.mint.constraints import Permitted
 from pytrust.trust.pki.mint.profile import check_public_key
@@ -48,7 +48,7 @@ def make_key(
         premises.keys.refer(kind, generation, elsewhere)
     else:
         passphrase = new_passphrase(key_name(kind, generation))
-        premises.keys.add(kind, generation, generate_key(premises.index.plan.key_kind), passphrase)
+        premises.keys.add(kind, generation, generate(premises.index.plan.key_kind), passphrase)
 
 
 def establish(premises: Premises, change: Change, kind: CaKind, generation: int, state: State) -> Issued:

@@ -25,7 +25,7 @@ from pytrust.trust.pki.authority.rows import (
     selector_serial,
     serial_of,
 )
-from pytrust.trust.pki.model import CaKind, Issued, Kind, LeafKind, Revocation, Serial, serial_text
+from pytrust.trust.pki.model import CA_KINDS, Issued, Kind, LeafKind, Revocation, Serial, serial_text
 
 FILE: Final = "ca.db"
 _ALL: Final = f"SELECT {COLUMNS} FROM certificates"  # noqa: S608 - a constant
@@ -188,8 +188,7 @@ class Index(CaIndex):
 
     def _named(self, name: str) -> list[Issued]:
         found = [holder.issued for holder in self._holders(" WHERE name = ? ORDER BY holders.kind", (name,))]
-        cas: tuple[CaKind, ...] = (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA)
-        return [*found, *(self.current(kind) for kind in cas if kind == name)]
+        return [*found, *(self.current(kind) for kind in CA_KINDS if kind == name)]
 
     def _holders(self, where: str, values: tuple[str | int, ...] = ()) -> tuple[Holder, ...]:
         return tuple(map(self._holder, self._records.rows(_HOLDERS + where, values)))

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from pytrust.trust.errors import Refused, Unsound, UsageError
+from pytrust.trust.keys.private import generate
 from pytrust.trust.pki import folder as folders
 from pytrust.trust.pki.authority.claims import check_free, check_place
 from pytrust.trust.pki.authority.delivery import deliver
@@ -17,10 +18,10 @@ from pytrust.trust.pki.authority.index import Holder
 from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.lists import refresh_in_passing
 from pytrust.trust.pki.authority.making import Wish, key_kind_of, names_of, sign_leaf, wish_again
-from pytrust.trust.pki.authority.premises import Premises, leaf_kind
-from pytrust.trust.pki.leaf_key import generate_key, key_pem
+from pytrust.trust.pki.authority.premises import Premises
+from pytrust.trust.pki.leaf_key import key_pem
 from pytrust.trust.pki.mint.profile import CertPublicKey, check_public_key
-from pytrust.trust.pki.model import CertKeyKind, Issued, LeafKind
+from pytrust.trust.pki.model import CertKeyKind, Issued, LeafKind, leaf_kind
 from pytrust.trust.pki.names import ClientName, ServerNames
 
 
@@ -75,7 +76,7 @@ def _issue(  # noqa: PLR0913, PLR0917 - one word for each thing that is recorded
 
 
 def _new_key(place: Path, kind: CertKeyKind) -> CertPublicKey:
-    key = generate_key(kind)
+    key = generate(kind)
     folders.stage_key(place, key_pem(key))
     return key.public_key()
 

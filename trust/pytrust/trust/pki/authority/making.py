@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pytrust.trust.errors import UsageError
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.pki.authority.plan import KEY_KINDS
-from pytrust.trust.pki.authority.premises import Premises, leaf_kind
+from pytrust.trust.pki.authority.premises import Premises
 from pytrust.trust.pki.mint.build import SigningCa, Stamp, make_client, make_server
 from pytrust.trust.pki.mint.profile import CertPublicKey
 from pytrust.trust.pki.model import (
@@ -25,6 +25,7 @@ from pytrust.trust.pki.model import (
     Kind,
     LeafKind,
     Serial,
+    leaf_kind,
 )
 from pytrust.trust.pki.names import ClientName, ServerNames
 

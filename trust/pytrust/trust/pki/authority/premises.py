@@ -16,7 +16,7 @@ from pytrust.trust.pki.authority.change import Change, changing
 from pytrust.trust.pki.authority.index import Index
 from pytrust.trust.pki.authority.records import Records
 from pytrust.trust.pki.mint.build import SigningCa
-from pytrust.trust.pki.model import ISSUER_OF, CaKind, Issued, Kind, LeafKind
+from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, ca_kind
 
 LOCK = "lock"
 _FOLDERS = {Kind.SERVER: "servers", Kind.CLIENT: "clients"}
@@ -57,21 +57,3 @@ class Premises:
         with guarded(above):
             above.mkdir(PRIVATE_FOLDER, exist_ok=True)
         return above / (f"_wildcard{holder[1:]}" if holder.startswith("*") else holder)
-
-
-def ca_kind(kind: Kind) -> CaKind:
-    """The kind of a CA, known to be one."""
-    match kind:
-        case Kind.ROOT | Kind.SERVER_CA | Kind.CLIENT_CA:
-            return kind
-        case Kind.SERVER | Kind.CLIENT:
-            raise ValueError(f"a {kind} is no CA")
-
-
-def leaf_kind(kind: Kind) -> LeafKind:
-    """The kind of a holder, known to be one."""
-    match kind:
-        case Kind.SERVER | Kind.CLIENT:
-            return kind
-        case Kind.ROOT | Kind.SERVER_CA | Kind.CLIENT_CA:
-            raise ValueError(f"a {kind} is a CA")

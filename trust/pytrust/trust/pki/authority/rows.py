@@ -9,9 +9,8 @@ from string import hexdigits
 from typing import Any, Final
 
 from pytrust.trust.errors import Damaged
-from pytrust.trust.pki.model import SERIAL_SHOWN, CaKind, Issued, Kind, Reason, Revocation, Serial, serial_text
+from pytrust.trust.pki.model import SERIAL_SHOWN, Issued, Kind, Reason, Revocation, Serial, serial_text
 
-CA_KINDS: Final[tuple[CaKind, ...]] = (Kind.ROOT, Kind.SERVER_CA, Kind.CLIENT_CA)
 COLUMNS: Final = (
     "serial, kind, holder, generation, der, not_before, not_after, renew_at, revoked_at, reason, replaced_by"
 )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.pki.authority.claims import check_claim
-from pytrust.trust.pki.authority.delivery import supplies
 from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.lists import refresh_in_passing
 from pytrust.trust.pki.authority.making import Wish, sign_leaf
@@ -15,21 +12,7 @@ from pytrust.trust.pki.mint.profile import CertPublicKey, check_public_key
 from pytrust.trust.pki.model import Issued
 
 
-@dataclass(frozen=True, slots=True)
-class Enrolled:
-    """A certificate for a key that is held elsewhere; all in PEM.
-
-    ``cert_pem``: leaf and the CAs below the root; ``ca_pem``: what its holder has to trust (roots for a client, client
-    CAs for a server); ``crl_pem``: for a server, the lists of those client CAs, else empty.
-    """
-
-    issued: Issued
-    cert_pem: bytes
-    ca_pem: bytes
-    crl_pem: bytes = b""
-
-
-def sign(premises: Premises, wish: Wish, public_key: CertPublicKey, replaces: Issued | None) -> Enrolled:
+def sign(premises: Premises, wish: Wish, public_key: CertPublicKey, replaces: Issued | None) -> Issued:
     """See ``Authority.sign_client``."""
     key = check_public_key(public_key)
     premises.signing(premises.issuer(wish.kind))  # a passphrase is asked for while nobody waits
@@ -43,5 +26,4 @@ def sign(premises: Premises, wish: Wish, public_key: CertPublicKey, replaces: Is
             change.certificate(issued, ca.serial, What.RENEWED if old else What.ISSUED, old)
             change.holder(issued, None, before.endpoint if before else "")
         refresh_in_passing(premises)
-    goods = supplies(premises.index, wish.kind)
-    return Enrolled(issued, goods.chain(issued), goods.ca, goods.crl)
+    return issued

@@ -2,7 +2,7 @@
 
 A generation is ``announced`` (peers trust it, it issues nothing), ``issuing`` (exactly one of each kind), or
 ``leaving`` (peers trust it still), and after that ``retired`` (nobody trusts it); ``Index.state`` tells. The order of
-the steps, and what must be seen in between, is rotation.py's.
+the steps, and what must be seen in between, are for rotation/machine.py to say.
 """
 
 from __future__ import annotations

@@ -9,16 +9,15 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pytrust.trust.errors import Damaged, UsageError
 from pytrust.trust.pki.finding import Finding, Severity
-from pytrust.trust.pki.foreign import UNREADABLE
+from pytrust.trust.pki.foreign import UNREADABLE, extension, issued_by
 from pytrust.trust.pki.mint.crl import RevocationList, read_crls
 from pytrust.trust.pki.mint.profile import key_id_of, name_of
 
@@ -27,7 +26,6 @@ CAS_MAX_BYTES: Final = 1024 * 1024  # 64 certificates with RSA-4096 keys have 15
 
 _CLIENT_USES: Final = {ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _LIST: Final = b"-----BEGIN X509 CRL-----"
-_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -55,19 +53,7 @@ class ClientCa:
         named = extension(leaf, x509.AuthorityKeyIdentifier)
         if named is not None and named.key_identifier not in {None, key_id_of(self.certificate)}:
             return False
-        try:
-            leaf.verify_directly_issued_by(self.certificate)
-        except (InvalidSignature, *UNREADABLE):
-            return False
-        return True
-
-
-def extension(certificate: x509.Certificate, kind: type[_Extension]) -> _Extension | None:
-    """The value of an extension, or None; raises what ``UNREADABLE`` lists where nobody has read all of them yet."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+        return issued_by(leaf, self.certificate)
 
 
 def for_clients(certificate: x509.Certificate) -> bool:

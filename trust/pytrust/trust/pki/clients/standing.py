@@ -16,9 +16,9 @@ from typing import Final, NamedTuple, Self
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from pytrust.trust.pki.clients.cas import ClientCa, extension, for_clients, give_lists, is_ca, read_cas
+from pytrust.trust.pki.clients.cas import ClientCa, for_clients, give_lists, is_ca, read_cas
 from pytrust.trust.pki.finding import Finding
-from pytrust.trust.pki.foreign import UNREADABLE, read_certificate, reason_of
+from pytrust.trust.pki.foreign import UNREADABLE, extension, read_certificate, reason_of
 from pytrust.trust.pki.mint.crl import RevocationList
 from pytrust.trust.pki.model import Revocation, serial_text
 

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pytrust.trust.pki.foreign import UNREADABLE
+from pytrust.trust.pki.foreign import UNREADABLE, extension, name_text
 
-_Value = TypeVar("_Value", bound=x509.ExtensionType)
 _LABEL_MAX_CHARS = 120  # a subject may be of any length
 
 
@@ -35,14 +33,6 @@ class Link(StrEnum):
     STRANGER = "stranger"
 
 
-def extension(certificate: x509.Certificate, kind: type[_Value]) -> _Value | None:
-    """The value of one extension; None where it is absent."""
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
-
-
 def label(certificate: x509.Certificate) -> str:
     """What people call the holder: common name, else the whole subject."""
     return name_label(certificate.subject)
@@ -50,9 +40,7 @@ def label(certificate: x509.Certificate) -> str:
 
 def name_label(name: x509.Name) -> str:
     """What people call a subject or issuer."""
-    common = name.get_attributes_for_oid(NameOID.COMMON_NAME)
-    text = str(common[0].value) if common else name.rfc4514_string() or "without a name"
-    return text[:_LABEL_MAX_CHARS]
+    return (name_text(name) or "without a name")[:_LABEL_MAX_CHARS]
 
 
 def purposes(certificate: x509.Certificate) -> frozenset[x509.ObjectIdentifier] | None:

@@ -13,10 +13,11 @@ from cryptography import x509
 
 from pytrust.trust.pki.doctor.anatomy import Link, Role, is_ca, label, link, may_serve_as, name_label
 from pytrust.trust.pki.doctor.lint_certificate import Case, lint_certificate
-from pytrust.trust.pki.doctor.material import CERT, Folder
+from pytrust.trust.pki.doctor.material import Folder
 from pytrust.trust.pki.doctor.path import walk
 from pytrust.trust.pki.doctor.telling import error
 from pytrust.trust.pki.finding import Finding
+from pytrust.trust.pki.folder import CERT
 from pytrust.trust.pki.probe.opinion import chain_problem
 from pytrust.trust.pki.probe.probed import Answer, Probe, Talk
 

@@ -12,10 +12,11 @@ from typing import Final
 
 from pytrust.trust.pki.doctor.client_side import client_side
 from pytrust.trust.pki.doctor.lint_folder import in_order, lint_folder
-from pytrust.trust.pki.doctor.material import CA, CERT, KEY, Folder
+from pytrust.trust.pki.doctor.material import Folder
 from pytrust.trust.pki.doctor.server_side import server_side
 from pytrust.trust.pki.doctor.telling import error, note, warning
 from pytrust.trust.pki.finding import Finding
+from pytrust.trust.pki.folder import CA, CERT, KEY
 from pytrust.trust.pki.foreign import read_certificate
 from pytrust.trust.pki.probe.probed import Demand, Ending, Probe, Reach, Talk, TlsVersion
 

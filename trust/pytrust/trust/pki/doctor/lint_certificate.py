@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from pytrust.trust.pki.doctor.anatomy import Role, extension, is_ca, label, may_serve_as, self_issued
+from pytrust.trust.pki.doctor.anatomy import Role, is_ca, label, may_serve_as, self_issued
 from pytrust.trust.pki.doctor.telling import error, warning
 from pytrust.trust.pki.finding import Finding
-from pytrust.trust.pki.model import LEAF_LIFETIME_MAX
+from pytrust.trust.pki.foreign import extension
+from pytrust.trust.pki.model import LEAF_LIFETIME_MAX, moment_text
 
 _RSA_MIN_BITS: Final = 2048
 _CURVES: Final = {"secp256r1", "secp384r1", "secp521r1"}  # Go's
@@ -79,12 +80,12 @@ def _dates(case: Case) -> Iterator[Finding]:
     starts, ends = case.certificate.not_valid_before_utc, case.certificate.not_valid_after_utc
     hint = _NEW_CA if case.role is Role.CA else _REISSUE
     if case.now >= ends:
-        yield case.error("expired", f"expired {_ago(case.now - ends)} ago, on {_day(ends)}", hint)
+        yield case.error("expired", f"expired {_ago(case.now - ends)} ago, on {moment_text(ends)}", hint)
     elif case.now < starts:
-        text = f"is not valid for another {_ago(starts - case.now)}, until {_day(starts)}"
+        text = f"is not valid for another {_ago(starts - case.now)}, until {moment_text(starts)}"
         yield case.error("not-yet-valid", text, "check the clocks of this host and of the one that issued it")
     elif ends - case.now < _soon(case):
-        yield case.warning("expires-soon", f"expires in {_ago(ends - case.now)}, on {_day(ends)}", hint)
+        yield case.warning("expires-soon", f"expires in {_ago(ends - case.now)}, on {moment_text(ends)}", hint)
 
 
 def _soon(case: Case) -> timedelta:
@@ -211,7 +212,3 @@ _CHECKS: Final[tuple[Callable[[Case], Iterator[Finding]], ...]] = (
 def _ago(span: timedelta) -> str:
     hours = int(span.total_seconds() // 3600)
     return f"{span.days} days" if span.days > 1 else f"{hours} hours" if hours > 1 else "a moment"
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

@@ -12,9 +12,10 @@ from cryptography import x509
 from pytrust.trust.pki.doctor.anatomy import Link, Role, is_ca, label, link, role_of, self_issued, spki
 from pytrust.trust.pki.doctor.lint_certificate import Case, lint_certificate
 from pytrust.trust.pki.doctor.lint_list import lint_list, revoked, uncovered
-from pytrust.trust.pki.doctor.material import CA, Folder, Key, Material
+from pytrust.trust.pki.doctor.material import Folder, Key, Material
 from pytrust.trust.pki.doctor.telling import error, note, warning
 from pytrust.trust.pki.finding import Finding, Severity
+from pytrust.trust.pki.folder import CA
 
 _OTHERS_READ: Final = 0o077
 _OTHERS_WRITE: Final = 0o022

@@ -12,7 +12,7 @@ from pytrust.trust.pki.doctor.anatomy import Role, is_ca, label, may_serve_as, n
 from pytrust.trust.pki.doctor.telling import error
 from pytrust.trust.pki.finding import Finding
 from pytrust.trust.pki.foreign import UNREADABLE
-from pytrust.trust.pki.model import serial_text
+from pytrust.trust.pki.model import moment_text, serial_text
 
 _RENEW: Final = "get the newest list of this CA; of pytrust's: pytrust ca crl"
 
@@ -26,7 +26,7 @@ def lint_list(
     if ends is None:
         yield error("crl-without-end", thing, f"the list of {issuer!r} does not say until when it counts", _RENEW)
     elif now >= ends:
-        yield error("crl-stale", thing, f"the list of {issuer!r} counted until {ends:%Y-%m-%d %H:%M} UTC only", _RENEW)
+        yield error("crl-stale", thing, f"the list of {issuer!r} counted until {moment_text(ends)} only", _RENEW)
     if revocations.last_update_utc > now:
         yield error(
             "crl-not-yet-valid", thing, f"the list of {issuer!r} begins to count later: is a clock wrong?", _RENEW

@@ -16,9 +16,6 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from pytrust.trust.pki.finding import Finding, Severity
 from pytrust.trust.pki.foreign import UNREADABLE, read_certificate, read_list
 
-CA: Final = "ca.pem"  # docker's names
-CERT: Final = "cert.pem"
-KEY: Final = "key.pem"
 _BLOCKS_MAX: Final = 1000  # of one file; a system's whole bundle of authorities has 150
 _BEGIN: Final = b"-----BEGIN "
 _END: Final = b"-----END "

@@ -10,8 +10,9 @@ from typing import Final
 from pytrust.trust.errors import PytrustError, UsageError
 from pytrust.trust.files import read_bounded
 from pytrust.trust.pki.doctor.anatomy import spki
-from pytrust.trust.pki.doctor.material import CERT, KEY, Folder, Material, parse
+from pytrust.trust.pki.doctor.material import Folder, Material, parse
 from pytrust.trust.pki.finding import Finding, Severity
+from pytrust.trust.pki.folder import CERT, KEY
 from pytrust.trust.pki.probe.probed import Identity
 
 FILE_MAX_BYTES: Final = 16 * 1024 * 1024  # a revocation list of 100,000 entries takes a third of it

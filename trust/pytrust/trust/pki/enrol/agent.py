@@ -13,6 +13,7 @@ from typing import Final
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.pki.enrol.enrolled import Tended, ends, tend
 from pytrust.trust.pki.enrol.tending import pause
+from pytrust.trust.pki.model import moment_text
 
 _CHANCE: Final = random.SystemRandom()
 _IDLE: Final = 60.0  # seconds between two looks for folders where there is none yet
@@ -92,6 +93,6 @@ class Agent:
 
     def _tell(self, folder: Path, done: Tended) -> None:
         if done.renewed:
-            self._say(f"{folder}: renewed, until {done.ends:%F %H:%M} UTC, the next at {done.due:%F %H:%M} UTC")
+            self._say(f"{folder}: renewed, until {moment_text(done.ends)}, the next at {moment_text(done.due)}")
         if done.restart:
             self._say(f"{folder}: changed: restart a dockerd that uses it (proxies and plugins notice by themselves)")

@@ -11,24 +11,17 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
-from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from pytrust.trust.errors import BadContent, PytrustError
-from pytrust.trust.pki.clients.cas import extension
 from pytrust.trust.pki.clients.seen_lists import SeenLists
 from pytrust.trust.pki.clients.standing import ClientTrust
 from pytrust.trust.pki.folder import CA, CERT, CRL
-from pytrust.trust.pki.foreign import UNREADABLE
-from pytrust.trust.pki.mint.profile import CertPublicKey, authority_kind, client_names, server_names
+from pytrust.trust.pki.foreign import UNREADABLE, extension, issued_by
+from pytrust.trust.pki.mint.profile import PURPOSE, CertPublicKey, authority_kind, client_names, server_names
 from pytrust.trust.pki.model import ISSUER_OF, LEAF_LIFETIME_MAX, Kind, LeafKind
 from pytrust.trust.pki.names import ServerNames, parse_client_name
 
 _HINT: Final = "ask its operator what happened; nothing was changed here"
-_USES: Final[dict[LeafKind, x509.ObjectIdentifier]] = {
-    Kind.SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
-    Kind.CLIENT: ExtendedKeyUsageOID.CLIENT_AUTH,
-}
 
 
 def parse_names(kind: LeafKind, names: Sequence[str]) -> x509.SubjectAlternativeName:
@@ -68,7 +61,7 @@ def check_pair(
     if set(extension(leaf, x509.SubjectAlternativeName) or ()) != set(names):
         raise _bad("the certificate is for other names")
     constraints, uses = extension(leaf, x509.BasicConstraints), extension(leaf, x509.ExtendedKeyUsage)
-    if constraints != x509.BasicConstraints(ca=False, path_length=None) or list(uses or ()) != [_USES[kind]]:
+    if constraints != x509.BasicConstraints(ca=False, path_length=None) or list(uses or ()) != [PURPOSE[kind]]:
         raise _bad(f"the certificate is not one of a {kind}")
     if leaf.not_valid_after_utc - leaf.not_valid_before_utc > LEAF_LIFETIME_MAX:
         raise _bad(f"the certificate lasts longer than {LEAF_LIFETIME_MAX.days} days")
@@ -117,13 +110,7 @@ def _certificates(pem: bytes, what: str) -> list[x509.Certificate]:
 
 
 def _issued(certificate: x509.Certificate, issuers: Sequence[x509.Certificate]) -> bool:
-    for issuer in issuers:
-        try:
-            certificate.verify_directly_issued_by(issuer)
-        except (InvalidSignature, *UNREADABLE):
-            continue
-        return True
-    return False
+    return any(issued_by(certificate, issuer) for issuer in issuers)
 
 
 def _bad(text: str) -> BadContent:

@@ -12,7 +12,6 @@ import msgspec
 from pytrust.trust.errors import PytrustError, RateLimited, Refused, UsageError
 from pytrust.trust.pki.authority.delivery import Supplies, supplies
 from pytrust.trust.pki.authority.index import Index
-from pytrust.trust.pki.authority.premises import leaf_kind
 from pytrust.trust.pki.enrol import words
 from pytrust.trust.pki.enrol.enrolment import Denial, Enrolment
 from pytrust.trust.pki.enrol.grants import Grant
@@ -29,7 +28,7 @@ from pytrust.trust.pki.enrol.words import (
     Words,
     etag,
 )
-from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, serial_text
+from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, leaf_kind, serial_text
 
 WRONG_MAX: Final = 10  # tokens and proofs of one address that are none, in a minute; typing errors never get here
 _MINUTE: Final = 60.0

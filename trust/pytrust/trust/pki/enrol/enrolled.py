@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 from pytrust.trust.database import guarded
 from pytrust.trust.errors import BadContent, NotSetUp
 from pytrust.trust.files import read_private, write_atomic
-from pytrust.trust.keys.private import PrivateKey, import_pem
+from pytrust.trust.keys.private import PrivateKey, generate, import_pem
 from pytrust.trust.pki import folder as folders
 from pytrust.trust.pki.enrol import believed, words
 from pytrust.trust.pki.enrol.client import EnrolClient, ServerAddress
@@ -29,7 +29,7 @@ from pytrust.trust.pki.enrol.tending import RECORD_MAX_BYTES, Record, encode_rec
 from pytrust.trust.pki.enrol.token import Token
 from pytrust.trust.pki.enrol.words import Answered, TokenSays
 from pytrust.trust.pki.foreign import UNREADABLE
-from pytrust.trust.pki.leaf_key import generate_key, key_pem
+from pytrust.trust.pki.leaf_key import key_pem
 from pytrust.trust.pki.mint.build import digest_for
 from pytrust.trust.pki.model import Kind, LeafKind
 
@@ -177,7 +177,7 @@ def _next_key(folder: Path) -> PrivateKey:
     staged = folders.staged_key(folder) if folder.is_dir() else None
     if staged is not None:
         return import_pem(staged, None, f"the next key in {folder}")
-    key = generate_key("ecdsa-p256")
+    key = generate("ecdsa-p256")
     folders.stage_key(folder, key_pem(key))
     return key
 

@@ -1,4 +1,4 @@
-"""Certificates for hosts that ask: tokens and renewals, decided by enrol.py, signed by the authority."""
+"""Certificates for hosts that ask: tokens and renewals, decided by grants.py, signed by the authority."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.names import KeyId
 from pytrust.trust.pki.authority.authority import Authority
 from pytrust.trust.pki.authority.making import names_of, wish_again
-from pytrust.trust.pki.authority.premises import leaf_kind
 from pytrust.trust.pki.enrol.grants import (
     Denied,
     ForClient,
@@ -33,7 +32,7 @@ from pytrust.trust.pki.enrol.words import AskEnrol, AskRenew, proves
 from pytrust.trust.pki.foreign import UNREADABLE
 from pytrust.trust.pki.mint.csr import SigningRequest
 from pytrust.trust.pki.mint.profile import CertPublicKey
-from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, Serial
+from pytrust.trust.pki.model import ISSUER_OF, Issued, Kind, LeafKind, Serial, leaf_kind
 from pytrust.trust.pki.names import ServerNames
 
 SIGNED_MAX: Final = 60  # certificates for one holder in an hour; one of five minutes is renewed twenty times
@@ -159,9 +158,9 @@ class Enrolment:
         self._count("/".join(_holder(wanted)))
         match wanted:
             case ForClient(name):
-                return self._authority.sign_client(name, key, lifetime=grant.lifetime).issued
+                return self._authority.sign_client(name, key, lifetime=grant.lifetime)
             case ForServer(names):
-                return self._authority.sign_server(names, key, lifetime=grant.lifetime).issued
+                return self._authority.sign_server(names, key, lifetime=grant.lifetime)
             case _:
                 assert_never(wanted)
 
@@ -171,8 +170,8 @@ class Enrolment:
         end = self._authority.index.current(ISSUER_OF[kind]).not_after
         wish = wish_again(issued, end, self._now())
         if isinstance(wish.names, ServerNames):
-            return self._authority.sign_server(wish.names, key, lifetime=wish.lifetime, replaces=issued).issued
-        return self._authority.sign_client(wish.names, key, lifetime=wish.lifetime, replaces=issued).issued
+            return self._authority.sign_server(wish.names, key, lifetime=wish.lifetime, replaces=issued)
+        return self._authority.sign_client(wish.names, key, lifetime=wish.lifetime, replaces=issued)
 
     def _note_theft(self, denied: Denied, issued: Issued | None, key: CertPublicKey) -> None:
         """Counted apart from what is signed: whoever has an old key must not use up its holder's renewals."""

@@ -1,4 +1,9 @@
-"""HTTP for the enrolment server, one request to a connection: bytes to a request, an answer to bytes. Pure."""
+"""HTTP for the enrolment server, one request to a connection: bytes to a request, an answer to bytes. Pure.
+
+The authorization plugin has a reader of its own (policy/plugin/wire.py): its only peer is dockerd, which sends many
+calls over one connection, each as large as what it is about. Here strangers ask, once, and everything they may send is
+small: target, number of headers, and body are bounded, and each excess has its own answer.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from pytrust.trust.pki.authority.authority import Authority
 from pytrust.trust.pki.authority.making import names_of
 from pytrust.trust.pki.model import Issued, Kind
 from pytrust.trust.pki.names import ServerNames
-from pytrust.trust.pki.tls_context import load_pair
+from pytrust.trust.pki.tls_context import server_context
 
 
 class OwnCertificate:
@@ -65,7 +65,7 @@ class OwnCertificate:
             files = folders.read(self._folder)
             if folders.CERT not in files or folders.KEY not in files:
                 raise NotSetUp(f"{self._folder} holds no certificate", hint="bring it back: pytrust ca renew --all-due")
-            self._context, self._seen = _context(files[folders.CERT], files[folders.KEY]), seen
+            self._context, self._seen = server_context(files[folders.CERT], files[folders.KEY]), seen
 
     def _newest(self) -> Issued | None:
         holder = self._authority.index.holder(Kind.SERVER, self._names.first)
@@ -78,11 +78,3 @@ class OwnCertificate:
                 f"the certificate of {issued.holder} is held by another host", hint="give this host's name: --name"
             )
         return holder.folder
-
-
-def _context(cert: bytes, key: bytes) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.options |= ssl.OP_NO_RENEGOTIATION
-    load_pair(context, cert, key)
-    return context

@@ -14,6 +14,7 @@ from typing import Final, Self
 from cryptography import x509
 
 from pytrust.trust.errors import InvalidName, Refused
+from pytrust.trust.pki.foreign import extension
 from pytrust.trust.pki.names import DnsName, ServerNames, parse_dns_name
 
 Network = IPv4Network | IPv6Network
@@ -54,9 +55,8 @@ class Permitted:
 
 def check_names(issuer: x509.Certificate, names: ServerNames) -> None:
     """Let pass what ``issuer`` may issue for; raises ``Refused``, which names what it may not."""
-    try:
-        constraints = issuer.extensions.get_extension_for_class(x509.NameConstraints).value
-    except x509.ExtensionNotFound:
+    constraints = extension(issuer, x509.NameConstraints)
+    if constraints is None:
         return
     outside = [str(name) for name in names.names if not _allowed(constraints, name)]
     if outside:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from pytrust.trust.errors import BadMetadata, BadSignature
-from pytrust.trust.pki.foreign import UNREADABLE
+from pytrust.trust.pki.foreign import UNREADABLE, extension
 from pytrust.trust.pki.mint.build import SigningCa, digest_for
 from pytrust.trust.pki.mint.profile import key_id_of, name_of
 from pytrust.trust.pki.model import CRL_LIFETIME, Reason, Revocation, Serial
@@ -184,10 +184,8 @@ def _check_signature(crl: x509.CertificateRevocationList, issuer: x509.Certifica
 
 def _signs_lists(issuer: x509.Certificate) -> bool:
     """RFC 5280, 6.3.3 (f); a CA without the extension is not bound by it."""
-    try:
-        return issuer.extensions.get_extension_for_class(x509.KeyUsage).value.crl_sign
-    except x509.ExtensionNotFound:
-        return True
+    usage = extension(issuer, x509.KeyUsage)
+    return usage is None or usage.crl_sign
 
 
 def _extension(crl: x509.CertificateRevocationList, form: type[_Extension]) -> _Extension:

@@ -15,9 +15,11 @@ from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pytrust.trust.errors import UsageError
+from pytrust.trust.keys.private import RSA_EXPONENT
 from pytrust.trust.keys.public import UNSUPPORTED, PublicKey
+from pytrust.trust.pki.foreign import extension, name_text
 from pytrust.trust.pki.mint.constraints import Permitted
-from pytrust.trust.pki.model import CaKind, Kind, LeafKind
+from pytrust.trust.pki.model import ISSUER_OF, CaKind, Kind, LeafKind, kind_text
 from pytrust.trust.pki.names import COMMON_NAME_MAX, ClientName, ServerNames, client_uri
 
 CertPublicKey = EllipticCurvePublicKey | Ed25519PublicKey | RSAPublicKey
@@ -25,10 +27,8 @@ Extensions = tuple[tuple[x509.ExtensionType, bool], ...]
 """Each with whether it is critical."""
 
 RSA_BITS_MAX: Final = 4096  # longer ones make every handshake slow, for both sides
-_RSA_EXPONENT: Final = 65537  # what every tool makes; a large one makes each verification slow
 _PATH_LENGTH: Final[dict[CaKind, int]] = {Kind.ROOT: 1, Kind.SERVER_CA: 0, Kind.CLIENT_CA: 0}
-_CALLED: Final[dict[CaKind, str]] = {Kind.ROOT: "root", Kind.SERVER_CA: "server CA", Kind.CLIENT_CA: "client CA"}
-_PURPOSE: Final[dict[Kind, x509.ObjectIdentifier]] = {
+PURPOSE: Final[dict[Kind, x509.ObjectIdentifier]] = {
     Kind.SERVER_CA: ExtendedKeyUsageOID.SERVER_AUTH,
     Kind.SERVER: ExtendedKeyUsageOID.SERVER_AUTH,
     Kind.CLIENT_CA: ExtendedKeyUsageOID.CLIENT_AUTH,
@@ -60,7 +60,7 @@ def check_public_key(key: object, what: str = "the key") -> CertPublicKey:
 
 def ca_subject(name: str, kind: CaKind, generation: int) -> x509.Name:
     """``O=<name>, CN=<name> server CA G<generation>``: a name that no other key ever has."""
-    return _name(name, f"{name} {_CALLED[kind]} G{generation}")
+    return _name(name, f"{name} {kind_text(kind)} G{generation}")
 
 
 def leaf_subject(issuer: x509.Certificate, common_name: str) -> x509.Name:
@@ -84,7 +84,7 @@ def ca_extensions(kind: CaKind, key: CertPublicKey, permitted: Permitted = _ANYT
     return (
         (x509.BasicConstraints(ca=True, path_length=_PATH_LENGTH[kind]), True),
         (_key_usage(signs_certificates=True, encipherment=False), True),
-        *(((x509.ExtendedKeyUsage([_PURPOSE[kind]]), False),) if kind in _PURPOSE else ()),
+        *(((x509.ExtendedKeyUsage([PURPOSE[kind]]), False),) if kind in PURPOSE else ()),
         *(((constraints, True),) if constraints else ()),
         (x509.SubjectKeyIdentifier.from_public_key(key), False),
     )
@@ -95,7 +95,7 @@ def leaf_extensions(kind: LeafKind, key: CertPublicKey, names: x509.SubjectAlter
     return (
         (x509.BasicConstraints(ca=False, path_length=None), True),
         (_key_usage(signs_certificates=False, encipherment=isinstance(key, RSAPublicKey)), True),
-        (x509.ExtendedKeyUsage([_PURPOSE[kind]]), False),
+        (x509.ExtendedKeyUsage([PURPOSE[kind]]), False),
         (names, False),
         (x509.SubjectKeyIdentifier.from_public_key(key), False),
     )
@@ -108,32 +108,24 @@ def copied_extensions(existing: x509.Certificate) -> Extensions:
 
 def authority_kind(certificate: x509.Certificate) -> CaKind | None:
     """Which of our three authorities a certificate is for, by what it may do; None for a leaf or a foreign CA."""
-    try:
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-    except x509.ExtensionNotFound:
+    constraints = extension(certificate, x509.BasicConstraints)
+    if constraints is None or not constraints.ca:
         return None
-    if not constraints.ca:
-        return None
-    try:
-        purposes = list(certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value)
-    except x509.ExtensionNotFound:
+    purposes = extension(certificate, x509.ExtendedKeyUsage)
+    if purposes is None:
         return Kind.ROOT
-    kinds: tuple[CaKind, ...] = (Kind.SERVER_CA, Kind.CLIENT_CA)
-    return next((kind for kind in kinds if purposes == [_PURPOSE[kind]]), None)
+    return next((kind for kind in ISSUER_OF.values() if list(purposes) == [PURPOSE[kind]]), None)
 
 
 def key_id_of(authority: x509.Certificate) -> bytes:
     """The subject key identifier; made from the key where the certificate of a foreign CA has none."""
-    try:
-        return authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except x509.ExtensionNotFound:
-        return x509.SubjectKeyIdentifier.from_public_key(authority.public_key()).digest
+    identifier = extension(authority, x509.SubjectKeyIdentifier)
+    return (identifier or x509.SubjectKeyIdentifier.from_public_key(authority.public_key())).digest
 
 
 def name_of(certificate: x509.Certificate) -> str:
     """What people call it: the common name, or else the whole subject."""
-    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    return str(common[0].value) if common else certificate.subject.rfc4514_string()
+    return name_text(certificate.subject)
 
 
 def organization_of(certificate: x509.Certificate) -> str:
@@ -143,7 +135,7 @@ def organization_of(certificate: x509.Certificate) -> str:
 
 def _usual(key: CertPublicKey) -> bool:
     return not isinstance(key, RSAPublicKey) or (
-        key.key_size <= RSA_BITS_MAX and key.public_numbers().e == _RSA_EXPONENT
+        key.key_size <= RSA_BITS_MAX and key.public_numbers().e == RSA_EXPONENT
     )
 
 

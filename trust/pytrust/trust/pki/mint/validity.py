@@ -21,6 +21,7 @@ from pytrust.trust.pki.model import (
     SERVER_LIFETIME,
     Kind,
     LeafKind,
+    moment_text,
 )
 
 _LIFETIME: Final[dict[LeafKind, timedelta]] = {Kind.SERVER: SERVER_LIFETIME, Kind.CLIENT: CLIENT_LIFETIME}
@@ -72,11 +73,12 @@ def _checked(lifetime: timedelta) -> timedelta:
 def _check_counts(issuer: x509.Certificate, now: datetime) -> None:
     if now < issuer.not_valid_before_utc:
         raise Refused(
-            f"{name_of(issuer)} counts from {_shown(issuer.not_valid_before_utc)} only", hint="check this host's clock"
+            f"{name_of(issuer)} counts from {moment_text(issuer.not_valid_before_utc)} only",
+            hint="check this host's clock",
         )
     if issuer.not_valid_after_utc - now < LEAF_LIFETIME_MIN:
         raise Refused(
-            f"{name_of(issuer)} ends at {_shown(issuer.not_valid_after_utc)} and issues nothing any more",
+            f"{name_of(issuer)} ends at {moment_text(issuer.not_valid_after_utc)} and issues nothing any more",
             hint="make a new one: pytrust ca rotate",
         )
 
@@ -84,14 +86,10 @@ def _check_counts(issuer: x509.Certificate, now: datetime) -> None:
 def _outlives(issuer: x509.Certificate, kind: LeafKind) -> Refused:
     return Refused(
         f"a {kind} certificate of that lifetime would outlive {name_of(issuer)}, which ends at "
-        f"{_shown(issuer.not_valid_after_utc)}",
+        f"{moment_text(issuer.not_valid_after_utc)}",
         hint="ask for less, leave the lifetime out, or make a new authority: pytrust ca rotate",
     )
 
 
 def _seconds(moment: datetime) -> datetime:
     return moment.replace(microsecond=0)
-
-
-def _shown(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M} UTC"

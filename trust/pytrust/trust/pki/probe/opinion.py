@@ -12,6 +12,7 @@ from ipaddress import IPv4Address, IPv6Address
 from cryptography import x509
 
 from pytrust.trust.errors import InvalidName
+from pytrust.trust.pki.foreign import extension
 from pytrust.trust.pki.names import DnsName, parse_server_name
 from pytrust.trust.pki.probe.probed import Verdict
 
@@ -56,9 +57,8 @@ def covers(certificate: x509.Certificate, dialled: str) -> bool:
 
 def listed_names(certificate: x509.Certificate) -> tuple[str | IPv4Address | IPv6Address, ...]:
     """The DNS names (lower case) and addresses that a certificate is for; empty without subject alternative names."""
-    try:
-        san = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except x509.ExtensionNotFound:
+    san = extension(certificate, x509.SubjectAlternativeName)
+    if san is None:
         return ()
     dns = (DnsName(name.lower().removesuffix(".")) for name in san.get_values_for_type(x509.DNSName))
     return (*dns, *(a for a in san.get_values_for_type(x509.IPAddress) if isinstance(a, IPv4Address | IPv6Address)))

@@ -45,7 +45,7 @@ class _Question:
 
 
 class Engines:
-    """The eyes of a rotation; see ``Eyes``.
+    """The eyes of a rotation; see ``parties.Eyes``.
 
     Args:
         index: of the authority.

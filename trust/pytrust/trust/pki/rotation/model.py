@@ -1,4 +1,4 @@
-"""A rotation as a value, what this host can do for it, and what it may have to wait for. Pure; see rotation.py."""
+"""A rotation as a value, what this host can do for it, and what it may have to wait for. Pure; see machine.py."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from pytrust.trust.pki.model import CaKind, Kind, LeafKind, Serial
+from pytrust.trust.pki.model import CaKind, LeafKind, Serial, kind_text
 
 
 class Phase(StrEnum):
-    """Where a rotation is; see the module."""
+    """Where a rotation is; see machine.py."""
 
     PREPARE = "prepare"
     SPREAD = "spread"
@@ -152,5 +152,4 @@ Next = Go | Wait | Ask | Over
 
 def ca_label(kind: CaKind, generation: int) -> str:
     """A CA as people know it, such as ``client CA G2``."""
-    words = {Kind.ROOT: "root", Kind.SERVER_CA: "server CA", Kind.CLIENT_CA: "client CA"}
-    return f"{words[kind]} G{generation}"
+    return f"{kind_text(kind)} G{generation}"

@@ -14,8 +14,9 @@ from typing import Final, Protocol
 from cryptography import x509
 
 from pytrust.trust.files import PRIVATE_FOLDER
+from pytrust.trust.keys.private import generate
 from pytrust.trust.pki import folder as folders
-from pytrust.trust.pki.leaf_key import generate_key, key_pem
+from pytrust.trust.pki.leaf_key import key_pem
 from pytrust.trust.pki.mint.profile import CertPublicKey
 from pytrust.trust.pki.model import CaKind, Kind
 from pytrust.trust.pki.probe.probed import Identity
@@ -67,7 +68,7 @@ class Proofs:
     def _made(self, generation: int) -> Identity | None:
         if not self._signer.holds_key(Kind.CLIENT_CA, generation):
             return None
-        key = generate_key("ecdsa-p256")
+        key = generate("ecdsa-p256")
         if (signed := self._signer.sign_proof(generation, key.public_key())) is None:
             return None
         identity = Identity(cert_pem=signed, key_pem=key_pem(key))

@@ -1,16 +1,16 @@
 """Rotations, done: each step is kept before it is begun, so that one that was killed goes on where it was.
 
-What comes next is rotation.py's to say; here it is done with the authority, and the engines are looked at.
+What comes next is for machine.py to say; here it is done with the authority, and the engines are looked at.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, Protocol, assert_never
+from typing import Final, Literal, assert_never
 
 from pytrust.trust.errors import Refused, Unsound
 from pytrust.trust.files import locked
@@ -19,7 +19,7 @@ from pytrust.trust.pki.authority.index import Holder
 from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.rows import State
 from pytrust.trust.pki.authority.succession import Remark
-from pytrust.trust.pki.model import CaKind, Issued, Kind, Serial
+from pytrust.trust.pki.model import CaKind, Kind, Serial
 from pytrust.trust.pki.rotation import state as rotation_state
 from pytrust.trust.pki.rotation.machine import abort, confirm, decide, enter, lacking, observe, watched, work
 from pytrust.trust.pki.rotation.model import (
@@ -41,71 +41,11 @@ from pytrust.trust.pki.rotation.model import (
     Wait,
     ca_label,
 )
+from pytrust.trust.pki.rotation.parties import Deeds, Eyes
 from pytrust.trust.pki.rotation.signs import client_signs
 
 LOCK: Final = "rotation.lock"
 _LOCK_TIMEOUT: Final = 2.0  # seconds; a second rotation has nothing to wait for
-
-
-class Records(Protocol):
-    """What is read of an authority; see ``Index``."""
-
-    def states(self, kind: CaKind) -> Mapping[int, State]:
-        """All generations."""
-
-    def servers(self) -> Sequence[Holder]:
-        """All engines."""
-
-    def clients(self) -> Sequence[Holder]:
-        """All clients."""
-
-    def by_serial(self, serial: Serial) -> Issued | None:
-        """A certificate."""
-
-
-class Deeds(Protocol):
-    """What is done with an authority; see ``Authority``."""
-
-    @property
-    def index(self) -> Records:
-        """What was issued."""
-
-    def add_generation(self, kind: CaKind, new_passphrase: Passphrase) -> Issued:
-        """Make a CA key and certificate, announced."""
-
-    def cross_sign(self, kind: CaKind) -> list[Issued]:
-        """Certify a CA under every root that counts."""
-
-    def promote(self, kind: CaKind, generation: int) -> None:
-        """Let a generation issue."""
-
-    def retire_generation(self, kind: CaKind, generation: int) -> None:
-        """Let nobody trust it."""
-
-    def renew(self, issued: Issued) -> Issued:
-        """A new certificate in the same folder."""
-
-    def rewrite_folders(self) -> list[Path]:
-        """Put folders in order; gives those that were written."""
-
-    def rotation(self) -> bytes | None:
-        """What is kept of a rotation."""
-
-    def set_rotation(self, state: bytes | None, remarks: Iterable[Remark] = ()) -> None:
-        """Keep it; ``remarks`` go to the journal."""
-
-
-class Eyes(Protocol):
-    """Sees how far engines and clients are."""
-
-    def look(self, rotation: Rotation, leaves: Sequence[Leaf]) -> tuple[Sign, ...]:
-        """What is seen of everybody whose part it is in this phase."""
-
-    def keep_proof(self, generation: int) -> None:
-        """Have a client certificate of this generation, for when there is nobody left to make one."""
-
-    def close_eyes(self) -> None:
-        """The rotation is over: nothing of it is needed any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +193,7 @@ def _remarks(what: Literal[What.VOUCHED_FOR, What.PASSED_OVER], signs: Iterable[
 
 def _leaf(holder: Holder) -> Leaf:
     return Leaf(
-        kind=Kind.SERVER if holder.kind is Kind.SERVER else Kind.CLIENT,
+        kind=holder.kind,
         holder=holder.name,
         serial=holder.issued.serial,
         generation=holder.issued.generation,

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 
-from pytrust.trust.pki.model import Kind
+from pytrust.trust.pki.foreign import issued_by
+from pytrust.trust.pki.model import Kind, moment_text
 from pytrust.trust.pki.probe.probed import Probe, Reach, Talk
 from pytrust.trust.pki.rotation.model import Leaf, Need, Phase, Rotation, Sign, ca_label
 
@@ -46,7 +46,7 @@ def client_signs(rotation: Rotation, leaves: Iterable[Leaf]) -> tuple[Sign, ...]
     """What the records say of clients, in the phase that is theirs."""
     lacks = _client_lacks(rotation)
     return tuple(
-        _sign(leaf, Need.RENEW, f"{lacks}; its certificate ends {leaf.until:%Y-%m-%d %H:%M} UTC")
+        _sign(leaf, Need.RENEW, f"{lacks}; its certificate ends {moment_text(leaf.until)}")
         if _behind(rotation, leaf)
         else _sign(leaf, None, "has what it needs")
         for leaf in leaves
@@ -118,7 +118,7 @@ def _under_root(rotation: Rotation, probe: Probe) -> _Seen:
 def _of_issuer(rotation: Rotation, leaf: Leaf, probe: Probe, issuers: Issuers) -> _Seen:
     served = x509.load_der_x509_certificate(probe.chain[0])
     label = ca_label(Kind.SERVER_CA, rotation.coming)
-    if any(_issued_by(served, issuer) for issuer in issuers.coming):
+    if any(issued_by(served, issuer) for issuer in issuers.coming):
         return _refused_by(probe, "its clients") or (None, f"serves a certificate of {label}")
     comes = not leaf.local and leaf.generation != rotation.coming
     need, why = (Need.RENEW, "it has not renewed yet") if comes else (Need.RESTART, "it runs with the old files")
@@ -169,14 +169,6 @@ def _refused(talk: Talk) -> bool:
 
 def _named(talk: Talk, authorities: tuple[x509.Certificate, ...]) -> bool:
     return any(authority.subject.public_bytes() in talk.accepted for authority in authorities)
-
-
-def _issued_by(leaf: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        leaf.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _sign(leaf: Leaf, need: Need | None, text: str) -> Sign:

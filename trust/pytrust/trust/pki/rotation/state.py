@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pytrust.trust.canonical import encode_json, parse_json
 from pytrust.trust.errors import BadMetadata, Damaged
-from pytrust.trust.pki.model import CaKind, Kind, Serial
+from pytrust.trust.pki.model import Kind, Serial, ca_kind
 from pytrust.trust.pki.rotation.model import Need, Phase, Rotation, Sign
 
 _VERSION: Final = 1
@@ -43,7 +43,7 @@ def decode(data: bytes) -> Rotation:
 
 def _rotation(found: dict[str, Any]) -> Rotation:
     return Rotation(
-        kind=cast("CaKind", Kind(found["kind"])),
+        kind=ca_kind(Kind(found["kind"])),
         leaving=int(found["leaving"]),
         coming=int(found["coming"]),
         phase=Phase(found["phase"]),

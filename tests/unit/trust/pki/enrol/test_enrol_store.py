@@ -9,7 +9,8 @@ from pathlib import Path
 from secrets import token_bytes
 
 import pytest
-from tests.fakes.issued import NOW, issued, key
+from tests.fakes.certificates import new_key
+from tests.fakes.pki import NOW, issued
 
 from pytrust.trust.errors import NotSetUp
 from pytrust.trust.names import KeyId
@@ -72,7 +73,7 @@ def test_a_use_belongs_to_one_key(store: EnrolStore) -> None:
 def test_a_settled_use_remembers_its_certificate(store: EnrolStore) -> None:
     made = token(store)
     store.claim(made.hash, FIRST)
-    store.settle(made.hash, FIRST, issued(key(), 0xABC), NOW)
+    store.settle(made.hash, FIRST, issued(new_key(), 0xABC), NOW)
     assert store.claim(made.hash, FIRST) == (False, 0xABC)
     store.release(made.hash, FIRST)
     assert store.claim(made.hash, FIRST) == (False, 0xABC)

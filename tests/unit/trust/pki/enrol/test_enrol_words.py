@@ -6,9 +6,8 @@ import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 
-from pytrust.trust.keys.private import PrivateKey
+from pytrust.trust.keys.private import PrivateKey, generate
 from pytrust.trust.pki.enrol.words import AskEnrol, AskRenew, prove, proves
-from pytrust.trust.pki.leaf_key import generate_key
 from pytrust.trust.pki.model import CertKeyKind
 
 KINDS: tuple[CertKeyKind, ...] = ("ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-3072")
@@ -16,7 +15,7 @@ KINDS: tuple[CertKeyKind, ...] = ("ecdsa-p256", "ecdsa-p384", "ed25519", "rsa-30
 
 @pytest.fixture(scope="module", params=KINDS)
 def key(request: pytest.FixtureRequest) -> PrivateKey:
-    return generate_key(request.param)
+    return generate(request.param)
 
 
 def public(key: PrivateKey) -> CertificatePublicKeyTypes:
@@ -34,7 +33,7 @@ def test_a_proof_is_for_one_request(key: PrivateKey) -> None:
 
 def test_a_proof_by_another_key_is_none(key: PrivateKey) -> None:
     for kind in ("ecdsa-p256", "ed25519"):
-        assert not proves(prove(generate_key(kind), "csr", "certificate"), public(key), "csr", "certificate")
+        assert not proves(prove(generate(kind), "csr", "certificate"), public(key), "csr", "certificate")
 
 
 @pytest.mark.parametrize(

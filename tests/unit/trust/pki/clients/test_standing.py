@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.foreign_ca import ANY, CLIENT, DAY, SERVER, ForeignCa, Holder, name, new_key
+from tests.fakes.certificates import Held, name, new_key
+from tests.fakes.foreign_ca import ANY, CLIENT, DAY, SERVER, ForeignCa
 
 from pytrust.trust.errors import BadMetadata, BadSignature, Damaged, PytrustError, UsageError
 from pytrust.trust.pki.clients import standing
@@ -31,7 +32,7 @@ TRUST = ClientTrust.read(CA.pem, CA.crl())
 MINUTE = timedelta(minutes=1)
 
 
-def judge(holder: Holder, *, lists: bytes | None = None, cas: bytes = CA.pem, now: datetime = NOW) -> Standing:
+def judge(holder: Held, *, lists: bytes | None = None, cas: bytes = CA.pem, now: datetime = NOW) -> Standing:
     return ClientTrust.read(cas, CA.crl() if lists is None else lists).judge(holder.der, now)
 
 
@@ -39,12 +40,12 @@ def code(found: Standing) -> str:
     return found.code if isinstance(found, Bad) else "good"
 
 
-def below_a_leaf() -> Holder:
+def below_a_leaf() -> Held:
     leaf = CA.issue("leaf")
     return ForeignCa("leaf", key=leaf.key).issue()
 
 
-def below_an_intermediate() -> Holder:
+def below_an_intermediate() -> Held:
     middle = ForeignCa("a CA below", uses=CLIENT)
     CA.issue(subject=name("a CA below"), ca=True)
     return middle.issue()
@@ -75,7 +76,7 @@ def below_an_intermediate() -> Holder:
         ("malformed", lambda: CA.issue(subject=x509.Name([*name("alice"), *name("bob")]))),
     ],
 )
-def test_matrix(expected: str, make: Callable[[], Holder]) -> None:
+def test_matrix(expected: str, make: Callable[[], Held]) -> None:
     assert code(TRUST.judge(make().der, NOW)) == expected
 
 

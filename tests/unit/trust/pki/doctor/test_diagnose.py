@@ -411,7 +411,7 @@ def test_what_is_no_place(text: str) -> None:
 
 def test_every_code_stands_in_the_manual() -> None:
     """And the manual explains none that there is not."""
-    top = Path(__file__).parents[4]
+    top = Path(__file__).parents[5]
     sources = "".join(path.read_text() for path in Path(doctor.__path__[0]).glob("*.py"))
     rows = [line.split("|")[1] for line in (top / "docs/ca-doctor.md").read_text().splitlines() if line[:3] == "| `"]
     explained = {code for row in rows for code in re.findall(r"`([a-z0-9-]+)`", row)}

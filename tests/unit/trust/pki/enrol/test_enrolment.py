@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.fakes.authority import Clock, create
-from tests.fakes.issued import key
+from tests.fakes.certificates import new_key
 
 from pytrust.trust.errors import Damaged, RateLimited, Refused
 from pytrust.trust.keys.private import PrivateKey
@@ -91,14 +91,14 @@ def denied(caught: pytest.ExceptionInfo[Denial]) -> str:
 
 
 def test_killed_after_signing_the_same_key_gets_the_same_certificate(office: Office) -> None:
-    secret, holder = office.token("alice"), key()
+    secret, holder = office.token("alice"), new_key()
     office.store.dies = True
     with pytest.raises(KeyboardInterrupt):
         office.enrol(secret, holder)
     office.store.dies = False
     signed = office.authority.index.find("alice")
     with pytest.raises(Denial) as caught:
-        office.enrol(secret, key())
+        office.enrol(secret, new_key())
     assert denied(caught) == "used-token"
     assert office.enrol(secret, holder) == signed
     assert office.enrol(secret, holder) == signed
@@ -106,7 +106,7 @@ def test_killed_after_signing_the_same_key_gets_the_same_certificate(office: Off
 
 
 def test_a_token_does_not_bring_back_what_was_revoked(office: Office) -> None:
-    secret, holder = office.token("alice"), key()
+    secret, holder = office.token("alice"), new_key()
     office.authority.revoke(office.enrol(secret, holder), Reason.KEY_COMPROMISE)
     with pytest.raises(Denial) as caught:
         office.enrol(secret, holder)
@@ -114,11 +114,11 @@ def test_a_token_does_not_bring_back_what_was_revoked(office: Office) -> None:
 
 
 def test_a_name_that_is_taken_costs_no_use(office: Office) -> None:
-    office.enrol(office.token("ci-1"), key())
-    secret, holder = office.token("ci-*"), key()
+    office.enrol(office.token("ci-1"), new_key())
+    secret, holder = office.token("ci-*"), new_key()
     with pytest.raises(Refused, match="for another key"):
         office.enrol(secret, holder, "ci-1")
-    assert office.enrol(secret, key(), "ci-2").holder == "ci-2"
+    assert office.enrol(secret, new_key(), "ci-2").holder == "ci-2"
 
 
 def test_a_pattern_gives_nobody_another_server_s_name(office: Office) -> None:
@@ -126,21 +126,23 @@ def test_a_pattern_gives_nobody_another_server_s_name(office: Office) -> None:
     office.authority.issue_server(ServerNames.parse(["office", "ca.example.com", "10.0.0.1"]))
     for wanted in (("d1.example.com", "ca.example.com"), ("d1.example.com", "10.0.0.1"), ("ca.example.com",)):
         with pytest.raises(Refused, match="belongs to the server office"):
-            office.enrol(office.token("*.example.com", "10.0.0.0/24", kind=Kind.SERVER), key(), *wanted)
-    assert office.enrol(office.token("*.example.com", kind=Kind.SERVER), key(), "d1.example.com").kind is Kind.SERVER
+            office.enrol(office.token("*.example.com", "10.0.0.0/24", kind=Kind.SERVER), new_key(), *wanted)
+    assert (
+        office.enrol(office.token("*.example.com", kind=Kind.SERVER), new_key(), "d1.example.com").kind is Kind.SERVER
+    )
     named = office.token("d2.example.com", "ca.example.com", kind=Kind.SERVER)
-    assert office.enrol(named, key()).holder == "d2.example.com", "whoever made that token said so"
+    assert office.enrol(named, new_key()).holder == "d2.example.com", "whoever made that token said so"
 
 
 def test_certificates_of_five_minutes_go_on_for_hours_without_a_gap(office: Office) -> None:
     life = timedelta(minutes=5)
-    holder = key()
+    holder = new_key()
     issued = office.enrol(office.token("ci", lifetime=life), holder)
     for _ in range(50):
         assert issued.not_after == office.clock().replace(microsecond=0) + life
         assert 0.49 < (issued.renew_at - office.clock()) / life < 0.81
         office.clock.at = issued.renew_at
-        fresh = key()
+        fresh = new_key()
         issued, holder = office.renew(issued, holder, fresh), fresh
         assert issued.live(office.clock())
     assert len(office.authority.index.all()) == 3 + 51
@@ -148,7 +150,7 @@ def test_certificates_of_five_minutes_go_on_for_hours_without_a_gap(office: Offi
 
 def test_a_server_keeps_all_its_names(office: Office) -> None:
     names = ("d1.example.com", "10.0.0.7", "fd00::7")
-    holder, fresh = key(), key()
+    holder, fresh = new_key(), new_key()
     issued = office.enrol(office.token(*names, kind=Kind.SERVER), holder)
     renewed = office.renew(issued, holder, fresh)
     assert renewed.kind is Kind.SERVER
@@ -158,14 +160,14 @@ def test_a_server_keeps_all_its_names(office: Office) -> None:
 
 
 def test_one_holder_fills_no_index(office: Office) -> None:
-    holder = key()
+    holder = new_key()
     issued = office.enrol(office.token("busy"), holder)
     with pytest.raises(RateLimited):
         for _ in range(SIGNED_MAX):
-            fresh = key()
+            fresh = new_key()
             issued, holder = office.renew(issued, holder, fresh), fresh
     assert len(office.authority.index.all()) == 3 + SIGNED_MAX
-    office.enrol(office.token("other"), key())
+    office.enrol(office.token("other"), new_key())
 
 
 def test_what_is_known_is_not_sent_again(office: Office) -> None:
@@ -173,7 +175,7 @@ def test_what_is_known_is_not_sent_again(office: Office) -> None:
     assert crl.body.startswith(b"-----BEGIN X509 CRL-----")
     again = office.ask("GET", "/v1/crl", known=etag(crl.body))
     assert (again.status, again.body) == (304, b"")
-    office.authority.revoke(office.enrol(office.token("mallory"), key()), Reason.KEY_COMPROMISE)
+    office.authority.revoke(office.enrol(office.token("mallory"), new_key()), Reason.KEY_COMPROMISE)
     assert office.ask("GET", "/v1/crl", known=etag(crl.body)).status == 200
 
 
@@ -182,13 +184,13 @@ def test_asking_what_a_token_is_good_for_uses_nothing_up(office: Office) -> None
     for _ in range(3):
         answer = office.ask("POST", "/v1/token", {"secret": secret})
         assert json.loads(answer.body) == {"kind": "client", "names": ["alice"], "exact": True}
-    assert office.enrol(secret, key()).holder == "alice"
+    assert office.enrol(secret, new_key()).holder == "alice"
 
 
 def test_wrong_tokens_are_counted_by_address_and_used_ones_are_not(office: Office) -> None:
     secret = office.token("alice")
-    office.enrol(secret, key())
-    used = {"secret": secret, "names": [], "csr": csr(key())}
+    office.enrol(secret, new_key())
+    used = {"secret": secret, "names": [], "csr": csr(new_key())}
     assert {office.ask("POST", "/v1/enrol", used).status for _ in range(20)} == {403}
     wrong = {"secret": "0" * 32}
     assert [office.ask("POST", "/v1/token", wrong, peer="10.0.0.2").status for _ in range(11)] == [401] * 10 + [429]
@@ -203,7 +205,7 @@ def test_a_failure_of_ours_is_told_to_the_operator_alone(office: Office, failure
 
     secret = office.token("alice")
     office.store.claim = fail  # type: ignore[method-assign, assignment]
-    answer = office.ask("POST", "/v1/enrol", {"secret": secret, "names": [], "csr": csr(key())})
+    answer = office.ask("POST", "/v1/enrol", {"secret": secret, "names": [], "csr": csr(new_key())})
     assert answer.status in {500, 503}
     assert b"secret" not in answer.body
     assert len(office.said) == 1
@@ -215,12 +217,12 @@ def test_there_are_no_other_places(office: Office, place: str) -> None:
 
 
 def test_whoever_has_an_old_key_does_not_use_up_its_holder_s_renewals(office: Office) -> None:
-    keys = [key() for _ in range(3)]
+    keys = [new_key() for _ in range(3)]
     first = office.enrol(office.token("alice"), keys[0])
     second = office.renew(first, keys[0], keys[1])
     for _ in range(SIGNED_MAX + 1):
         with pytest.raises((Denial, RateLimited)):
-            office.renew(first, keys[0], key())
+            office.renew(first, keys[0], new_key())
     assert office.renew(second, keys[1], keys[2]).holder == "alice"
 
 
@@ -229,7 +231,7 @@ def test_a_zone_makes_no_other_name_of_an_address(office: Office) -> None:
     secret = office.token("fd00::/8", kind=Kind.SERVER)
     for name in ("fd00::1", "fd00::1%x", "[fd00::1%1]", "fd00::2%a\nrefused 10.0.0.1: nothing"):
         with pytest.raises((Denial, Refused)):
-            office.enrol(secret, key(), name)
+            office.enrol(secret, new_key(), name)
     assert [holder.name for holder in office.authority.index.servers()] == ["fd00::1"]
 
 
@@ -244,6 +246,6 @@ def test_bundles_and_lists_are_put_together_once(office: Office, monkeypatch: py
     places = ["/v1/roots", "/v1/crl", "/v1/bundle/clients", "/v1/issuers"]
     before = [office.ask("GET", place).body for place in places * 3]
     assert sorted(made) == ["client", "server"]
-    office.authority.revoke(office.enrol(office.token("alice"), key()), Reason.KEY_COMPROMISE)
+    office.authority.revoke(office.enrol(office.token("alice"), new_key()), Reason.KEY_COMPROMISE)
     after = [office.ask("GET", place).body for place in places]
     assert [one != other for one, other in zip(before, after, strict=False)] == [False, True, False, False]

@@ -42,8 +42,10 @@ class Side:
 
     def chain(self, kind: LeafKind) -> bytes:
         if kind is Kind.SERVER:
-            return self.authority.sign_server(server("docker1", "10.0.0.1"), self.key).cert_pem
-        return self.authority.sign_client(ALICE, self.key).cert_pem
+            issued = self.authority.sign_server(server("docker1", "10.0.0.1"), self.key)
+        else:
+            issued = self.authority.sign_client(ALICE, self.key)
+        return supplies(self.authority.index, kind).chain(issued)
 
     def signing(self, kind: LeafKind) -> tuple[x509.Certificate, PrivateKey]:
         ca = self.authority._premises.signing(self.authority.index.current(ISSUER_OF[kind]))

@@ -8,9 +8,9 @@ import pytest
 from tests.fakes.authority import Clock, create, server
 
 from pytrust.trust.errors import UsageError
+from pytrust.trust.keys.private import generate
 from pytrust.trust.pki.authority.authority import Authority
 from pytrust.trust.pki.enrol.own_certificate import OwnCertificate
-from pytrust.trust.pki.leaf_key import generate_key
 from pytrust.trust.pki.mint.profile import check_public_key
 from pytrust.trust.pki.model import Kind, Reason
 
@@ -58,7 +58,7 @@ def test_an_engine_s_certificate_is_shared_and_what_it_lacks_is_known(authority:
 
 
 def test_the_name_of_another_host_is_refused(authority: Authority, clock: Clock) -> None:
-    authority.sign_server(NAMES, check_public_key(generate_key("ecdsa-p256").public_key()))
+    authority.sign_server(NAMES, check_public_key(generate("ecdsa-p256").public_key()))
     with pytest.raises(UsageError, match="held by another host"):
         OwnCertificate(authority, NAMES, clock)
 

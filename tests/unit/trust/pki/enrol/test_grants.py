@@ -9,7 +9,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.issued import NOW, issued, key
+from tests.fakes.certificates import new_key
+from tests.fakes.pki import NOW, issued
 
 from pytrust.trust.errors import InvalidName, UsageError
 from pytrust.trust.keys.public import PublicKey
@@ -159,7 +160,7 @@ def test_a_token_counts_until_its_end() -> None:
     assert none.code == "unknown-token"
 
 
-OLD, NEXT, OTHER = key(), key(), key()
+OLD, NEXT, OTHER = new_key(), new_key(), new_key()
 REVOKED = Revocation(NOW, Reason.KEY_COMPROMISE)
 
 
