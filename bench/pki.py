@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from tests.fakes.authority import Clock, create
 
 from bench.harness import alternate, report
 from pytrust.trust.keys.private import generate
@@ -52,6 +54,18 @@ def mint() -> None:
     report("ca.mint", "1/s", ours, _GOAL, peer=peer, peer_name="openssl req", ratio=ours / peer)
 
 
+def issue() -> None:
+    """The same number through an authority: recorded, journalled, each with a folder, all flushed to the disk."""
+    with tempfile.TemporaryDirectory(prefix="pytrust-bench-") as folder:
+        authority = create(Path(folder) / "ca", Clock(_NOW))
+        names = [ClientName(f"client-{number}") for number in range(_CLIENTS)]
+        started = time.perf_counter()
+        authority.issue_clients(names)
+        ours = _CLIENTS / (time.perf_counter() - started)
+        authority.close()
+    report("ca.issue", "1/s", ours, _GOAL, ratio=ours / _GOAL)
+
+
 def load_crl() -> None:
     """A ``crl.pem`` with 100,000 entries until it can be asked, its signature checked; beside ``openssl crl``."""
     ca = _client_ca()
@@ -74,7 +88,7 @@ def first_hour() -> None:
     report("ca.first_hour", "s", ours, _FIRST_HOUR_GOAL, ratio=_FIRST_HOUR_GOAL / ours)
 
 
-BENCHES: Final = {"ca.mint": mint, "crl.load": load_crl, "ca.first_hour": first_hour}
+BENCHES: Final = {"ca.mint": mint, "ca.issue": issue, "crl.load": load_crl, "ca.first_hour": first_hour}
 
 
 def _run(words: list[str]) -> None:

@@ -80,7 +80,7 @@ def crl_swap() -> None:
                 time.sleep(1.0)
             if traffic.failures or not traffic.answers:
                 raise SystemExit(f"{traffic.failures} calls failed, {traffic.answers} went well")
-    report("pki.crl_swap", "s", took, _GOAL, ratio=_GOAL / took)
+    report("crl.swap", "s", took, _GOAL, ratio=_GOAL / took)
 
 
 def _serial(folder: Path) -> Serial:
@@ -101,4 +101,4 @@ def _list(authority: Authority, last: Serial) -> bytes:
     return make_crl(SigningCa(issuer, key), revoked, number=_NUMBER, now=now).public_bytes(Encoding.PEM)
 
 
-BENCHES: Final = {"pki.crl_swap": crl_swap}
+BENCHES: Final = {"crl.swap": crl_swap}
