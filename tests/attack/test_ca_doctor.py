@@ -36,6 +36,7 @@ from tests.rig import dockerd
 from tests.rig.needs import need
 from tests.rig.ports import answers, free_port
 from tests.rig.processes import environment, running
+from tests.rig.tls import serving
 
 from pytrust.trust.pki.probe.probe import probe
 from pytrust.trust.pki.probe.probed import Identity
@@ -413,27 +414,8 @@ def tls_talker(folder: Path, held: Held, answer: bytes) -> Iterator[int]:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.set_ciphers("DEFAULT:@SECLEVEL=0")
     context.load_cert_chain(files / "cert.pem", files / "key.pem")
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                taken, _ = listener.accept()
-            except OSError:
-                return
-            with taken, suppress(OSError), context.wrap_socket(taken, server_side=True) as wire:
-                wire.settimeout(5)
-                wire.recv(4096)
-                wire.sendall(answer)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
+    with serving(context, answer) as port:
+        yield port
 
 
 @pytest.mark.parametrize(

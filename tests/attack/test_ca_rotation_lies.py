@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from tests.fakes.authority import ALICE, create, passphrase, server
 from tests.fakes.certificates import authority as other_authority
 from tests.fakes.certificates import server as other_server
 from tests.fakes.certificates import write_folder
+from tests.rig.tls import serving
 
 from pytrust.trust.errors import Refused
 from pytrust.trust.pki import folder as folders
@@ -83,59 +81,33 @@ def scene(tmp_path: Path) -> Scene:
     return Scene(tmp_path)
 
 
-@contextmanager
-def playing(context: ssl.SSLContext, answer: bytes = _FINE) -> Iterator[int]:
-    """Whoever comes through the handshake is told ``answer``."""
-    listener = socket.create_server(("127.0.0.1", 0))
-
-    def serve() -> None:
-        while True:
-            try:
-                taken, _ = listener.accept()
-            except OSError:
-                return
-            with taken, suppress(OSError), context.wrap_socket(taken, server_side=True) as wire:
-                wire.settimeout(5)
-                wire.recv(4096)
-                wire.sendall(answer)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join()
-
-
 def test_somebody_else_at_the_address_of_the_engine(scene: Scene, tmp_path: Path) -> None:
     """He takes every client, and has no certificate for the name."""
     ca = other_authority("tests server CA G1")
     files = write_folder(tmp_path / "other", ca, other_server(ca, "localhost"))
-    with playing(scene.context(files, ssl.CERT_NONE)) as port:
+    with serving(scene.context(files, ssl.CERT_NONE), _FINE) as port:
         assert scene.rotate(port) is Phase.SPREAD
 
 
 def test_an_engine_with_the_old_files(scene: Scene) -> None:
-    with playing(scene.context(scene.before, ssl.CERT_REQUIRED)) as port:
+    with serving(scene.context(scene.before, ssl.CERT_REQUIRED), _FINE) as port:
         assert scene.rotate(port) is Phase.SPREAD
 
 
 def test_an_engine_that_says_no_to_everybody(scene: Scene) -> None:
     """It did not take the new client, whatever it says of the old one."""
-    with playing(scene.context(scene.before, ssl.CERT_NONE), _NO) as port:
+    with serving(scene.context(scene.before, ssl.CERT_NONE), _NO) as port:
         assert scene.rotate(port) is Phase.SPREAD
 
 
 def test_an_engine_that_hangs_up_on_everybody(scene: Scene) -> None:
-    with playing(scene.context(scene.before, ssl.CERT_NONE), b"") as port:
+    with serving(scene.context(scene.before, ssl.CERT_NONE), b"") as port:
         assert scene.rotate(port) is Phase.SPREAD
 
 
 def test_an_engine_that_takes_everybody_is_found_out_at_the_end(scene: Scene) -> None:
     """Nobody is refused by it, so nothing speaks against going on; but it never forgets the old CA."""
-    with playing(scene.context(scene.before, ssl.CERT_NONE)) as port:
+    with serving(scene.context(scene.before, ssl.CERT_NONE), _FINE) as port:
         assert scene.rotate(port) is Phase.SETTLE
-    with playing(scene.context(scene.before, ssl.CERT_NONE), b"") as port:
+    with serving(scene.context(scene.before, ssl.CERT_NONE), b"") as port:
         assert scene.rotate(port) is Phase.SETTLE

@@ -23,6 +23,7 @@ import pytest
 from cryptography import x509
 from tests.rig import dockerd
 from tests.rig.dockerd import PrivateEngine, private_engine
+from tests.rig.founding import found
 from tests.rig.images import Docker
 from tests.rig.needs import need
 from tests.rig.ports import answers, free_port
@@ -112,7 +113,7 @@ class Scene:
 
     def make(self) -> None:
         self.must("init")
-        self.must("ca", "init", "--name", "test")
+        found(self.home, _PASSPHRASE)
         for host in (self.dockerd, self.proxy):
             self.must("ca", "server", host.name, "127.0.0.1")
         self.must("ca", "client", "alice")

@@ -87,11 +87,11 @@ def guard(
             yield Guarded(home, docker, direct, witness, served, clock, image, digests)
 
 
-def pytrust(home: Path, *words: str) -> str:
+def pytrust(home: Path, *words: str, passphrase: str = "not asked for") -> str:
     """Run a command that has to work, with a home of its own."""
     done = subprocess.run(
         [installed(), "--home", home, *words],
-        env=environment({"HOME": str(home.parent), "PYTRUST_PASSPHRASE": "not asked for"}),
+        env=environment({"HOME": str(home.parent), "PYTRUST_PASSPHRASE": passphrase}),
         capture_output=True,
         text=True,
         timeout=60,

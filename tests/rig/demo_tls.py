@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from tests.rig.demo_proxy import expect
+from tests.rig.demo_proxy import expect, pytrust
 from tests.rig.images import Docker
 from tests.rig.ports import answers, free_port
 from tests.rig.processes import environment, running
@@ -29,11 +29,11 @@ class Exposed:
     port: int
     docker: Docker
     image: str
-    secrets: dict[str, str]
+    passphrase: str
 
     def ca(self, *words: str) -> str:
         """``pytrust ca WORDS``, which has to work."""
-        return _pytrust(self.home, self.secrets, "ca", *words)
+        return pytrust(self.home, "ca", *words, passphrase=self.passphrase)
 
     def doctor(self, *words: str) -> str:
         """What ``pytrust ca doctor`` says of the port, good or bad."""
@@ -56,7 +56,7 @@ class Exposed:
 @contextmanager
 def expose(folder: Path, home: Path, engine: Path, direct: Docker, image: str, passphrase: str) -> Iterator[Exposed]:
     """Make an authority with one server and two clients, and run the proxy before ``engine``."""
-    secrets, port = {"PYTRUST_PASSPHRASE": passphrase}, free_port()
+    port = free_port()
     for words in (
         ("ca", "init", "--name", "demo"),
         ("ca", "server", "localhost", "127.0.0.1"),
@@ -64,11 +64,11 @@ def expose(folder: Path, home: Path, engine: Path, direct: Docker, image: str, p
         ("ca", "client", "mallory"),
         ("policy", "init", "--isolation", "baseline"),
     ):
-        _pytrust(home, secrets, *words)
+        pytrust(home, *words, passphrase=passphrase)
     command: list[str | Path] = [installed(), "--home", home, "proxy"]
     command += ["--listen", f"tls://127.0.0.1:{port}", "--engine", f"unix://{engine}"]
     with running(command, log=folder / "tls-proxy.log", ready=lambda: answers(port)):
-        yield Exposed(home, port, Docker(f"tcp://127.0.0.1:{port}", direct.config), image, secrets)
+        yield Exposed(home, port, Docker(f"tcp://127.0.0.1:{port}", direct.config), image, passphrase)
 
 
 def runs_over_tls(host: Exposed) -> None:
@@ -100,17 +100,3 @@ def revokes(host: Exposed) -> None:
     refused = host.docker.attempt("ps", env=host.as_client("mallory"))
     expect(refused.returncode != 0 and b"revoked" in refused.stderr, refused.stderr.decode())
     host.docker.run("ps", env=host.as_client("alice"))
-
-
-def _pytrust(home: Path, secrets: dict[str, str], *words: str) -> str:
-    done = subprocess.run(
-        [installed(), "--home", home, *words],
-        env=environment({"HOME": str(home.parent), **secrets}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-    expect(done.returncode == 0, f"pytrust {' '.join(words)}: exit {done.returncode}: {done.stderr}{done.stdout}")
-    return done.stdout

@@ -7,9 +7,10 @@ import json
 import shutil
 import socket
 import ssl
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -119,3 +120,29 @@ def eventually(what: str, check: Callable[[], Any], within: float = 10.0) -> Any
         if time.monotonic() > end:
             raise RigError(f"still not: {what}")
         time.sleep(0.05)
+
+
+@contextmanager
+def serving(context: ssl.SSLContext, answer: bytes) -> Iterator[int]:
+    """A server at the port that is given: whoever comes through the handshake is told ``answer``."""
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while True:
+            try:
+                taken, _ = listener.accept()
+            except OSError:
+                return
+            with taken, suppress(OSError), context.wrap_socket(taken, server_side=True) as wire:
+                wire.settimeout(5)
+                wire.recv(4096)
+                wire.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield listener.getsockname()[1]
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join()

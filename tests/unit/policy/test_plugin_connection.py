@@ -5,40 +5,13 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
+from tests.fakes.transport import FakeTransport
+
 from pytrust.policy.plugin import limits
 from pytrust.policy.plugin.connection import Callers, Connection
 from pytrust.policy.plugin.wire import Message
 
 CALL = b"POST /x HTTP/1.1\r\nHost: \r\nContent-Length: 2\r\n\r\n{}"
-
-
-class Wire:
-    """The transport of one connection, and what was done with it."""
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.closed = self.aborted = self.paused = False
-
-    def set_write_buffer_limits(self, high: int) -> None:
-        pass
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.aborted = True
-
-    def is_closing(self) -> bool:
-        return self.closed or self.aborted
-
-    def pause_reading(self) -> None:
-        self.paused = True
-
-    def resume_reading(self) -> None:
-        self.paused = False
 
 
 class Scene:
@@ -47,8 +20,8 @@ class Scene:
         self.callers = Callers(lambda: self.seconds)
         self.heard: list[Message] = []
 
-    def connect(self) -> tuple[Connection, Wire]:
-        connection, wire = Connection(self.callers, self._answer), Wire()
+    def connect(self) -> tuple[Connection, FakeTransport]:
+        connection, wire = Connection(self.callers, self._answer), FakeTransport()
         connection.connection_made(cast(asyncio.Transport, wire))
         return connection, wire
 

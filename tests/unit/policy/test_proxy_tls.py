@@ -15,35 +15,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePrivateKey, generate_private_key
 from cryptography.x509.oid import NameOID
+from tests.fakes.transport import FakeTransport
 
 from pytrust.policy.proxy import tls as tls_room
 from pytrust.policy.proxy.context import make_context
 from pytrust.policy.proxy.tls import TlsLayer, TlsTransport
 
 LARGE = b"x" * 300_000
-
-
-class Raw:
-    """The TCP side: what the layer sent, and what became of the connection."""
-
-    def __init__(self) -> None:
-        self.sent = bytearray()
-        self.closed = self.aborted = self.paused = False
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def close(self) -> None:
-        self.closed = True
-
-    def abort(self) -> None:
-        self.aborted = True
-
-    def is_closing(self) -> bool:
-        return self.closed or self.aborted
-
-    def get_extra_info(self, name: str, default: object = None) -> object:
-        return ("192.0.2.1", 5) if name == "peername" else default
 
 
 class Told:
@@ -83,7 +61,7 @@ class Told:
 class Peer:
     """A client in memory."""
 
-    def __init__(self, layer: TlsLayer, raw: Raw, context: ssl.SSLContext) -> None:
+    def __init__(self, layer: TlsLayer, raw: FakeTransport, context: ssl.SSLContext) -> None:
         self.layer, self.raw = layer, raw
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.object = context.wrap_bio(self._in, self._out, server_side=False, server_hostname="engine.test")
@@ -190,7 +168,7 @@ class Scene:
     def __init__(
         self, pair: Pair, context: ssl.SSLContext, guest: Told, *, served: ssl.SSLContext | None = None
     ) -> None:
-        self.guest, self.raw, self.refusals = guest, Raw(), list[tuple[str, str]]()
+        self.guest, self.raw, self.refusals = guest, FakeTransport(), list[tuple[str, str]]()
         self.served = served or make_context(pair.server, pair.server_key, pair.ca)
         self.layer = TlsLayer(guest, lambda: self.served, lambda *words: self.refusals.append(words))
         self.peer = Peer(self.layer, self.raw, context)
