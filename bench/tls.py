@@ -27,7 +27,6 @@ _ENTRIES: Final = 100_000
 _CALLERS: Final = 100
 _PAUSE: Final = 0.05  # seconds between two requests of each
 _GOAL: Final = 2.0  # seconds
-_NUMBER: Final = 1_000
 
 
 class _Traffic:
@@ -98,7 +97,9 @@ def _list(authority: Authority, last: Serial) -> bytes:
     now = datetime.now(UTC)
     serials = [*(Serial(secrets.randbits(159)) for _ in range(_ENTRIES - 1)), last]
     revoked = dict.fromkeys(serials, Revocation(now, Reason.KEY_COMPROMISE))
-    return make_crl(SigningCa(issuer, key), revoked, number=_NUMBER, now=now).public_bytes(Encoding.PEM)
+    return make_crl(SigningCa(issuer, key), revoked, number=int(now.timestamp()) + 1, now=now).public_bytes(
+        Encoding.PEM
+    )
 
 
 BENCHES: Final = {"crl.swap": crl_swap}
