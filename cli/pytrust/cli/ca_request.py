@@ -106,7 +106,8 @@ def _read_token(file: Path | None) -> Token:
     from pytrust.trust.pki.enrol.token import Token
 
     if file is not None:
-        return Token.parse(read_private(file, _TOKEN_FILE_MAX_BYTES).decode("utf-8", "replace"))
+        hint = "give the file that holds what pytrust ca token printed"
+        return Token.parse(read_private(file, _TOKEN_FILE_MAX_BYTES, missing=hint).decode("utf-8", "replace"))
     if sys.stdin.isatty():
         return Token.parse(voice.ask_secret("enrolment token"))
     return Token.parse(sys.stdin.readline(_TOKEN_FILE_MAX_BYTES))

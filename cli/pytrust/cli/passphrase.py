@@ -88,7 +88,7 @@ class Passphrases:
 
 def read_passphrase_file(path: Path) -> bytes:
     """The first line of a file that only its owner can read; raises ``BadPermissions`` for any other."""
-    return _one_line(read_private(path, _MAX_BYTES), str(path))
+    return _one_line(read_private(path, _MAX_BYTES, missing=_HINT), str(path))
 
 
 def _one_line(data: bytes, what: str) -> bytes:

@@ -20,6 +20,7 @@ from pytrust.trust.errors import BadPermissions, Busy, Damaged, NotSetUp
 PRIVATE: Final = 0o600
 PUBLIC: Final = 0o644
 PRIVATE_FOLDER: Final = 0o700
+_MAKE_HOME: Final = "create a pytrust home with: pytrust init"
 
 
 def write_atomic(
@@ -31,7 +32,11 @@ def write_atomic(
         FileExistsError: ``replace`` is false and the path is taken.
     """
     temporary = path.with_name(f".{os.getpid()}.{time.monotonic_ns()}.new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    except OSError as error:
+        error.filename = str(path)  # nobody asked for the temporary one
+        raise
     try:
         with os.fdopen(descriptor, "wb") as file:
             if group is not None:
@@ -72,23 +77,23 @@ def read_bounded(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def read_private(path: Path, max_bytes: int) -> bytes:
-    """Read a secret; raises ``BadPermissions`` where others could read or replace it."""
-    check_owned(path, forbidden=0o077)
+def read_private(path: Path, max_bytes: int, *, missing: str = _MAKE_HOME) -> bytes:
+    """Read a secret; raises what ``check_owned`` does where others could read or replace it."""
+    check_owned(path, forbidden=0o077, missing=missing)
     return read_bounded(path, max_bytes)
 
 
-def check_owned(path: Path, *, forbidden: int = 0o022) -> None:
+def check_owned(path: Path, *, forbidden: int = 0o022, missing: str = _MAKE_HOME) -> None:
     """Refuse a path that belongs to another user, is a symbolic link, or has a ``forbidden`` mode bit.
 
     Raises:
-        NotSetUp: there is nothing at the path.
+        NotSetUp: there is nothing at the path; ``missing`` is its hint.
         BadPermissions: others could have written (or, for secrets, read) it.
     """
     try:
         found = path.lstat()
     except FileNotFoundError as error:
-        raise NotSetUp(f"{path} does not exist", hint="create a pytrust home with: pytrust init") from error
+        raise NotSetUp(f"{path} does not exist", hint=missing) from error
     except PermissionError as error:
         raise BadPermissions(f"{path} cannot be read by this user", hint="run as its owner") from error
     if stat.S_ISLNK(found.st_mode):

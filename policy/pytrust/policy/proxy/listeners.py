@@ -22,6 +22,7 @@ from pytrust.trust.errors import Busy, UsageError
 
 BACKLOG: Final = 1024  # connections that wait to be accepted; a client of a unix socket fails beyond
 _TLS_PORT: Final = 2376
+_FORMS: Final = "write unix:///PATH, tls://HOST[:2376] or tcp://127.0.0.1:PORT"
 _MODE_GROUP: Final = 0o660
 _MODE_OWNER: Final = 0o600
 
@@ -42,11 +43,14 @@ def parse_listen(text: str) -> ListenAddress:
     Raises:
         UsageError: none of them, or an address without TLS that others could reach.
     """
-    if text.startswith("tls://"):
-        rest = text.removeprefix("tls")
-        port = "" if re.search(r":[0-9]+/?$", rest) else f":{_TLS_PORT}"
-        return ListenAddress(parse_host(f"tcp{rest.removesuffix('/')}{port}"), tls=True)
-    address = parse_host(text)
+    tls, rest = text.startswith("tls://"), text.removeprefix("tls")
+    port = f":{_TLS_PORT}" if tls and not re.search(r":[0-9]+/?$", rest) else ""
+    try:
+        address = parse_host(f"tcp{rest.removesuffix('/')}{port}" if tls else text)
+    except UsageError as error:
+        raise UsageError(f"{text[:200]!r} is no address to listen at", hint=_FORMS) from error
+    if tls:
+        return ListenAddress(address, tls=True)
     if address.socket is None and not _is_loopback(address.host):
         raise UsageError(
             f"{address} can be reached from other hosts, without TLS",
