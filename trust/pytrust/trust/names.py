@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import Final, NewType
 
 from pytrust.trust.errors import InvalidName
@@ -19,6 +20,14 @@ CollectionName = NewType("CollectionName", str)
 RoleName = NewType("RoleName", str)
 KeyId = NewType("KeyId", str)
 """sha256 of the DER SubjectPublicKeyInfo, lower-case hex: the same for one key in every metadata format."""
+
+
+class Format(StrEnum):
+    """The wire format of a metadata file: TUF 1.0, or what docker (<= 28) and notary clients speak."""
+
+    TUF = "tuf"
+    NOTARY = "notary"
+
 
 DEFAULT_REGISTRY: Final = "docker.io"
 DEFAULT_TAG: Final = "latest"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
-from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +24,96 @@ class RoleFile:
     data: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A file as it lies in a store, and when it was published (UTC)."""
+
+    version: int
+    data: bytes
+    published: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the change feed (Notary v1, ``changefeed``): a new timestamp, or a collection that was deleted.
+
+    ``id`` rises without end; ``sha256`` is that of the Notary timestamp file, lower-case hex. A deletion has version 0
+    and no sha256.
+    """
+
+    id: int
+    at: datetime
+    name: CollectionName
+    version: int
+    sha256: str
+
+    @property
+    def deletion(self) -> bool:
+        """Whether the collection went away."""
+        return not self.sha256
+
+
+@dataclass(frozen=True, slots=True)
+class ServerKey:
+    """A key that the store holds for one role of one collection; ``sealed`` is what ``keys.sealing`` made of it."""
+
+    role: RoleName
+    id: KeyId
+    sealed: bytes
+
+
 class Reader(Protocol):
     """Reading never changes a store."""
 
-    def read(self, name: CollectionName, role: RoleName, version: int | None = None) -> bytes | None:
+    def read(
+        self, name: CollectionName, role: RoleName, version: int | None = None, *, form: Format = Format.TUF
+    ) -> bytes | None:
         """The file of that version, or the newest; None where there is none."""
 
-    def collections(self) -> list[CollectionName]:
-        """All names that have been published, sorted."""
+    def kept(
+        self, name: CollectionName, role: RoleName, version: int | None = None, *, form: Format = Format.TUF
+    ) -> Kept | None:
+        """As ``read``, with when it was published."""
+
+    def find(self, name: CollectionName, role: RoleName, sha256: str, *, form: Format) -> Kept | None:
+        """The file whose bytes have this sha256 (lower-case hex)."""
+
+    def collections(self, form: Format | None = None) -> list[CollectionName]:
+        """All names that have been published (None: in any format), sorted."""
+
+    def changes(self, name: CollectionName | None, after: int, limit: int) -> list[Change]:
+        """The oldest changes (of one collection, or None: of all) with an id above ``after``, in order."""
+
+    def changes_before(self, name: CollectionName | None, before: int | None, limit: int) -> list[Change]:
+        """The newest changes with an id below ``before`` (None: of all), in order, oldest first."""
 
 
 class Transaction(Protocol):
-    """One publish in the making."""
+    """One publish in the making; until it ends, nobody else publishes to the same collection."""
 
-    def current(self, name: CollectionName) -> dict[RoleName, RoleFile]:
+    def current(self, name: CollectionName, form: Format = Format.TUF) -> dict[RoleName, RoleFile]:
         """The newest file of every role."""
 
-    def roots(self, name: CollectionName) -> list[bytes]:
+    def roots(self, name: CollectionName, form: Format = Format.TUF) -> list[bytes]:
         """All root files, oldest first."""
 
-    def put(self, name: CollectionName, file: RoleFile) -> None:
-        """Add a file; raises ``Conflict`` unless its version is above the newest (root: exactly one above)."""
+    def put(self, name: CollectionName, *files: RoleFile, form: Format = Format.TUF) -> None:
+        """Add files; raises ``Conflict`` unless each version is above the newest (TUF root: exactly one above)."""
+
+    def delete(self, name: CollectionName) -> bool:
+        """Drop all files of a collection, in both formats, and what waits for it; whether there was anything.
+
+        Its server keys stay: a root that names them may come back.
+        """
+
+    def note_change(self, name: CollectionName, at: datetime, version: int, sha256: str) -> None:
+        """Add to the change feed; version 0 and no sha256 for a deletion."""
+
+    def server_keys(self, name: CollectionName) -> list[ServerKey]:
+        """The keys that were made for this collection, oldest first."""
+
+    def add_server_key(self, name: CollectionName, key: ServerKey) -> None:
+        """Keep another."""
 
     def proposal(self, name: CollectionName) -> bytes | None:
         """The change that waits for signatures, as ``proposal.encode`` wrote it."""
@@ -56,14 +125,18 @@ class Transaction(Protocol):
 class Store(Reader, Protocol):
     """A store that can be published to."""
 
-    def writing(self) -> AbstractContextManager[Transaction]:
-        """A transaction: committed when the block ends, rolled back when it raises; raises ``Busy``."""
+    def writing(self, name: CollectionName) -> AbstractContextManager[Transaction]:
+        """A transaction on one collection: committed when the block ends, rolled back when it raises.
+
+        Raises:
+            Busy: somebody else held the lock for too long.
+        """
 
     def proposals(self) -> list[CollectionName]:
         """The collections with a change that waits for signatures."""
 
     def expiring(self, before: datetime, limit: int) -> list[CollectionName]:
-        """Collections whose timestamp or snapshot expires before that moment, at most ``limit``."""
+        """Collections whose timestamp or snapshot, in either format, expires before that moment, at most ``limit``."""
 
 
 def check_version(name: CollectionName, file: RoleFile, newest: int | None) -> None:
