@@ -55,3 +55,8 @@ NAMES_FILE_MAX_BYTES: Final = 4 * 1024 * 1024
 KEY_FILE_MAX_BYTES: Final = 64 * 1024
 PASSPHRASE_MIN_CHARS: Final = 8
 PASSPHRASE_MAX_BYTES: Final = 1000  # openssl takes no more than 1023
+
+# Notary v1. Its own clients read up to 100 MiB a file; the limits above hold here too.
+SIGNATURES_MAX: Final = 64  # of one file; more than signers and thresholds can need
+NOTARY_NAME_MAX_BYTES: Final = 255  # of a collection or a role: a column of the stock server's database
+NOTARY_ROLE_MAX_BYTES: Final = NOTARY_NAME_MAX_BYTES + 1

@@ -37,10 +37,11 @@ _SDKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key that can sign; ``library`` is the object that the TUF library signs with."""
+    """A key that can sign: ``library`` is what the TUF library signs with, ``private`` the key where it is in memory."""
 
     public: PublicKey
     library: LibrarySigner
+    private: PrivateKey | None = None
 
 
 def signer_of(key: PrivateKey) -> Signer:
@@ -49,7 +50,7 @@ def signer_of(key: PrivateKey) -> Signer:
 
     from pytrust.trust.keys.public import PublicKey
 
-    return Signer(PublicKey.of(key.public_key()), CryptoSigner(key))
+    return Signer(PublicKey.of(key.public_key()), CryptoSigner(key), key)
 
 
 def open_signer(keyring: Keyring, entry: KeyEntry, passphrase: Passphrase) -> Signer:

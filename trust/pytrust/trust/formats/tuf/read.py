@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 from securesystemslib.signer import Key
 from tuf.api import metadata as tuf
@@ -22,10 +22,10 @@ from pytrust.trust.collection.model import (
     Targets,
 )
 from pytrust.trust.errors import BadMetadata, InvalidName
+from pytrust.trust.formats.custom import with_custom
 from pytrust.trust.formats.tuf.envelope import load
 from pytrust.trust.formats.tuf.keys import public_key
 from pytrust.trust.formats.tuf.paths import target_path
-from pytrust.trust.image import Platform
 from pytrust.trust.names import CollectionName, Digest, RoleName, parse_role
 
 S = TypeVar("S", bound=tuf.Signed)
@@ -100,17 +100,9 @@ def read_header(name: CollectionName, role: RoleName, data: bytes) -> tuple[int,
 
 def read_target(tag: str, file: tuf.TargetFile) -> Target:
     """One target; raises ``BadMetadata`` where it has no sha256 or a malformed ``custom``."""
-    custom = file.custom or {}
     try:
-        return Target(
-            tag=tag,
-            digest=Digest.parse(f"sha256:{file.hashes['sha256']}"),
-            length=file.length,
-            media_type=_text(custom.get("mediaType", "")),
-            platforms=tuple(_read_platform(item) for item in custom.get("platforms", ())),
-            signed_at=_text(custom.get("signed_at", "")),
-            previous=Digest.parse(custom["previous"]) if "previous" in custom else None,
-        )
+        plain = Target(tag, Digest.parse(f"sha256:{file.hashes['sha256']}"), file.length)
+        return with_custom(plain, file.custom or {})
     except (KeyError, TypeError, AttributeError, InvalidName) as error:
         raise BadMetadata(f"the entry for {tag[:100]!r} is malformed: {error}") from error
 
@@ -156,21 +148,6 @@ def _read_authority(role: tuf.Role, keys: Mapping[str, Key], name: str) -> Autho
         raise BadMetadata(f"the role {name} names a key that is not listed") from error
     except BadMetadata as error:
         raise BadMetadata(f"the role {name}: {error}") from error
-
-
-def _read_platform(item: Mapping[str, Any]) -> Platform:
-    variant = item.get("variant")
-    size = item["size"]
-    if type(size) is not int:
-        raise TypeError("size is not an integer")
-    digest = Digest.parse(item["digest"])
-    return Platform(
-        _text(item["os"]),
-        _text(item["architecture"]),
-        None if variant is None else _text(variant),
-        digest,
-        size,
-    )
 
 
 def _text(value: object) -> str:

@@ -17,10 +17,10 @@ from pytrust.trust.collection.model import (
     Target,
     Targets,
 )
+from pytrust.trust.formats.custom import custom_of
 from pytrust.trust.formats.tuf.envelope import unsigned
 from pytrust.trust.formats.tuf.keys import library_key
 from pytrust.trust.formats.tuf.paths import target_path
-from pytrust.trust.image import Platform
 from pytrust.trust.names import CollectionName, RoleName
 
 
@@ -83,25 +83,8 @@ def _write_delegations(delegations: Iterable[Delegation]) -> tuf.Delegations:
 
 
 def _write_target(path: str, target: Target) -> tuf.TargetFile:
-    custom = {
-        "mediaType": target.media_type,
-        "platforms": [_write_platform(item) for item in target.platforms],
-        "signed_at": target.signed_at,
-        "previous": str(target.previous or ""),
-    }
-    fields = {"custom": {key: value for key, value in custom.items() if value}}
+    fields = {"custom": custom} if (custom := custom_of(target)) else {}
     return tuf.TargetFile(target.length, {"sha256": target.digest.hex}, path, fields)
-
-
-def _write_platform(item: Platform) -> dict[str, str | int]:
-    variant = {} if item.variant is None else {"variant": item.variant}
-    return {
-        "os": item.os,
-        "architecture": item.architecture,
-        **variant,
-        "digest": str(item.digest),
-        "size": item.size,
-    }
 
 
 def _meta(version: int, data: bytes) -> tuf.MetaFile:
