@@ -60,3 +60,43 @@ PASSPHRASE_MAX_BYTES: Final = 1000  # openssl takes no more than 1023
 SIGNATURES_MAX: Final = 64  # of one file; more than signers and thresholds can need
 NOTARY_NAME_MAX_BYTES: Final = 255  # of a collection or a role: a column of the stock server's database
 NOTARY_ROLE_MAX_BYTES: Final = NOTARY_NAME_MAX_BYTES + 1
+
+# Authentication of the trust server.
+AUTHORIZATION_MAX_CHARS: Final = 16_384  # a token with four RSA certificates in its header has 9,000
+TOKEN_FORM_MAX_BYTES: Final = 32_768  # query or body of one question for a token; a refresh token has 500
+TOKEN_FIELDS_MAX: Final = 64  # of that form; docker sends 7
+SCOPES_MAX: Final = 32  # of one question for a token; docker sends 1, a registry's mount of a layer 2
+SCOPE_MAX_CHARS: Final = 512  # one of them: kind, a name of 255, actions
+HTPASSWD_MAX_BYTES: Final = 1024 * 1024
+HTPASSWD_USERS_MAX: Final = 10_000
+BCRYPT_COST_MAX: Final = 14  # 1.5 s a check; htpasswd -B makes 5, docker's documentation too
+PASSWORD_MAX_BYTES: Final = 72  # bcrypt reads no more; what stands behind would be anything
+PASSWORD_CHECKS: Final = 4  # at once; each keeps one core busy
+PASSWORD_WAIT: Final = 5.0  # seconds for a place among those
+PASSWORD_MEMORY: Final = 300.0  # seconds that a password need not be checked again
+PASSWORDS_REMEMBERED: Final = 4096
+FAILURES_BURST: Final = 10  # wrong passwords for one user from one address, at once
+FAILURES_PER_SECOND: Final = 0.1  # and then
+SPRAY_BURST: Final = 100  # wrong passwords from one address, whoever they are for: many people may share a proxy
+SPRAY_PER_SECOND: Final = 1.0
+BUCKETS_MAX: Final = 8192  # addresses and users remembered; of more, those that were quiet longest are forgotten
+TOKEN_LIFETIME: Final = timedelta(seconds=300)  # of a token that we give; docker fetches one a command
+REFRESH_LIFETIME: Final = timedelta(days=90)  # of what `docker login` keeps; after that it is time to log in again
+TOKEN_LEEWAY: Final = timedelta(seconds=60)  # clocks differ; docker's registry allows as much
+ISSUER_KEYS_MAX: Final = 100  # keys or certificates of an issuer of tokens
+ISSUER_FILE_MAX_BYTES: Final = 1024 * 1024
+CHAIN_MAX: Final = 8  # certificates in the header of a token; issuers have 1 to 3
+PERMISSIONS_MAX: Final = 1000
+
+# Key files of docker and notary.
+PRIVATE_KEY_MAX_BYTES: Final = 5_000  # unencrypted: RSA of 8,192 bits has 4,700; to check a longer one takes minutes
+KDF_ROUNDS_MAX: Final = 5_000_000  # of PBKDF2: a second; the tools write 2,048, we 600,000
+NOTARY_KEYS_MAX: Final = 1_000  # of one folder; each takes half a second to seal
+
+# The metadata store.
+STORE_NUMBER_MAX: Final = 2**63 - 1  # a version or an id; what a column of SQLite and PostgreSQL holds
+STORE_BATCH_MAX: Final = 64  # transactions that share one commit
+STORE_BATCH_SECONDS: Final = 0.05  # since the first of them began; the longest that one waits for others
+STORE_CONNECTIONS_MAX: Final = 8  # of one process to PostgreSQL, whose own default is 100 in all
+STORE_STATEMENT_TIMEOUT: Final = 30.0  # seconds; one statement on PostgreSQL
+STORE_IDLE_TIMEOUT: Final = 60.0  # seconds between two statements of one publish; then PostgreSQL lets others go on
