@@ -63,9 +63,14 @@ def create(
 
 
 def release(collection: Collection, targets: Iterable[Target], *, now: datetime) -> Collection:
-    """Let consumers accept ``targets``; where a tag gets other content, that is said in the target."""
-    new = {target.tag: _after(collection.releases.get(target.tag), target) for target in targets}
-    return _with_targets(collection, RELEASES, {**collection.releases, **new}, now)
+    """Let consumers accept ``targets``; where a tag gets other content, that is said in the target.
+
+    In a classic collection the role ``targets`` says so itself.
+    """
+    role = TARGETS if collection.classic else RELEASES
+    said = _said(collection, role)
+    new = {target.tag: _after(collection.accepted.get(target.tag), target) for target in targets}
+    return _with_targets(collection, role, {**said, **new}, now)
 
 
 def vouch(collection: Collection, signer: RoleName, targets: Iterable[Target], *, now: datetime) -> Collection:
@@ -76,7 +81,7 @@ def vouch(collection: Collection, signer: RoleName, targets: Iterable[Target], *
             f"{signer} is not a signer of {collection.name} (signers: {known})",
             hint=f"pytrust signer add {signer} {collection.name}",
         )
-    said = collection.delegated[signer].targets if signer in collection.delegated else {}
+    said = _said(collection, signer)
     new = {target.tag: replace(target, signed_at="", previous=None) for target in targets}
     return _with_targets(collection, signer, {**said, **new}, now)
 
@@ -89,17 +94,17 @@ def revoke(
     Raises:
         Unsigned: a tag that was not released.
     """
-    gone = set(collection.releases) if tags is None else set(tags)
+    gone = set(collection.accepted) if tags is None else set(tags)
     if tags is None and not gone:
         raise Unsigned(f"nothing in {collection.name} is signed, so there is nothing to revoke")
-    if missing := sorted(gone - set(collection.releases)):
+    if missing := sorted(gone - set(collection.accepted)):
         raise Unsigned(
             f"{collection.name}:{missing[0]} is not signed, so there is nothing to revoke",
             hint=f"see what is: pytrust inspect {collection.name}",
         )
     result = collection
-    for role in (RELEASES, *signers):
-        held = result.delegated[role].targets if role in result.delegated else {}
+    for role in (RELEASES, TARGETS, *signers):
+        held = _said(result, role)
         kept = {tag: target for tag, target in held.items() if tag not in gone}
         if len(kept) != len(held):
             result = _with_targets(result, role, kept, now)
@@ -112,12 +117,12 @@ def set_signer(
     """Add a signer, or give one another key; ``threshold`` None keeps how many must release."""
     if name in RESERVED:
         raise UsageError(f"{name} is a reserved name, not a signer", hint="name signers after people or machines")
-    others = {item.name: item.authority.keys[0] for item in collection.signers if item.name != name}
+    others = {item.name: item.authority for item in collection.signers if item.name != name}
     if len(others) >= SIGNERS_MAX:
         raise UsageError(f"{collection.name} has {len(others)} signers already, as many as clients look at")
-    if clash := next((other for other, held in others.items() if held == key), None):
+    if clash := next((other for other, held in others.items() if key in held.keys), None):
         raise UsageError(f"{clash} signs with that key already", hint="one person, one key: pytrust key generate")
-    return _with_signers(collection, {**others, name: key}, threshold, now)
+    return _with_signers(collection, {**others, name: Authority((key,), 1)}, threshold, now)
 
 
 def remove_signer(
@@ -130,7 +135,7 @@ def remove_signer(
     """
     if name not in {item.name for item in collection.signers}:
         raise UsageError(f"{name} is not a signer of {collection.name}", hint=f"pytrust signer list {collection.name}")
-    others = {item.name: item.authority.keys[0] for item in collection.signers if item.name != name}
+    others = {item.name: item.authority for item in collection.signers if item.name != name}
     if not others:
         raise UsageError(
             f"{name} is the last signer of {collection.name}", hint="add another first: pytrust signer add"
@@ -178,21 +183,38 @@ def _silenced(collection: Collection, signer: RoleName) -> Collection:
 
 
 def _with_signers(
-    collection: Collection, signers: Mapping[RoleName, PublicKey], threshold: int | None, now: datetime
+    collection: Collection, signers: Mapping[RoleName, Authority], threshold: int | None, now: datetime
 ) -> Collection:
     old = collection.authority(RELEASES)
-    wanted = threshold if threshold is not None else min(old.threshold if old else 1, len(signers))
-    if not 1 <= wanted <= len(signers):
-        raise UsageError(f"{wanted} of {len(signers)} signers cannot release", hint="add signers, or lower --threshold")
+    keys = _releasing(collection, signers)
+    wanted = threshold if threshold is not None else min(old.threshold if old else 1, len(keys))
+    if not 1 <= wanted <= len(keys):
+        raise UsageError(f"{wanted} of {len(keys)} signers cannot release", hint="add signers, or lower --threshold")
     replaced = {RELEASES, *(item.name for item in collection.signers)}
     kept = tuple(item for item in collection.targets.delegations if item.name not in replaced)
-    releases = Delegation(RELEASES, Authority(tuple(signers.values()), wanted))
-    people = tuple(Delegation(name, Authority((key,), 1)) for name, key in signers.items())
+    releases = Delegation(RELEASES, Authority(keys, wanted))
+    people = tuple(Delegation(name, authority) for name, authority in signers.items())
     targets = replace(collection.targets, delegations=(releases, *people, *kept))
     return replace(collection, targets=_bumped(targets, now))
 
 
+def _releasing(collection: Collection, signers: Mapping[RoleName, Authority]) -> tuple[PublicKey, ...]:
+    """The keys of ``releases``: those of all signers, and what others put there; not of signers who went."""
+    people = [key for authority in signers.values() for key in authority.keys]
+    went = {key for item in collection.signers for key in item.authority.keys} - set(people)
+    old = collection.authority(RELEASES)
+    return tuple(dict.fromkeys([*(key for key in (old.keys if old else ()) if key not in went), *people]))
+
+
+def _said(collection: Collection, role: RoleName) -> Mapping[str, Target]:
+    if role == TARGETS:
+        return collection.targets.targets
+    return collection.delegated[role].targets if role in collection.delegated else {}
+
+
 def _with_targets(collection: Collection, role: RoleName, targets: Mapping[str, Target], now: datetime) -> Collection:
+    if role == TARGETS:
+        return replace(collection, targets=replace(_bumped(collection.targets, now), targets=targets))
     version = collection.delegated[role].version if role in collection.delegated else 0
     return _with_role(collection, role, Targets(version + 1, now + TARGETS_LIFETIME, targets))
 

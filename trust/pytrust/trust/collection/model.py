@@ -74,14 +74,9 @@ class Target:
         return digest == self.digest or any(child.digest == digest for child in self.platforms)
 
     def same_content(self, other: Target) -> bool:
-        """Whether both say the same of the tag, whenever they said it."""
-        return (self.tag, self.digest, self.length, self.media_type, self.platforms) == (
-            other.tag,
-            other.digest,
-            other.length,
-            other.media_type,
-            other.platforms,
-        )
+        """Whether both say the same of the tag, whenever they said it; docker's clients do not say a media type."""
+        said = [(item.tag, item.digest, item.length, item.platforms) for item in (self, other)]
+        return said[0] == said[1] and (self.media_type == other.media_type or "" in {self.media_type, other.media_type})
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +148,19 @@ class Collection:
         return tuple(item for item in self.targets.delegations if item.name not in RESERVED)
 
     @property
+    def classic(self) -> bool:
+        """Whether tags stand in ``targets`` itself, as ``docker push`` leaves them where nobody else may sign."""
+        return not self.targets.delegations
+
+    @property
+    def accepted(self) -> Mapping[str, Target]:
+        """Every tag that consumers accept: of ``releases``, and what ``targets`` says of others (docker's rule)."""
+        return {**self.targets.targets, **self.releases}
+
+    @property
     def releases(self) -> Mapping[str, Target]:
-        """The tags that consumers accept."""
-        role = self.delegated.get(RELEASES)
+        """The tags of ``releases``, where somebody may speak for it."""
+        role = self.delegated.get(RELEASES) if self.authority(RELEASES) else None
         return {} if role is None else role.targets
 
     def authority(self, role: RoleName) -> Authority | None:
