@@ -133,7 +133,7 @@ def _signed_store(others: int) -> Iterator[Workspace]:
 def _multiply(store: Path, times: int) -> None:
     connection = sqlite3.connect(store)
     for table, columns in (
-        ("files", "format, role, version, expires, data"),
+        ("files", "format, role, version, expires, published, sha256, data"),
         ("current", "format, role, version, expires"),
     ):
         connection.execute(

@@ -19,7 +19,7 @@ from pytrust.trust.client.cache import Cache
 from pytrust.trust.client.source import HttpSource, Source
 from pytrust.trust.http import HttpClient
 from pytrust.trust.names import ImageRef
-from pytrust.trust.store.sql import SqlStore
+from pytrust.trust.store.sqlite import SqliteStore
 
 V1, V2 = f"sha256:{'1' * 64}", f"sha256:{'2' * 64}"
 ENOUGH = 2.0  # seconds for any answer, where the source is given half a second
@@ -117,7 +117,7 @@ def test_the_embedded_store_is_moved_away(web: FakeCollection, tmp_path: Path) -
     end = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
     web.stamp(end)
     path = tmp_path / "store.db"
-    store = SqlStore(path)
+    store = SqliteStore(path)
     FakeRepository(web).fill(store)
     store.close()
     source = StoreFile(path)

@@ -36,8 +36,7 @@ from pytrust.trust.publish.owner import Owner
 from pytrust.trust.publish.proposal import Proposal, decode, encode
 from pytrust.trust.publish.publisher import Outcome, Publisher
 from pytrust.trust.store.interface import RoleFile
-from pytrust.trust.store.sql import SqlStore
-from pytrust.trust.store.sqlite import SqliteReader
+from pytrust.trust.store.sqlite import SqliteReader, SqliteStore
 
 NAME = CollectionName("registry.example.com/foo/web")
 ALICE, BOB, CAROL = RoleName("alice"), RoleName("bob"), RoleName("carol")
@@ -79,7 +78,7 @@ class House:
     def open(self) -> None:
         """Open the store as the next command would."""
         online = load_online_keys(self.folder / "online")
-        self.store = SqlStore(self.database)
+        self.store = SqliteStore(self.database)
         client = TrustClient(StoreSource(self.store), self.cache, [self.pin], now=_now)
         self.publisher = Publisher(self.store, online, [self.pin], now=_now, memory=HostMemory(client, self.cache))
         self.owner = Owner(self.publisher, self.keyring, lambda _: b"passphrase", online, now=_now, tell=lambda _: None)
@@ -112,7 +111,7 @@ class House:
         state = self.publisher.load(NAME)
         assert state is not None
         base = {role: file.version for role, file in state.files.items()}
-        with self.store.writing() as transaction:
+        with self.store.writing(NAME) as transaction:
             transaction.set_proposal(NAME, encode(Proposal(files, base)))
 
     def current(self) -> Collection:
@@ -227,7 +226,7 @@ def test_odd_rows(house: House, value: bytes) -> None:
 def test_rows_of_other_types(house: House, value: object) -> None:
     """SQLite holds anything anywhere: a number must not become that many bytes, nor a text a traceback."""
     house.tamper(
-        ("CREATE TABLE free (collection, format, role, version, expires, data)", ()),
+        ("CREATE TABLE free (collection, format, role, version, expires, published, sha256, data)", ()),
         ("INSERT INTO free SELECT * FROM files", ()),
         ("UPDATE free SET data=? WHERE role='timestamp'", (value,)),
         ("DROP TABLE files", ()),
@@ -385,7 +384,7 @@ def test_hidden_words_in_my_mouth(council: House) -> None:
     """The change holds a version of bob's own role: bob signs only what he was shown."""
     council.owner.sign(NAME, [target("v3", FIXED)], [ALICE])
     words = Targets(1, _now() + timedelta(days=9), {"v1": target("v1", EVIL), "v2": target("v2", EVIL)})
-    with council.store.writing() as transaction:
+    with council.store.writing(NAME) as transaction:
         held = transaction.proposal(NAME)
         assert held is not None
         waiting = decode(NAME, held)
@@ -484,7 +483,7 @@ def test_6_a_tag_that_gets_other_content_says_what_it_was(house: House) -> None:
 
 def test_a_tag_in_targets_is_not_believed_and_is_gone_after_the_next_change(house: House) -> None:
     """Whoever stole the targets key once must not leave a tag that nothing shows and nothing removes."""
-    with house.store.writing() as transaction:
+    with house.store.writing(NAME) as transaction:
         held = transaction.current(NAME)[TARGETS]
         document = json.loads(held.data)
         document["signed"]["version"] += 1
@@ -514,7 +513,7 @@ def test_files_in_the_store_are_bytes(house: House, value: object) -> None:
     with pytest.raises(Damaged):
         SqliteReader(house.database).read(NAME, RoleName("timestamp"))
     house.open()
-    with pytest.raises(Damaged), house.store.writing() as transaction:
+    with pytest.raises(Damaged), house.store.writing(NAME) as transaction:
         transaction.current(NAME)
 
 
@@ -522,5 +521,5 @@ def test_files_in_the_store_are_bytes(house: House, value: object) -> None:
 def test_times_in_the_store_are_times(house: House, value: object) -> None:
     house.tamper(("UPDATE files SET expires=? WHERE role='timestamp'", (value,)))
     house.open()
-    with pytest.raises(Damaged), house.store.writing() as transaction:
+    with pytest.raises(Damaged), house.store.writing(NAME) as transaction:
         transaction.current(NAME)

@@ -321,10 +321,9 @@ class FakeRepository:
 
     def fill(self, store: Store) -> None:
         """Put everything into a store of pytrust, as its own publisher would have."""
-        with store.writing() as transaction:
-            for collection in self.collections.values():
-                for file in _role_files(collection):
-                    transaction.put(collection.name, file)
+        for collection in self.collections.values():
+            with store.writing(collection.name) as transaction:
+                transaction.put(collection.name, *_role_files(collection))
 
 
 class Trouble(Enum):

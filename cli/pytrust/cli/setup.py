@@ -132,12 +132,12 @@ def _make_keys(home: Home, workspace: Workspace, signer: RoleName) -> str:
 
 def _make_store(home: Home) -> None:
     from pytrust.trust.keys.online import create_online_keys
-    from pytrust.trust.store.sql import SqlStore
+    from pytrust.trust.store.sqlite import SqliteStore
 
     home.online.mkdir(PRIVATE_FOLDER, parents=True)
     home.online.parent.chmod(PRIVATE_FOLDER)
     create_online_keys(home.online)
-    SqlStore(home.online.parent / "store.db").close()
+    SqliteStore(home.online.parent / "store.db").close()
 
 
 def login_name() -> str:

@@ -34,8 +34,7 @@ if TYPE_CHECKING:
     from pytrust.trust.publish.owner import Owner
     from pytrust.trust.publish.publisher import Publisher
     from pytrust.trust.registry import Descriptor, DockerCredentials, Registry
-    from pytrust.trust.store.sql import SqlStore
-    from pytrust.trust.store.sqlite import SqliteReader
+    from pytrust.trust.store.sqlite import SqliteReader, SqliteStore
 
 _SECRET_VARIABLES = (
     "PYTRUST_PASSPHRASE",
@@ -203,11 +202,11 @@ class Workspace:
         return SqliteReader(self._embedded())
 
     @cached_property
-    def store(self) -> SqlStore:
+    def store(self) -> SqliteStore:
         """The embedded store, for writing."""
-        from pytrust.trust.store.sql import SqlStore
+        from pytrust.trust.store.sqlite import SqliteStore
 
-        return SqlStore(self._embedded())
+        return SqliteStore(self._embedded())
 
     @cached_property
     def online(self) -> OnlineKeys:

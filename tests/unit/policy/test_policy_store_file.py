@@ -15,7 +15,7 @@ from tests.fakes.keys import ALICE, NAME, House, target
 from pytrust.policy.store_file import StoreFile
 from pytrust.trust.errors import BadPermissions, Damaged, Unreachable
 from pytrust.trust.http import Deadline
-from pytrust.trust.store.sql import SqlStore
+from pytrust.trust.store.sqlite import SqliteStore
 
 
 @pytest.fixture
@@ -24,14 +24,14 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(path: Path) -> Iterator[SqlStore]:
-    store = SqlStore(path)
+def store(path: Path) -> Iterator[SqliteStore]:
+    store = SqliteStore(path)
     yield store
     store.close()
 
 
 @pytest.fixture
-def house(store: SqlStore, tmp_path: Path) -> House:
+def house(store: SqliteStore, tmp_path: Path) -> House:
     (tmp_path / "house").mkdir(mode=0o700)
     house = House(tmp_path / "house", store)
     house.owner().sign(NAME, [target("v1")], [ALICE])
@@ -72,7 +72,7 @@ def test_missing_at_the_start(tmp_path: Path) -> None:
         timestamp(StoreFile(tmp_path / "nothing.db"))
 
 
-def test_replaced_by_an_older_copy(source: StoreFile, house: House, store: SqlStore, path: Path) -> None:
+def test_replaced_by_an_older_copy(source: StoreFile, house: House, store: SqliteStore, path: Path) -> None:
     """A restored backup must be seen as what it is, not hidden behind the file that was open before."""
     old = timestamp(source)
     copy = path.with_suffix(".copy")
@@ -112,7 +112,7 @@ def test_shared_between_threads(source: StoreFile) -> None:
         assert set(pool.map(lambda _: timestamp(source), range(400))) == {expected}
 
 
-def test_replaced_while_others_read(source: StoreFile, store: SqlStore, path: Path, tmp_path: Path) -> None:
+def test_replaced_while_others_read(source: StoreFile, store: SqliteStore, path: Path, tmp_path: Path) -> None:
     """No reader is left with a file that was closed under its hands."""
     expected = timestamp(source)
     store.close()

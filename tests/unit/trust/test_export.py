@@ -18,7 +18,7 @@ from pytrust.trust.client.source import HttpSource
 from pytrust.trust.collection.model import ROOT
 from pytrust.trust.errors import Damaged, NotFound
 from pytrust.trust.http import HttpClient
-from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.export import export_files
 from pytrust.trust.server.static import StaticServer, look_up
 from pytrust.trust.store.memory import MemoryStore
@@ -125,8 +125,10 @@ def test_nothing_to_export(house: House, tmp_path: Path) -> None:
 class Holey(MemoryStore):
     """A store that lost a file."""
 
-    def read(self, name: CollectionName, role: RoleName, version: int | None = None) -> bytes | None:
-        return None if role == "releases" else super().read(name, role, version)
+    def read(
+        self, name: CollectionName, role: RoleName, version: int | None = None, *, form: Format = Format.TUF
+    ) -> bytes | None:
+        return None if role == "releases" else super().read(name, role, version, form=form)
 
 
 def test_a_store_that_lost_a_file(tmp_path: Path) -> None:
@@ -230,7 +232,9 @@ def test_an_endless_request_line(server: http.client.HTTPConnection) -> None:
 class Broken(MemoryStore):
     """A store that cannot be read."""
 
-    def read(self, name: CollectionName, role: RoleName, version: int | None = None) -> bytes | None:
+    def read(
+        self, name: CollectionName, role: RoleName, version: int | None = None, *, form: Format = Format.TUF
+    ) -> bytes | None:
         raise Damaged("the store is damaged")
 
 

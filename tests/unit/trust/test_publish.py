@@ -48,7 +48,7 @@ from pytrust.trust.errors import (
 from pytrust.trust.formats import tuf
 from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.limits import RENEW_ONLINE_BEFORE
-from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish import proposal as proposals
 from pytrust.trust.publish.owner import Owner
 from pytrust.trust.publish.publisher import Outcome
@@ -62,7 +62,7 @@ def house(tmp_path: Path) -> House:
 
 
 def versions(house: House, name: CollectionName = NAME) -> dict[str, int]:
-    with house.store.writing() as transaction:
+    with house.store.writing(NAME) as transaction:
         return {str(role): file.version for role, file in transaction.current(name).items()}
 
 
@@ -274,11 +274,11 @@ def _interleave(house: House, act: Any, between: Any, at: str) -> None:
 def test_a_change_is_void_once_something_else_was_published(house: House) -> None:
     two_of_three(house)
     house.owner().sign(NAME, [target("v2")], [ALICE])
-    with house.store.writing() as transaction:
+    with house.store.writing(NAME) as transaction:
         kept = transaction.proposal(NAME)
     house.publisher.reject(NAME)
     house.owner().sign(NAME, [target("v4")], [ALICE, BOB])
-    with house.store.writing() as transaction:
+    with house.store.writing(NAME) as transaction:
         transaction.set_proposal(NAME, kept)
     with pytest.raises(Conflict, match="out of date"):
         approve(house, BOB)
@@ -309,7 +309,7 @@ def test_a_new_timestamp_does_not_void_a_change(house: House) -> None:
 )
 def test_damaged_proposals(house: House, document: bytes) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])
-    with house.store.writing() as transaction:
+    with house.store.writing(NAME) as transaction:
         transaction.set_proposal(NAME, document)
     with pytest.raises(Damaged, match="cannot be read"):
         house.publisher.proposal(NAME)
@@ -453,7 +453,7 @@ def test_other_top_roles_are_rotated(house: House, role: RoleName) -> None:
         assert signed(house, "v1", cache) == ("alice",)
     house.owner().sign(NAME, [target("v2")], [ALICE])
     assert signed(house, "v2") == ("alice",)
-    with house.store.writing() as transaction:
+    with house.store.writing(NAME) as transaction:
         data = transaction.current(NAME)[role].data
     state = house.publisher.load(NAME)
     assert state is not None
@@ -506,12 +506,12 @@ class Tampered(MemoryStore):
     """A store whose files somebody else can write."""
 
     def put_over(self, role: RoleName, data: bytes) -> None:
-        held = self._state.files[NAME, role]
+        held = self._state.files[NAME, Format.TUF, role]
         held[max(held)] = replace(held[max(held)], data=data)
 
     def put_back(self, *roles: RoleName) -> None:
         for role in roles:
-            held = self._state.files[NAME, role]
+            held = self._state.files[NAME, Format.TUF, role]
             del held[max(held)]
 
 
@@ -579,7 +579,7 @@ def test_a_forged_root_in_the_chain(tampered: House) -> None:
     assert state is not None
     forged = edit.rotate_top(state.collection, ROOT, public("thief"), now=NOW).root
     data = tuf.sign(NAME, ROOT, tuf.write_root(NAME, forged), [signer("thief")])
-    with tampered.store.writing() as transaction:
+    with tampered.store.writing(NAME) as transaction:
         transaction.put(NAME, RoleFile(ROOT, 2, forged.expires, data))
     with pytest.raises(BadSignature, match="root 2"):
         tampered.owner().sign(NAME, [target("v3")], [ALICE])

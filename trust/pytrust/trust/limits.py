@@ -100,3 +100,4 @@ STORE_BATCH_SECONDS: Final = 0.05  # since the first of them began; the longest 
 STORE_CONNECTIONS_MAX: Final = 8  # of one process to PostgreSQL, whose own default is 100 in all
 STORE_STATEMENT_TIMEOUT: Final = 30.0  # seconds; one statement on PostgreSQL
 STORE_IDLE_TIMEOUT: Final = 60.0  # seconds between two statements of one publish; then PostgreSQL lets others go on
+NOTARY_SNAPSHOT_LIFETIME: Final = timedelta(days=3 * 365)  # as the stock server makes them

@@ -78,7 +78,7 @@ class Publisher:
 
     def load(self, name: CollectionName) -> State | None:
         """The verified newest state, or None for a new name; raises what ``publish.load`` does."""
-        with self._store.writing() as transaction:
+        with self._store.writing(name) as transaction:
             return self._load(transaction, name)
 
     def submit(self, old: State | None, new: Collection, signers: Iterable[Signer]) -> Outcome:
@@ -98,7 +98,7 @@ class Publisher:
 
     def proposal(self, name: CollectionName) -> tuple[State | None, Collection, tuple[Missing, ...]]:
         """The waiting change: what is, what would be, who is missing; raises ``NotFound`` or ``Conflict``."""
-        with self._store.writing() as transaction:
+        with self._store.writing(name) as transaction:
             state = self._load(transaction, name)
             waiting = waiting_change(transaction, name)
         check_base(name, waiting.base, state)
@@ -119,7 +119,7 @@ class Publisher:
         Raises:
             Conflict, NotFound: another change waits meanwhile, the same with more signatures, or none.
         """
-        with self._store.writing() as transaction:
+        with self._store.writing(name) as transaction:
             state = self._load(transaction, name)
             waiting = waiting_change(transaction, name)
         old = state.collection if state else None
@@ -133,7 +133,7 @@ class Publisher:
 
     def reject(self, name: CollectionName) -> None:
         """Drop the waiting change; raises ``NotFound`` where none waits."""
-        with self._store.writing() as transaction:
+        with self._store.writing(name) as transaction:
             if transaction.proposal(name) is None:
                 raise nothing_waits(name)
             transaction.set_proposal(name, None)
@@ -155,13 +155,13 @@ class Publisher:
 
     def refresh(self, name: CollectionName) -> None:
         """Renew snapshot and timestamp of one collection."""
-        with self._store.writing() as transaction:
+        with self._store.writing(name) as transaction:
             if self._load(transaction, name) is None:
                 raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
             make_online(transaction, name, self._online, self._now())
 
     def _settle(self, name: CollectionName, change: Proposal, *, replacing: Proposal | None) -> Outcome:
-        with self._store.writing() as transaction:
+        with self._store.writing(name) as transaction:
             state = self._load(transaction, name)
             if replacing is None:
                 refuse_second(transaction, name, state)

@@ -1,14 +1,14 @@
 """What a metadata store promises, whatever it is made of.
 
-Original bytes are kept and served. Within one transaction nobody else publishes to the same store; all of it is
-visible at once, or none of it. A version that was published is never changed.
+Original bytes are kept and served. Within one transaction nobody else publishes to the same collection; all of it is
+visible at once, or none of it. A version that was published is never changed. Moments are kept to the second.
 """
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
@@ -139,48 +139,19 @@ class Store(Reader, Protocol):
         """Collections whose timestamp or snapshot, in either format, expires before that moment, at most ``limit``."""
 
 
-def check_version(name: CollectionName, file: RoleFile, newest: int | None) -> None:
-    """The compare-and-set rule of every store; raises ``Conflict``."""
+def check_version(name: CollectionName, file: RoleFile, newest: int | None, form: Format) -> None:
+    """The compare-and-set rule of every store; raises ``Conflict``, or ``BadMetadata`` for what no store can count."""
     from pytrust.trust.collection.model import ROOT
-    from pytrust.trust.errors import Conflict
+    from pytrust.trust.errors import BadMetadata, Conflict
+    from pytrust.trust.limits import STORE_NUMBER_MAX
 
+    if not 0 < file.version <= STORE_NUMBER_MAX:
+        raise BadMetadata(f"{name}: {file.role} has the version {str(file.version)[:40]}")
     expected = newest is None or file.version > newest
-    if file.role == ROOT:
+    if file.role == ROOT and form is Format.TUF:
         expected = file.version == (newest or 0) + 1
     if not expected:
         raise Conflict(
             f"{name}: {file.role} is at version {newest} already, so {file.version} cannot be published",
             hint="somebody else published meanwhile: run the command again",
         )
-
-
-def stored_name(value: object) -> CollectionName:
-    """A name as it lies in a database; raises ``Damaged`` for what no collection is called."""
-    from pytrust.trust.errors import Damaged, InvalidName
-    from pytrust.trust.names import parse_collection
-
-    try:
-        if isinstance(value, str) and parse_collection(value) == value:
-            return CollectionName(value)
-    except InvalidName:
-        pass
-    raise Damaged(f"the store holds something called {str(value)[:200]!r}")
-
-
-def stored_bytes(value: object) -> bytes:
-    """A file as it lies in a database; raises ``Damaged`` for what is no bytes."""
-    from pytrust.trust.errors import Damaged
-
-    if not isinstance(value, bytes):
-        raise Damaged(f"the store holds a file that is {type(value).__name__}, not bytes")
-    return value
-
-
-def stored_time(value: object) -> datetime:
-    """A moment as it lies in a database, seconds since 1970; raises ``Damaged`` for what is none."""
-    from pytrust.trust.errors import Damaged
-
-    try:
-        return datetime.fromtimestamp(value, UTC)  # type: ignore[arg-type]
-    except (TypeError, ValueError, OverflowError, OSError) as error:
-        raise Damaged(f"the store holds a file that expires at {str(value)[:40]!r}") from error

@@ -1,64 +1,203 @@
-"""Reading a SQLite store without SQLAlchemy, whose import alone costs more than a whole verification (ADR 0003).
+"""The store in one SQLite file, through the standard library alone (ADR 0017).
 
-Opened read-only, so that a reader cannot change trust data even by mistake. Writing is ``sql.py``'s.
+WAL mode with full synchronisation: what was acknowledged survives a power cut, and readers never wait. Writers of all
+processes queue for one lock (``writer_lock``), those of one process also share commits (``group``).
 """
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from pytrust.trust.errors import Busy, Damaged, PytrustError, Unsound
-from pytrust.trust.files import check_owned
+from pytrust.trust.errors import BadPermissions, Busy, Damaged, PytrustError, Unsound
+from pytrust.trust.files import PRIVATE, check_owned
 from pytrust.trust.limits import LOCK_TIMEOUT
-from pytrust.trust.names import CollectionName, RoleName
-from pytrust.trust.store.interface import stored_bytes, stored_name
+from pytrust.trust.names import CollectionName
+from pytrust.trust.store import statements
+from pytrust.trust.store.group import GroupCommit
+from pytrust.trust.store.reading import Rows, SqlReading
+from pytrust.trust.store.transaction import SqlTransaction
+from pytrust.trust.store.writer_lock import WriterLock
 
-_NEWEST = "SELECT data FROM files WHERE collection=? AND format='tuf' AND role=? ORDER BY version DESC LIMIT 1"
-_EXACT = "SELECT data FROM files WHERE collection=? AND format='tuf' AND role=? AND version=?"
-_NAMES = "SELECT collection FROM current WHERE role='timestamp' ORDER BY collection"
 
+class SqliteReader(SqlReading):
+    """Reads the store at ``path``, which it cannot change; safe to share between threads.
 
-class SqliteReader:
-    """Reads the store at ``path``; raises ``NotSetUp`` or ``BadPermissions`` where it may not be trusted."""
+    Raises:
+        NotSetUp, BadPermissions: it may not be trusted.
+        Damaged: it is no store, or one of another layout.
+    """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, timeout: float = LOCK_TIMEOUT) -> None:
         check_owned(path, forbidden=0o077)
         self._path = path
-        with self._guarded():
-            self._connection = sqlite3.connect(
-                f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=LOCK_TIMEOUT, check_same_thread=False
-            )
-
-    def read(self, name: CollectionName, role: RoleName, version: int | None = None) -> bytes | None:
-        """See ``Reader``."""
-        query, values = (_NEWEST, (name, role)) if version is None else (_EXACT, (name, role, version))
-        with self._guarded():
-            row = self._connection.execute(query, values).fetchone()
-        return None if row is None else stored_bytes(row[0])
-
-    def collections(self) -> list[CollectionName]:
-        """See ``Reader``."""
-        with self._guarded():
-            return [stored_name(name) for (name,) in self._connection.execute(_NAMES)]
+        self._timeout = timeout
+        self._idle: list[sqlite3.Connection] = []
+        self._closed = False
+        with _guarded(path):
+            self._watching = self._connect("ro")
+        with self._closing_on_failure():
+            check_layout(path, self._watching)
 
     def generation(self) -> int:
         """A number that stays the same as long as nobody writes to the store."""
-        with self._guarded():
-            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        with _guarded(self._path):  # one connection for all, since another would count from elsewhere
+            return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
         """Close the file."""
-        self._connection.close()
+        self._closed = True
+        self._watching.close()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _rows(self, statement: str, values: Sequence[object]) -> Rows:
+        """On a connection that no other thread uses meanwhile."""
+        connection = self._take()
+        try:
+            return connection.execute(statement, values).fetchall()
+        except (OverflowError, UnicodeEncodeError):
+            return []
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise failure(self._path, error) from error
+        finally:
+            self._put_back(connection)
+
+    def _take(self) -> sqlite3.Connection:
+        with suppress(IndexError):
+            return self._idle.pop()
+        with _guarded(self._path):
+            return self._connect("ro")
+
+    def _put_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
+        return _connect(self._path, mode, self._timeout, *pragmas)
 
     @contextmanager
-    def _guarded(self) -> Iterator[None]:
+    def _closing_on_failure(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            raise failure(self._path, error) from error
+        except BaseException:
+            self.close()
+            raise
+
+
+class SqliteStore(SqliteReader):
+    """The same for reading and writing; created (mode 0600) when missing."""
+
+    def __init__(self, path: Path, *, timeout: float = LOCK_TIMEOUT) -> None:
+        _create(path, timeout)
+        super().__init__(path, timeout=timeout)
+        with self._closing_on_failure():
+            self._writer = _Writer(path, timeout)
+        self._group = GroupCommit(self._writer)
+
+    @contextmanager
+    def writing(self, name: CollectionName) -> Iterator[SqlTransaction]:  # noqa: ARG002 - one writer, whatever the name
+        """See ``Store``; a second one inside the block, by the same thread, can only be ``Busy``."""
+        try:
+            with self._group.block(self._timeout), self._writer.savepoint():
+                transaction = SqlTransaction(self._writer, int(time.time()))
+                yield transaction
+                self._writer.each(statements.ADD_CHANGE, transaction.changes)
+        except TimeoutError as error:
+            raise Busy(f"{self._path} is locked by another publish", hint="try again") from error
+
+    def close(self) -> None:
+        """Close the file."""
+        super().close()
+        if hasattr(self, "_writer"):
+            self._writer.close()
+
+
+class _Writer:
+    """The connection that writes: a ``Database`` for batches, a ``Session`` for transactions."""
+
+    def __init__(self, path: Path, timeout: float) -> None:
+        self._path = path
+        self._lock = _writer_lock(path, timeout)
+        try:
+            with _guarded(path):
+                self._connection = _connect(path, "rw", timeout, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+        except BaseException:
+            self._lock.close()
+            raise
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    def begin(self) -> None:
+        self._lock.acquire()
+        try:
+            with _guarded(self._path):
+                self._connection.execute("BEGIN IMMEDIATE")
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def commit(self) -> None:
+        try:
+            with _guarded(self._path):
+                self._connection.execute("COMMIT")
+        finally:
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
+            self._lock.release()
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Undo what the block did, and nothing else, if it raises."""
+        self.rows("SAVEPOINT block", ())
+        try:
+            yield
+        except BaseException:
+            self._undo()
+            raise
+        self.rows("RELEASE block", ())
+
+    def rows(self, statement: str, values: Sequence[object]) -> Rows:
+        with _guarded(self._path):
+            return self._connection.execute(statement, values).fetchall()
+
+    def each(self, statement: str, values: Sequence[Sequence[object]]) -> None:
+        with _guarded(self._path):
+            self._connection.executemany(statement, values)
+
+    def close(self) -> None:
+        self._connection.close()
+        self._lock.close()
+
+    def _undo(self) -> None:
+        try:
+            self._connection.execute("ROLLBACK TO block")
+            self._connection.execute("RELEASE block")
+        except sqlite3.Error:  # or SQLite did so by itself; then the commit fails
+            with suppress(sqlite3.Error):
+                self._connection.rollback()
+
+
+def check_layout(path: Path, connection: sqlite3.Connection) -> None:
+    """Refuse what is no store of this layout; raises ``Damaged``."""
+    with _guarded(path):
+        if not _is_table(connection, "layout"):
+            raise Damaged(
+                f"{path} is not a metadata store", hint="it belongs to another program, or another version of pytrust"
+            )
+        found = connection.execute(statements.READ_LAYOUT).fetchall()
+    if found != [(statements.LAYOUT,)]:
+        raise Damaged(
+            f"{path} has the layout {found!r:.60}, but this version of pytrust reads {statements.LAYOUT}",
+            hint="use the version of pytrust that wrote it",
+        )
 
 
 def failure(path: Path, error: BaseException | None) -> PytrustError:
@@ -69,3 +208,52 @@ def failure(path: Path, error: BaseException | None) -> PytrustError:
     if code in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}:
         return Unsound(f"{path}: {error}", hint="free space, or check permissions: what is stored is unchanged")
     return Damaged(f"{path}: {error}")
+
+
+@contextmanager
+def _guarded(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where a damaged file's schema is no text
+        raise failure(path, error) from error
+
+
+def _connect(path: Path, mode: str, timeout: float, *pragmas: str) -> sqlite3.Connection:
+    """A connection for any thread, each statement its own transaction; a schema put there is not trusted."""
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
+    try:
+        for statement in ("PRAGMA trusted_schema=OFF", *pragmas):
+            connection.execute(statement)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(path: Path, timeout: float) -> None:
+    """Make an empty file a store; leave any other as it is."""
+    path.touch(PRIVATE)
+    check_owned(path, forbidden=0o077)
+    if path.stat().st_size > 0:
+        return
+    with closing(_writer_lock(path, timeout)) as lock, _guarded(path):
+        lock.acquire()
+        with closing(_connect(path, "rw", timeout, "PRAGMA journal_mode=WAL")) as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            if not _is_table(connection, "layout"):  # another process may have been first
+                for statement in statements.schema(statements.SQLITE):
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+
+
+def _writer_lock(path: Path, timeout: float) -> WriterLock:
+    try:
+        return WriterLock(path, timeout)
+    except OSError as error:
+        raise BadPermissions(f"{error.filename}: {error.strerror}", hint="run as the owner of the store") from error
+
+
+def _is_table(connection: sqlite3.Connection, name: str) -> bool:
+    query = "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?"
+    return connection.execute(query, (name,)).fetchone() is not None
