@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from pytrust.trust.canonical import encode_json
+import msgspec
+
 from pytrust.trust.server.auth.access import ALL, Access
 
 TOKEN_PATH: Final = "/auth/token"  # noqa: S105 - a path
@@ -38,7 +39,7 @@ def make_challenge(realm: str, service: str, access: Access) -> Challenge:
 def error_body(code: str, message: str, detail: object = None) -> bytes:
     """One error, as Docker's clients read it; ``detail`` is left out where it is None."""
     error = {"code": code, "message": message} | ({} if detail is None else {"detail": detail})
-    return encode_json({"errors": [error]}) + b"\n"
+    return msgspec.json.encode({"errors": [error]}) + b"\n"
 
 
 def own_realm(scheme: str, host: str) -> str | None:

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import assert_never
 
-from pytrust.trust.errors import UsageError
+from pytrust.trust.limits import HTPASSWD_MAX_BYTES, ISSUER_FILE_MAX_BYTES
 from pytrust.trust.server.auth.gate import Gate, OpenGate, TokenService
+from pytrust.trust.server.auth.htpasswd import parse_htpasswd
+from pytrust.trust.server.auth.issuer_keys import Certificates, KeySet, parse_bundle, parse_key_set
+from pytrust.trust.server.auth.judging import PasswordGate, Rules, TokenGate
+from pytrust.trust.server.auth.own_tokens import OwnTokens
+from pytrust.trust.server.auth.passwords import Passwords
+from pytrust.trust.server.auth.permissions import DEFAULT
+from pytrust.trust.server.auth.service import PasswordTokens
 from pytrust.trust.server.auth.settings import AuthSettings, HtpasswdAuth, NoAuth, TokenAuth
+from pytrust.trust.server.auth.signing_key import signing_key
+from pytrust.trust.server.auth.watched import Watched
 
 
 def load_gate(settings: AuthSettings, now: Callable[[], datetime]) -> tuple[Gate, TokenService | None]:
@@ -21,5 +31,34 @@ def load_gate(settings: AuthSettings, now: Callable[[], datetime]) -> tuple[Gate
     match settings:
         case NoAuth():
             return OpenGate(), None
-        case HtpasswdAuth() | TokenAuth():
-            raise UsageError(f"authentication is not there yet ({now()})")
+        case HtpasswdAuth():
+            return _passwords(settings, now)
+        case TokenAuth():
+            return _tokens(settings, now), None
+        case _:
+            assert_never(settings)
+
+
+def _passwords(settings: HtpasswdAuth, now: Callable[[], datetime]) -> tuple[Gate, TokenService]:
+    accounts = Watched(settings.htpasswd, HTPASSWD_MAX_BYTES, parse_htpasswd)
+    accounts.get()
+    passwords = Passwords(accounts.get)
+    tokens = OwnTokens(signing_key(settings.key), settings.service)
+    rules = _rules(settings)
+    return PasswordGate(rules, passwords, tokens, now), PasswordTokens(rules, passwords, tokens, now)
+
+
+def _tokens(settings: TokenAuth, now: Callable[[], datetime]) -> Gate:
+    bundle, key_set = settings.certificates, settings.jwks
+    certificates = Watched(bundle, ISSUER_FILE_MAX_BYTES, parse_bundle) if bundle else None
+    keys = Watched(key_set, ISSUER_FILE_MAX_BYTES, parse_key_set) if key_set else None
+
+    def trusted() -> tuple[Certificates | None, KeySet | None]:
+        return certificates.get() if certificates else None, keys.get() if keys else None
+
+    trusted()
+    return TokenGate(_rules(settings), settings.issuer, trusted, now)
+
+
+def _rules(settings: HtpasswdAuth | TokenAuth) -> Rules:
+    return Rules(settings.service, DEFAULT if settings.permissions is None else settings.permissions)

@@ -35,10 +35,12 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from pytrust.trust.errors import UsageError
+from pytrust.trust.limits import PERMISSIONS_MAX
 from pytrust.trust.server.auth.challenge import own_realm
 
 _Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
 _Action = Literal["pull", "push", "*"]
+_KEY: Final = "token-key.pem"
 _HINT: Final = "see docs/serve-auth.md"
 _PLAIN: Final = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]*")
 _URL: Final = re.compile(r"https?://[^/]+(?:/.*)?")
@@ -64,6 +66,9 @@ class Permission(_Table, frozen=True, kw_only=True):
     anonymous: bool = False
 
 
+_Permissions = Annotated[tuple[Permission, ...], msgspec.Meta(max_length=PERMISSIONS_MAX)]
+
+
 class NoAuth(_Table, frozen=True, kw_only=True, tag_field="kind", tag="none"):
     """Everybody may do everything."""
 
@@ -75,7 +80,7 @@ class HtpasswdAuth(_Table, frozen=True, kw_only=True, tag_field="kind", tag="htp
     key: Path
     service: _Text = "pytrust"
     realm: str = ""
-    permissions: tuple[Permission, ...] | None = None
+    permissions: _Permissions | None = None
 
 
 class TokenAuth(_Table, frozen=True, kw_only=True, tag_field="kind", tag="token"):
@@ -86,7 +91,7 @@ class TokenAuth(_Table, frozen=True, kw_only=True, tag_field="kind", tag="token"
     issuer: _Text
     certificates: Path | None = None
     jwks: Path | None = None
-    permissions: tuple[Permission, ...] | None = None
+    permissions: _Permissions | None = None
 
 
 AuthSettings = NoAuth | HtpasswdAuth | TokenAuth
@@ -109,8 +114,9 @@ def parse_auth(table: Mapping[str, object], folder: Path, what: str) -> AuthSett
             raise ValueError("Expected a path")
         return folder / value
 
+    defaults = {"key": _KEY} if table.get("kind") == "htpasswd" else {}
     try:
-        found: AuthSettings = msgspec.convert(table, AuthSettings, dec_hook=path)
+        found: AuthSettings = msgspec.convert(defaults | dict(table), AuthSettings, dec_hook=path)
     except msgspec.ValidationError as error:
         raise UsageError(f"{what}: auth: {_plain(error)}", hint=_HINT) from error
     _check(found, what)
