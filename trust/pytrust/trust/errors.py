@@ -143,6 +143,25 @@ class Conflict(Refused):
     advice = "run the command again"
 
 
+class InvalidUpdate(Refused):
+    """A publish that may not become the next state of its collection.
+
+    Args:
+        kind: what Notary v1 calls it: ``ErrValidation``, ``ErrBadHierarchy``, ``ErrBadRoot``, ``ErrBadTargets`` or
+            ``ErrBadSnapshot``.
+        message: as for every error.
+        missing: the role that is missing, for ``ErrBadHierarchy``.
+        hint: as for every error.
+    """
+
+    code = "invalid-update"
+
+    def __init__(self, kind: str, message: str, *, missing: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.kind = kind
+        self.missing = missing
+
+
 class Unknown(PytrustError):
     """It could not be found out."""
 

@@ -37,7 +37,7 @@ _SDKS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Signer:
-    """A key that can sign: ``library`` is what the TUF library signs with, ``private`` the key where it is in memory."""
+    """A key that can sign: ``library`` is what the TUF library signs with; ``private`` the key, if it is in memory."""
 
     public: PublicKey
     library: LibrarySigner

@@ -1,0 +1,236 @@
+"""What a stock client uploads, judged, and completed by the snapshot and timestamp that this side signs. Pure.
+
+The steps are those of the stock server's validation (root, then targets and what they delegate to, then snapshot), and
+stricter in four places: the bytes that came are hashed, not a copy written anew; a snapshot that a client made may list
+nothing that is not stored, and nothing older; a root may not leave the targets behind that its keys did not sign; and
+sizes are bounded. A delegation may stay behind its keys: ``witness`` is how its signers catch up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from pytrust.trust.errors import BadMetadata, Conflict, InvalidUpdate, Refused
+from pytrust.trust.formats.notary.checks import require_fresh, require_role, require_root
+from pytrust.trust.formats.notary.envelope import Envelope, sign, write_envelope
+from pytrust.trust.formats.notary.files import (
+    MetaFile,
+    RootFile,
+    TargetsFile,
+    is_delegation,
+    parent,
+    read_meta,
+    read_root,
+    read_targets,
+)
+from pytrust.trust.formats.notary.write import write_snapshot, write_timestamp
+from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.keys.signers import Signer
+from pytrust.trust.limits import NOTARY_SNAPSHOT_LIFETIME, TIMESTAMP_LIFETIME
+from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.store.interface import RoleFile
+
+_UPLOADABLE = frozenset({ROOT, TARGETS, SNAPSHOT})
+
+
+class Finder(Protocol):
+    """Who signs snapshot and timestamp."""
+
+    def find(self, role: str, allowed: Iterable[PublicKey]) -> Signer | None:
+        """The signer that is held of ``allowed``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """One upload: ``files`` by full role name, upon the newest files ``current`` of the collection."""
+
+    name: CollectionName
+    files: Mapping[str, bytes]
+    current: Mapping[RoleName, RoleFile]
+
+
+def next_files(update: Update, finder: Finder, now: datetime) -> list[RoleFile]:
+    """The files to publish: those that came, snapshot and timestamp.
+
+    Raises:
+        InvalidUpdate: with what Notary calls the fault.
+        Conflict: a version that is not above the newest.
+    """
+    _check_names(update)
+    root = _root(update, now)
+    targets = _targets(update, root, now)
+    fresh = [RoleFile(RoleName(role), item.version, item.expires, update.files[role]) for role, item in targets.items()]
+    if ROOT in update.files:
+        fresh.insert(0, RoleFile(ROOT, root.version, root.expires, update.files[ROOT]))
+    _check_versions(update, fresh)
+    snapshot = _snapshot(update, root, fresh, finder, now)
+    return [*fresh, snapshot, _timestamp(update.name, update.current, root, snapshot.data, finder, now)]
+
+
+def renewed_files(
+    name: CollectionName, current: Mapping[RoleName, RoleFile], finder: Finder, now: datetime
+) -> list[RoleFile]:
+    """A timestamp in place of one whose time is over, and before it a snapshot, where that is over and held here.
+
+    Raises:
+        InvalidUpdate: the keys are not held here.
+    """
+    root = read_root(current[ROOT].data)
+    update, made = Update(name, {}, current), []
+    data = current[SNAPSHOT].data
+    if current[SNAPSHOT].expires <= now and _signer(root, SNAPSHOT, finder) is not None:
+        made.append(_server_snapshot(update, root, [], finder, now))
+        data = made[0].data
+    return [*made, _timestamp(name, current, root, data, finder, now)]
+
+
+def _check_names(update: Update) -> None:
+    strange = [role for role in update.files if role not in _UPLOADABLE and not is_delegation(role)]
+    if strange:
+        raise InvalidUpdate("ErrValidation", f"{strange[0][:100]} is not a role that can be uploaded")
+    if ROOT not in update.files and ROOT not in update.current:
+        raise InvalidUpdate("ErrValidation", "no pre-existing root and no root provided in update.")
+
+
+def _root(update: Update, now: datetime) -> RootFile:
+    before = read_root(update.current[ROOT].data) if ROOT in update.current else None
+    if ROOT not in update.files:
+        assert before is not None
+        return before
+    with _as("ErrBadRoot"):
+        root = read_root(update.files[ROOT])
+        _check_root_version(root, before)
+        same = before is not None and root.version == before.version
+        require_root(update.name, root, None if same else before, now)
+        require_fresh(update.name, ROOT, root, now)
+        if TARGETS in update.current and TARGETS not in update.files:
+            held = read_targets(TARGETS, update.current[TARGETS].data)
+            require_role(update.name, TARGETS, held, root, None)
+    return root
+
+
+def _check_root_version(root: RootFile, before: RootFile | None) -> None:
+    current = before.version if before else 1
+    if root.version not in {current, current + 1}:
+        raise BadMetadata(f"Root modifications must increment the version. Current {current}, new {root.version}")
+
+
+def _targets(update: Update, root: RootFile, now: datetime) -> dict[str, TargetsFile]:
+    """What was uploaded of targets and below, parents first, each checked against its parent."""
+    known: dict[str, TargetsFile] = {}
+    uploaded = sorted((role for role in update.files if role not in {ROOT, SNAPSHOT}), key=_depth)
+    with _as("ErrBadTargets"):
+        for role in uploaded:
+            known[role] = read_targets(role, update.files[role])
+            above = _parent_of(role, known, update)
+            require_role(update.name, role, known[role], root, above)
+            require_fresh(update.name, role, known[role], now)
+    return known
+
+
+def _depth(role: str) -> tuple[int, str]:
+    return role.count("/"), role
+
+
+def _parent_of(role: str, known: Mapping[str, TargetsFile], update: Update) -> TargetsFile | None:
+    above = parent(role)
+    if not above or above in known:
+        return known.get(above)
+    held = update.current.get(RoleName(above))
+    return read_targets(above, held.data) if held else None
+
+
+def _check_versions(update: Update, fresh: Iterable[RoleFile]) -> None:
+    for file in fresh:
+        held = update.current.get(file.role)
+        if held is not None and file.version <= held.version:
+            raise Conflict(
+                f"{file.role} of {update.name} is at version {held.version}, so {file.version} cannot be published",
+                hint="somebody else published meanwhile: run the command again",
+            )
+
+
+def _snapshot(update: Update, root: RootFile, fresh: list[RoleFile], finder: Finder, now: datetime) -> RoleFile:
+    if SNAPSHOT not in update.files:
+        return _server_snapshot(update, root, fresh, finder, now)
+    data = update.files[SNAPSHOT]
+    with _as("ErrBadSnapshot"):
+        snapshot = read_meta(SNAPSHOT, data)
+        require_role(update.name, SNAPSHOT, snapshot, root, None)
+        require_fresh(update.name, SNAPSHOT, snapshot, now)
+        _check_listed(update, snapshot, fresh)
+    file = RoleFile(SNAPSHOT, snapshot.version, snapshot.expires, data)
+    _check_versions(update, [file])
+    return file
+
+
+def _check_listed(update: Update, snapshot: MetaFile, fresh: list[RoleFile]) -> None:
+    newest = {role: file.data for role, file in update.current.items()} | {file.role: file.data for file in fresh}
+    for role, meta in snapshot.meta.items():
+        data = newest.get(RoleName(role))
+        if data is None or not meta.matches(data):
+            raise BadMetadata(f"the snapshot lists {role[:100]} as nobody published it")
+    for file in fresh:
+        if file.role not in snapshot.meta:
+            raise BadMetadata(f"the snapshot does not list {file.role}, which is uploaded with it")
+
+
+def _server_snapshot(update: Update, root: RootFile, fresh: list[RoleFile], finder: Finder, now: datetime) -> RoleFile:
+    held = update.current.get(SNAPSHOT)
+    signer = _signer(root, SNAPSHOT, finder)
+    if signer is None:
+        raise InvalidUpdate(
+            "ErrBadHierarchy",
+            "no snapshot was included in update and server does not hold current snapshot key for repository",
+            missing=SNAPSHOT,
+        )
+    listed = {str(file.role): file.data for file in fresh}
+    if ROOT not in listed:
+        listed[ROOT] = update.current[ROOT].data
+    before = read_meta(SNAPSHOT, held.data).envelope.signed["meta"] if held else None
+    if before is None and TARGETS not in listed:
+        raise InvalidUpdate("ErrBadHierarchy", "a first publish needs targets", missing=TARGETS)
+    version, expires = (held.version if held else 0) + 1, now + NOTARY_SNAPSHOT_LIFETIME
+    data = _signed(write_snapshot(version, expires, listed, before), signer, root, SNAPSHOT)
+    return RoleFile(SNAPSHOT, version, expires, data)
+
+
+def _timestamp(  # noqa: PLR0913, PLR0917
+    name: CollectionName,
+    current: Mapping[RoleName, RoleFile],
+    root: RootFile,
+    snapshot: bytes,
+    finder: Finder,
+    now: datetime,
+) -> RoleFile:
+    signer = _signer(root, TIMESTAMP, finder)
+    if signer is None:
+        raise InvalidUpdate("ErrBadRoot", f"the timestamp key that the root of {name} names is not held by this server")
+    version = (current[TIMESTAMP].version if TIMESTAMP in current else 0) + 1
+    expires = now + TIMESTAMP_LIFETIME
+    data = _signed(write_timestamp(version, expires, snapshot), signer, root, TIMESTAMP)
+    return RoleFile(TIMESTAMP, version, expires, data)
+
+
+def _signer(root: RootFile, role: RoleName, finder: Finder) -> Signer | None:
+    return finder.find(role, [key.material for key in root.keys_of(role)])
+
+
+def _signed(envelope: Envelope, signer: Signer, root: RootFile, role: RoleName) -> bytes:
+    keyid = next(key.id for key in root.keys_of(role) if key.material == signer.public)
+    return write_envelope(sign(envelope, signer, keyid))
+
+
+@contextmanager
+def _as(kind: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidUpdate:
+        raise
+    except Refused as error:
+        raise InvalidUpdate(kind, str(error), hint=error.hint) from error
