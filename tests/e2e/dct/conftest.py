@@ -1,0 +1,57 @@
+"""Both servers, each behind a recorder, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.e2e.dct.scripts_docker import PASSWORD, USER
+from tests.e2e.dct.stage import Parts, Stage
+from tests.rig import docker_trust, notary, trust_server
+from tests.rig.dockerd import PrivateEngine
+from tests.rig.images import Docker
+from tests.rig.needs import need
+from tests.rig.registry import Registry, private_registry
+from tests.rig.throwaway import ServerFiles, mint
+from tests.rig.tls_recorder import recording
+
+CONTENTS = ("one", "two", "three")
+
+
+@pytest.fixture(scope="session")
+def dct_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("dct")
+
+
+@pytest.fixture(scope="session")
+def tls(dct_folder: Path) -> ServerFiles:
+    return mint(dct_folder / "tls")
+
+
+@pytest.fixture(scope="session")
+def real(dct_folder: Path, tls: ServerFiles) -> Iterator[Stage]:
+    need(notary.missing())
+    with notary.notary_server(dct_folder / "real", tls) as server, recording(server.port, tls) as recorder:
+        yield Stage("real", server, recorder, dct_folder / "real")
+
+
+@pytest.fixture(scope="session")
+def ours(dct_folder: Path, tls: ServerFiles) -> Iterator[Stage]:
+    need(notary.missing())
+    with trust_server.pytrust_server(dct_folder / "ours", tls) as server, recording(server.port, tls) as recorder:
+        yield Stage("ours", server, recorder, dct_folder / "ours")
+
+
+@pytest.fixture(scope="session")
+def parts(engine: PrivateEngine, registry: Registry, dct_folder: Path) -> Iterator[Parts]:
+    """Images are pushed once for their digests, which are the same in every repository."""
+    need(docker_trust.missing())
+    docker = Docker(engine.host, dct_folder / "docker")
+    with private_registry(dct_folder / "locked", {USER: PASSWORD}) as locked:
+        made = Parts(engine.host, registry, locked, {})
+        for content in CONTENTS:
+            docker.make_image(made.image(content), content)
+            docker.tag(made.image(content), f"{registry.host}/{made.image(content)}")
+            made.digests[content] = docker.push(f"{registry.host}/{made.image(content)}")
+        yield made

@@ -1,0 +1,96 @@
+"""What people do with the stock docker client and content trust."""
+
+from __future__ import annotations
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from tests.e2e.dct.scripts_notary import held_key, shown_key
+from tests.e2e.dct.stage import Play
+
+USER, PASSWORD = "alice", "a password of the rig"
+
+
+def pushing(play: Play) -> None:
+    """Push with trust, pull it warm and cold, and what else resolves a tag."""
+    web = play.repository()
+    one, two = play.image("one", f"{web}:v1"), play.image("two", f"{web}:v2")
+    play.docker("ann", "push", one)
+    play.docker("ann", "push", two)
+    play.docker("ann", "trust", "inspect", web)
+    for who in ("ann", "bob", "bob"):
+        play.docker(who, "pull", f"{web}:v1")
+    play.docker("bob", "pull", "-a", web, ordered=False)
+    play.docker("bob", "pull", f"{web}:v3", code=1)
+    play.docker("cid", "pull", web, code=1)
+    play.image("three", f"{web}:v1")
+    play.docker("ann", "push", one)
+    play.docker("bob", "pull", f"{web}:v1")
+    play.docker("bob", "run", "--rm", "--network", "none", f"{web}:v1", "cat", "/content")
+    play.docker("bob", "run", "--rm", "--network", "none", f"{web}:v9", "true", code=125)
+    play.docker("cid", "create", "--name", "dct-made", f"{web}:v2", "true")
+    play.docker("cid", "rm", "dct-made")
+    play.image("two", f"{web}:unsigned")
+    play.docker("ann", "push", f"{web}:unsigned", trust=False)
+    play.docker("bob", "pull", f"{web}:unsigned", code=1)
+    play.docker("bob", "pull", f"{web}@{play.parts.digests['one']}")
+    play.docker("bob", "pull", play.repository("none"), code=1)
+
+
+def building(play: Play) -> None:
+    """The classic builder replaces the base by what is signed."""
+    web, folder = play.repository(), play.folder / "context"
+    play.docker("ann", "push", play.image("one", f"{web}:v1"))
+    folder.mkdir()
+    (folder / "Dockerfile").write_text(f"FROM {web}:v1\nLABEL made=here\n")
+    play.docker("bob", "rmi", play.docker("bob", "build", "-q", str(folder)).strip())
+    (folder / "Dockerfile").write_text(f"FROM {web}:v2\n")
+    play.docker("bob", "build", "-q", str(folder), code=1)
+
+
+def signing(play: Play) -> None:
+    """Sign with the login of a registry, by one signer and by two, and revoke."""
+    web = play.repository(locked=True)
+    one = play.image("one", f"{web}:v1")
+    play.docker("ann", "trust", "sign", one, code=1)  # without a login there is no name for the signer
+    play.docker("ann", "trust", "inspect", web, code=1)
+    play.docker("ann", "login", "-u", USER, "--password-stdin", play.parts.locked.host, stdin=PASSWORD)
+    play.docker("ann", "trust", "sign", one)
+    play.docker("ann", "trust", "inspect", web)
+    play.docker("ann", "trust", "inspect", "--pretty", web)
+    play.docker("ann", "trust", "sign", one)
+    play.image("two", one)
+    play.docker("ann", "trust", "sign", "--local", one)
+    play.docker("ann", "trust", "sign", play.image("one", f"{web}:v2"))
+    play.docker("ann", "push", play.image("three", f"{web}:v3"))
+    play.docker("ann", "trust", "inspect", f"{web}:v1", web)
+    play.docker("ann", "pull", f"{web}:v1")
+    play.docker("ann", "trust", "revoke", f"{web}:v1")
+    play.docker("ann", "trust", "revoke", f"{web}:v9", code=1)
+    play.docker("ann", "pull", f"{web}:v1", code=1)
+    play.docker("ann", "trust", "revoke", "-y", web)
+    play.docker("ann", "trust", "inspect", web)
+    play.docker("ann", "trust", "sign", f"{web}:v2")
+    play.docker("ann", "trust", "inspect", "--pretty", web)
+
+
+def signers(play: Play) -> None:
+    """Signers who come with a key of their own, sign from their own machines, and go."""
+    web = play.repository(locked=True)
+    for who in ("ann", "bob"):
+        play.docker(who, "login", "-u", USER, "--password-stdin", play.parts.locked.host, stdin=PASSWORD)
+    play.docker("bob", "trust", "key", "generate", "bob", "--dir", str(play.folder / "bob"))
+    cert = ec.generate_private_key(ec.SECP256R1())
+    play.docker("ann", "trust", "signer", "add", "--key", str(play.folder / "bob" / "bob.pub"), "bob", web)
+    play.docker("ann", "trust", "signer", "add", "--key", shown_key(play, "cid", cert), "cid", web)
+    play.docker("ann", "trust", "signer", "add", "--key", shown_key(play, "cid", cert), "releases", web, code=1)
+    play.docker("cid", "trust", "key", "load", "--name", "cid", held_key(play, "cid", cert))
+    play.docker("cid", "login", "-u", USER, "--password-stdin", play.parts.locked.host, stdin=PASSWORD)
+    play.docker("bob", "trust", "sign", play.image("one", f"{web}:v1"))
+    play.docker("cid", "trust", "sign", f"{web}:v1")
+    play.docker("ann", "trust", "sign", f"{web}:v1", code=1)  # holds no key of a signer
+    play.docker("cid", "push", play.image("two", f"{web}:v2"))
+    play.docker("ann", "trust", "inspect", web)
+    play.docker("dan", "trust", "inspect", "--pretty", web)
+    play.docker("ann", "trust", "signer", "remove", "--force", "cid", web)
+    play.docker("dan", "trust", "inspect", "--pretty", web)
+    play.notary("ann/trust", "delegation", "remove", "-y", "-p", web, "targets/cid")
+    play.docker("dan", "trust", "inspect", "--pretty", web)
