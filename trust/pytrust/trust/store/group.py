@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from pytrust.trust.errors import PytrustError, Unsound
+from pytrust.trust.errors import Busy, PytrustError, Unsound
 from pytrust.trust.limits import STORE_BATCH_MAX, STORE_BATCH_SECONDS
 
 
@@ -36,9 +36,10 @@ class Database(Protocol):
 
 
 class GroupCommit:
-    """Runs blocks one after another in transactions of ``database``."""
+    """Runs blocks one after another in transactions of ``database``, which is called ``name`` to people."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, name: str, database: Database) -> None:
+        self._name = name
         self._database = database
         self._turns = Turns()
         self._batch: _Batch | None = None
@@ -48,11 +49,11 @@ class GroupCommit:
         """Run the block; it has been committed when this ends. What it raises, it must have undone.
 
         Raises:
-            TimeoutError: others took their turns for too long.
+            Busy: others took their turns for too long.
             PytrustError: nothing of the block will be there.
         """
         if not self._turns.take(timeout):
-            raise TimeoutError
+            raise Busy(f"{self._name} is locked by another publish", hint="try again")
         batch = self._join()
         try:
             yield

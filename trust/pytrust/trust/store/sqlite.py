@@ -9,10 +9,11 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
-from pytrust.trust.errors import BadPermissions, Busy, Damaged, PytrustError, Unsound
+from pytrust.trust.errors import Busy, Damaged, PytrustError, Unsound
 from pytrust.trust.files import PRIVATE, check_owned
 from pytrust.trust.limits import LOCK_TIMEOUT
 from pytrust.trust.names import CollectionName
@@ -21,6 +22,8 @@ from pytrust.trust.store.group import GroupCommit
 from pytrust.trust.store.reading import Rows, SqlReading
 from pytrust.trust.store.transaction import SqlTransaction
 from pytrust.trust.store.writer_lock import WriterLock
+
+_TABLES: Final = "SELECT name FROM sqlite_master WHERE type='table'"
 
 
 class SqliteReader(SqlReading):
@@ -94,28 +97,27 @@ class SqliteStore(SqliteReader):
     """The same for reading and writing; created (mode 0600) when missing."""
 
     def __init__(self, path: Path, *, timeout: float = LOCK_TIMEOUT) -> None:
-        _create(path, timeout)
-        super().__init__(path, timeout=timeout)
-        with self._closing_on_failure():
-            self._writer = _Writer(path, timeout)
-        self._group = GroupCommit(self._writer)
+        _make_private(path)
+        self._writer = _Writer(path, timeout)
+        try:
+            super().__init__(path, timeout=timeout)
+        except BaseException:
+            self._writer.close()
+            raise
+        self._group = GroupCommit(str(path), self._writer)
 
     @contextmanager
     def writing(self, name: CollectionName) -> Iterator[SqlTransaction]:  # noqa: ARG002 - one writer, whatever the name
         """See ``Store``; a second one inside the block, by the same thread, can only be ``Busy``."""
-        try:
-            with self._group.block(self._timeout), self._writer.savepoint():
-                transaction = SqlTransaction(self._writer, int(time.time()))
-                yield transaction
-                self._writer.each(statements.ADD_CHANGE, transaction.changes)
-        except TimeoutError as error:
-            raise Busy(f"{self._path} is locked by another publish", hint="try again") from error
+        with self._group.block(self._timeout), self._writer.savepoint():
+            transaction = SqlTransaction(self._writer, int(time.time()))
+            yield transaction
+            self._writer.each(statements.ADD_CHANGE, transaction.changes)
 
     def close(self) -> None:
         """Close the file."""
         super().close()
-        if hasattr(self, "_writer"):
-            self._writer.close()
+        self._writer.close()
 
 
 class _Writer:
@@ -123,12 +125,13 @@ class _Writer:
 
     def __init__(self, path: Path, timeout: float) -> None:
         self._path = path
-        self._lock = _writer_lock(path, timeout)
+        self._lock = WriterLock(path, timeout)
+        with _guarded(path):
+            self._connection = _connect(path, "rw", timeout, "PRAGMA synchronous=FULL")
         try:
-            with _guarded(path):
-                self._connection = _connect(path, "rw", timeout, "PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL")
+            self._prepare()
         except BaseException:
-            self._lock.close()
+            self.close()
             raise
 
     @property
@@ -176,6 +179,21 @@ class _Writer:
         self._connection.close()
         self._lock.close()
 
+    def _prepare(self) -> None:
+        """Tables where there are none, and WAL mode: by whoever comes first. What is no store stays as it is."""
+        if not self.rows(_TABLES, ()):
+            self.begin()
+            for statement in [] if self.rows(_TABLES, ()) else statements.schema(statements.SQLITE):
+                self.rows(statement, ())
+            self.commit()
+        check_layout(self._path, self._connection)
+        if self.rows("PRAGMA journal_mode", ()) != [("wal",)]:
+            self._lock.acquire()
+            try:
+                self.rows("PRAGMA journal_mode=WAL", ())
+            finally:
+                self._lock.release()
+
     def _undo(self) -> None:
         try:
             self._connection.execute("ROLLBACK TO block")
@@ -188,7 +206,7 @@ class _Writer:
 def check_layout(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse what is no store of this layout; raises ``Damaged``."""
     with _guarded(path):
-        if not _is_table(connection, "layout"):
+        if ("layout",) not in connection.execute(_TABLES).fetchall():
             raise Damaged(
                 f"{path} is not a metadata store", hint="it belongs to another program, or another version of pytrust"
             )
@@ -231,29 +249,6 @@ def _connect(path: Path, mode: str, timeout: float, *pragmas: str) -> sqlite3.Co
     return connection
 
 
-def _create(path: Path, timeout: float) -> None:
-    """Make an empty file a store; leave any other as it is."""
+def _make_private(path: Path) -> None:
     path.touch(PRIVATE)
     check_owned(path, forbidden=0o077)
-    if path.stat().st_size > 0:
-        return
-    with closing(_writer_lock(path, timeout)) as lock, _guarded(path):
-        lock.acquire()
-        with closing(_connect(path, "rw", timeout, "PRAGMA journal_mode=WAL")) as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            if not _is_table(connection, "layout"):  # another process may have been first
-                for statement in statements.schema(statements.SQLITE):
-                    connection.execute(statement)
-            connection.execute("COMMIT")
-
-
-def _writer_lock(path: Path, timeout: float) -> WriterLock:
-    try:
-        return WriterLock(path, timeout)
-    except OSError as error:
-        raise BadPermissions(f"{error.filename}: {error.strerror}", hint="run as the owner of the store") from error
-
-
-def _is_table(connection: sqlite3.Connection, name: str) -> bool:
-    query = "SELECT 1 FROM sqlite_master WHERE type='table' AND name=?"
-    return connection.execute(query, (name,)).fetchone() is not None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from weakref import finalize
 
-from pytrust.trust.errors import Busy
+from pytrust.trust.errors import BadPermissions, Busy
 from pytrust.trust.files import PRIVATE
 
 _NEXT_POLL: Final = 0.0003  # seconds; one process waits so
@@ -53,7 +53,10 @@ class WriterLock:
 
 def _open(path: Path, what: str) -> int:
     beside = path.with_name(f"{path.name}.{what}")
-    return os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
+    try:
+        return os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
+    except OSError as error:
+        raise BadPermissions(f"{beside}: {error.strerror}", hint="run as the owner of the store") from error
 
 
 def _close(*descriptors: int) -> None:
