@@ -10,13 +10,14 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
+from pytrust.cli.key_files import import_file, import_uri, write_key
 from pytrust.cli.outcome import say_outcome
+from pytrust.cli.passphrase import read_passphrase_file
 from pytrust.cli.settings import add_root_key
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP, TOP_LEVEL
 from pytrust.trust.errors import ExitCode, Refused, UsageError
-from pytrust.trust.files import PUBLIC, read_bounded, write_atomic
-from pytrust.trust.limits import KEY_FILE_MAX_BYTES
+from pytrust.trust.files import write_atomic
 from pytrust.trust.names import CollectionName, RoleName, parse_collection, parse_role
 
 if TYPE_CHECKING:
@@ -69,22 +70,41 @@ def list_keys(workspace: Workspace, as_json: bool) -> int:
     epilog="""\b
 examples:
   pytrust key export alice --public > alice.pub
-  pytrust key export root -o root.pem"""
+  pytrust key export root -o root.pem
+  pytrust key export alice --docker -o alice.pem && docker trust key load alice.pem
+  pytrust key export targets --docker --gun registry.example.com/foo/web --into ~/.docker/trust"""
 )
 @click.argument("name")
 @click.option("--public", is_flag=True, help="Only the public key, for others to know you by.")
+@click.option("--docker", is_flag=True, help="As a key file of docker and notary.")
+@click.option("--gun", metavar="IMAGE", help="With --docker, for keys of targets and snapshot: the image.")
+@click.option(
+    "--into", type=click.Path(path_type=Path), metavar="DIR", help="With --docker: put it in place, in DIR/private."
+)
 @output_option
 @click.pass_obj
-def export(workspace: Workspace, name: str, public: bool, output: Path | None) -> int:
+def export(
+    workspace: Workspace,
+    name: str,
+    public: bool,
+    docker: bool,
+    gun: str | None,
+    into: Path | None,
+    output: Path | None,
+) -> int:
     """Write a key as PEM: the private key as encrypted PKCS#8, under the passphrase that it has here."""
     role = parse_role(name)
+    if (public and docker) or (into and output) or ((gun or into) and not docker):
+        raise UsageError("these options do not go together", hint="pytrust key export --help")
+    if docker:
+        return _export_docker(workspace, role, gun, into, output)
     if public:
-        _write(workspace.keyring.entry(role).public.pem.encode(), output, private=False)
+        write_key(workspace.keyring.entry(role).public.pem.encode(), output, private=False)
         return ExitCode.YES
     from pytrust.trust.keys.private import export_pem
 
     opened = workspace.keyring.open(role, workspace.passphrases)
-    _write(export_pem(opened, workspace.passphrases(role)), output, private=True)
+    write_key(export_pem(opened, workspace.passphrases(role)), output, private=True)
     return ExitCode.YES
 
 
@@ -93,12 +113,13 @@ def export(workspace: Workspace, name: str, public: bool, output: Path | None) -
     epilog="""\b
 examples:
   pytrust key import alice alice.pem
+  pytrust key import ~/.docker/trust
   pytrust key import release --uri hsm:2?label=release --public-key release.pub""",
 )
-@click.argument("name")
+@click.argument("name", metavar="NAME|FOLDER")
 @click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
-    "--old-passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="What FILE is encrypted under."
+    "--old-passphrase-file", type=click.Path(path_type=Path), metavar="FILE", help="What the keys are encrypted under."
 )
 @click.option("--uri", metavar="URI", help="A key in an HSM or KMS: hsm: awskms: gcpkms: azurekms: hv:")
 @click.option(
@@ -113,15 +134,21 @@ def import_key(
     uri: str | None,
     public_key: Path | None,
 ) -> int:
-    """Take a private key into the key ring (PEM or OpenSSH), or a reference to one in an HSM or KMS."""
-    role = parse_role(name)
-    if (file is None) == (uri is None) or (uri is None) != (public_key is None):
+    """Take a private key into the key ring (PEM or OpenSSH), or a reference to one in an HSM or KMS.
+
+    A folder of docker or notary, or a file of `notary key export`, gives all its keys. Each is named after its role.
+    """
+    if (file is not None and uri is not None) or (uri is None) != (public_key is None):
         raise UsageError("give either FILE, or --uri with --public-key", hint="pytrust key import --help")
-    entry = (
-        _import_uri(workspace, role, uri, public_key)
-        if uri is not None and public_key is not None
-        else _import_file(workspace, role, cast("Path", file), old_passphrase_file)
-    )
+    old = read_passphrase_file(old_passphrase_file) if old_passphrase_file else None
+    if file is None and uri is None:
+        from pytrust.cli.key_docker import import_all
+
+        return import_all(workspace, Path(name), old)
+    if uri is not None and public_key is not None:
+        entry = import_uri(workspace, parse_role(name), uri, public_key)
+    else:
+        entry = import_file(workspace, parse_role(name), cast("Path", file), old)
     voice.say(f"{entry.name} sha256:{entry.public.id}")
     return ExitCode.YES
 
@@ -220,30 +247,15 @@ def _next_name(workspace: Workspace, role: RoleName) -> RoleName:
     return next(name for number in range(1, 1000) if (name := parse_role(f"{role}-next{number}")) not in taken)
 
 
-def _import_uri(workspace: Workspace, name: RoleName, uri: str, public_key: Path) -> KeyEntry:
-    from pytrust.trust.keys.public import read_public_pem
+def _export_docker(
+    workspace: Workspace, name: RoleName, gun: str | None, into: Path | None, output: Path | None
+) -> int:
+    from pytrust.cli.key_docker import export_docker
 
-    public = read_public_pem(read_bounded(public_key, KEY_FILE_MAX_BYTES), str(public_key))
-    return workspace.keyring.add_uri(name, public, uri)
-
-
-def _import_file(workspace: Workspace, name: RoleName, file: Path, old: Path | None) -> KeyEntry:
-    from pytrust.cli.passphrase import read_passphrase_file
-    from pytrust.trust.keys.private import import_pem
-
-    passphrase = read_passphrase_file(old) if old else None
-    opened = import_pem(read_bounded(file, KEY_FILE_MAX_BYTES), passphrase, str(file))
-    return workspace.keyring.add(name, opened, workspace.passphrases.new(name))
-
-
-def _write(data: bytes, output: Path | None, *, private: bool) -> None:
-    if output is None:
-        voice.write(data)
-        return
-    try:
-        write_atomic(output, data, mode=0o600 if private else PUBLIC, replace=False)
-    except FileExistsError:
-        raise UsageError(f"{output} exists already", hint="choose another name") from None
+    data = export_docker(workspace, name, parse_collection(gun) if gun else None, into)
+    if into is None:
+        write_key(data, output, private=True)
+    return ExitCode.YES
 
 
 def _row(entry: KeyEntry) -> tuple[str, str, str, str]:

@@ -9,12 +9,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed448
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from tests.fakes.keys import private
 from tests.shared_data import shared_data
 
 from pytrust.trust.errors import UsageError
 from pytrust.trust.keys.notary_id import canonical_id, key_id, key_type, public_bytes
-from pytrust.trust.keys.private import KeyKind
+from pytrust.trust.keys.private import KeyKind, generate
 from pytrust.trust.keys.public import PublicKey
 
 EDWARDS = "UqgXYcZb+DwqQhdwg2fd1EA/zpMZotBCiNmePEIxWlM="
@@ -35,7 +34,7 @@ def test_an_ecdsa_key_is_named_by_its_spki() -> None:
     ("kind", "name", "size"), [("ecdsa-p256", "ecdsa", 91), ("ecdsa-p384", "ecdsa", 120), ("ed25519", "ed25519", 32)]
 )
 def test_types_and_bytes(kind: KeyKind, name: str, size: int) -> None:
-    public = PublicKey.of(private("it", kind).public_key())
+    public = PublicKey.of(generate(kind).public_key())
     assert key_type(public) == name
     assert len(public_bytes(public)) == size
 

@@ -1,0 +1,80 @@
+"""The folders in which docker and notary keep private keys: ``private`` in ``~/.docker/trust`` and in ``~/.notary``.
+
+Newer clients keep all files there; notary 0.1 to 0.3 had them in two folders below, ``root_keys`` and ``tuf_keys``. As
+those clients do, symbolic links are not followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from pytrust.trust.errors import BadPermissions, PytrustError, UsageError
+from pytrust.trust.files import PRIVATE, PRIVATE_FOLDER, check_owned, read_bounded, write_atomic
+from pytrust.trust.keys.notary_file import SUFFIX, NotaryKeyFile, parse_all
+from pytrust.trust.limits import KEY_FILE_MAX_BYTES, NOTARY_KEYS_MAX
+
+_PRIVATE: Final = "private"
+_PLACES: Final = (f"*{SUFFIX}", f"root_keys/**/*{SUFFIX}", f"tuf_keys/**/*{SUFFIX}")
+
+
+class Found(NamedTuple):
+    """One key of a file, or why the file could not be read."""
+
+    path: Path
+    file: NotaryKeyFile | PytrustError
+
+
+def find_keys(source: Path) -> list[Found]:
+    """The keys of a folder of docker or notary, or of one file, by path.
+
+    Raises:
+        UsageError: there is nothing at ``source``, no key in it, or more than ``NOTARY_KEYS_MAX``.
+    """
+    if not source.exists():
+        raise UsageError(f"{source} does not exist", hint="give a folder or a file: ~/.docker/trust, ~/.notary")
+    paths = list(islice(_paths(source), NOTARY_KEYS_MAX + 1)) if source.is_dir() else [source]
+    if not paths:
+        raise UsageError(f"{source} holds no private keys", hint="docker keeps them in ~/.docker/trust/private")
+    if len(paths) > NOTARY_KEYS_MAX:
+        raise UsageError(f"{source} holds more than {NOTARY_KEYS_MAX} keys", hint="import them in parts")
+    return [found for path in sorted(paths) for found in _read(path)]
+
+
+def place_key(folder: Path, name: str, data: bytes) -> Path:
+    """Put a key file where docker or notary will find it; makes the folder.
+
+    Raises:
+        UsageError: it is there already.
+        BadPermissions: others may look into the folder.
+    """
+    private = folder / _PRIVATE
+    folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+    private.mkdir(PRIVATE_FOLDER, exist_ok=True)
+    check_owned(private, forbidden=0o077)
+    path = private / name
+    try:
+        write_atomic(path, data, mode=PRIVATE, replace=False)
+    except FileExistsError:
+        raise UsageError(f"{path} exists already", hint="it is the file of this key; remove it first") from None
+    return path
+
+
+def _paths(folder: Path) -> Iterator[Path]:
+    private = folder / _PRIVATE
+    base = private if private.is_dir() else folder
+    for place in _PLACES:
+        yield from base.glob(place)
+
+
+def _read(path: Path) -> list[Found]:
+    try:
+        if path.is_symlink():
+            raise BadPermissions(f"{path} is a symbolic link", hint="replace it by the real file")
+        return [Found(path, file) for file in parse_all(read_bounded(path, KEY_FILE_MAX_BYTES), str(path))]
+    except PytrustError as error:
+        return [Found(path, error)]
+    except OSError as error:
+        return [Found(path, BadPermissions(f"{path} cannot be read: {error.strerror}", hint="run as its owner"))]
