@@ -44,14 +44,10 @@ def trusted_leaf(
     Raises:
         AccessDenied: it does not.
     """
-    leaf = chain[0]
-    usage = extension(leaf, x509.KeyUsage)
-    if usage is not None and not usage.digital_signature:
-        raise AccessDenied("the certificate of the token is not for signatures")
     for depth, certificate in enumerate(chain):
         _check(certificate, now)
         if certificate in roots or any(_is_issuer(root, certificate, depth, now) for root in roots):
-            return leaf
+            return chain[0]
         if depth + 1 == len(chain) or not _is_issuer(chain[depth + 1], certificate, depth, now):
             break
     raise AccessDenied("the certificate of the token does not lead to a trusted one")

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
-from joserfc.errors import JoseError
+from joserfc.errors import JoseError, SecurityWarning
 from joserfc.jwk import JWKRegistry, OctKey
 
 from pytrust.trust.canonical import parse_json
@@ -27,6 +27,8 @@ from pytrust.trust.server.auth.jws import VerifyKey
 
 _PEM: Final = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
 _LIBTRUST_BYTES: Final = 30
+_UNUSABLE: Final = (JoseError, UsageError, KeyError, SecurityWarning, *UNREADABLE)
+"""Of joserfc too: a curve it does not know is a KeyError, a short RSA key a warning, where warnings are errors."""
 _HINT_SET: Final = 'a JSON Web Key Set holds public keys: {"keys": [{"kty": ...}]}'
 
 
@@ -127,6 +129,6 @@ def _key(entry: object, what: str) -> tuple[str, VerifyKey]:
         if isinstance(read, OctKey) or read.is_private:
             raise Unsound(f"{what} is a secret", hint="give the public keys of the issuer alone")
         key = VerifyKey.of(read.public_key)
-    except (JoseError, UsageError, *UNREADABLE) as error:
+    except _UNUSABLE as error:
         raise Unsound(f"{what} cannot be used: {str(error)[:200]}", hint=_HINT_SET) from error
     return entry.get("kid", key.id), key

@@ -84,7 +84,8 @@ def verify(token: str, find_key: Callable[[dict[str, Any]], VerifyKey]) -> Signe
     if "crit" in header or "b64" in header:
         raise AccessDenied("the header of the token asks for what is not known here")
     key = find_key(header)
-    if header.get("alg") not in key.algorithms:
+    name = header.get("alg")
+    if not isinstance(name, str) or name not in key.algorithms:
         raise AccessDenied("the algorithm of the token is not that of its key")
     try:
         jws.deserialize_compact(token, key.key, registry=_REGISTRY)
