@@ -8,6 +8,7 @@ from functools import partial
 
 from tests.e2e.dct.scripts_notary import file
 from tests.e2e.dct.stage import Play
+from tests.rig.notary_repository import multipart
 from tests.rig.tls_recorder import Answer
 
 
@@ -150,10 +151,3 @@ def tampered(body: bytes) -> bytes:
     """Still JSON, with one more year for the file."""
     year = body.index(b'"expires":"20') + len(b'"expires":"20')
     return body[:year] + str(int(body[year : year + 2]) + 1).encode() + body[year + 2 :]
-
-
-def multipart(parts: list[tuple[str, bytes]]) -> tuple[bytes, str]:
-    """An upload as clients make it, and its content type."""
-    head = b'--edge\r\nContent-Disposition: form-data; name="files"; filename="%s"\r\nContent-Type: %s\r\n\r\n%s\r\n'
-    body = b"".join(head % (name.encode(), b"application/octet-stream", data) for name, data in parts)
-    return body + b"--edge--\r\n", "multipart/form-data; boundary=edge"
