@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.fakes.keys import NAME, NOW, OTHER
 
 from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from pytrust.trust.errors import BadMetadata, Conflict
@@ -19,6 +19,9 @@ from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.store.interface import Change, Reader, RoleFile, ServerKey, Store
 from pytrust.trust.store.memory import MemoryStore
 
+NAME = CollectionName("docker.io/foo/web")
+OTHER = CollectionName("docker.io/foo/api")
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ORIGINAL = b'{ "odd" :\r\n "spacing\xc3\xa9" }\x00\xff'
 GUN = CollectionName("An odd/Gün: as notary allows it")
 DELEGATED = RoleName("targets/releases/deep_er")
@@ -63,6 +66,11 @@ def count_up(store: Store, times: int, name: CollectionName = NAME) -> None:
         with store.writing(name) as transaction:
             held = transaction.current(name).get(RELEASES)
             transaction.put(name, file(RELEASES, held.version + 1 if held else 1))
+
+
+def note_up(store: Store, times: int, name: CollectionName) -> None:
+    for number in range(1, times + 1):
+        note(store, number, name)
 
 
 def in_threads(*works: Callable[[], object]) -> None:
@@ -143,7 +151,7 @@ class StoreSuite:
         def version(data: bytes, role: RoleName = RELEASES, name: CollectionName = NAME) -> int | None:
             found = kind.reader.find(name, role, digest(data), form=form)
             assert found is None or found.data == data
-            return found and found.version
+            return found.version if found else None
 
         assert [version(data) for data in (b"one", b"two", b"seven", b"other")] == [1, 2, None, None]
         assert version(b"seven", TARGETS) == 7
@@ -400,7 +408,7 @@ class StoreSuite:
 
         follower = threading.Thread(target=follow)
         follower.start()
-        in_threads(*[lambda name=name: [note(kind.store, number, name) for number in range(1, 26)] for name in names])
+        in_threads(*[lambda name=name: note_up(kind.store, 25, name) for name in names])
         done.set()
         follower.join()
         assert seen == [change.id for change in kind.reader.changes(None, 0, 1000)]
@@ -468,19 +476,17 @@ class StoreSuite:
     @given(operations=OPERATIONS)
     def test_all_stores_agree_with_the_one_in_memory(self, kind: Kind, operations: list[tuple[object, ...]]) -> None:
         memory = MemoryStore()
-        for name in (NAME, OTHER):  # the store is that of the example before
-            with kind.store.writing(name) as transaction:
-                transaction.delete(name)
+        for used in (NAME, OTHER):  # the store is that of the example before
+            with kind.store.writing(used) as transaction:
+                transaction.delete(used)
         for name, role, form, version, data, what in operations:
             outcomes = [_try(store, name, role, form, version, data, what) for store in (memory, kind.store)]
             assert outcomes[0] == outcomes[1]
-        for name in (NAME, OTHER):
-            for form in Format:
-                assert current(memory, name, form) == current(kind.store, name, form)
-                for role in (ROOT, TARGETS, TIMESTAMP):
-                    for number in (None, 1, 2, 3, 4):
-                        expected = memory.read(name, role, number, form=form)
-                        assert kind.reader.read(name, role, number, form=form) == expected
+        for used, format_ in product((NAME, OTHER), Format):
+            assert current(memory, used, format_) == current(kind.store, used, format_)
+            for role_, number in product((ROOT, TARGETS, TIMESTAMP), (None, 1, 2, 3, 4)):
+                expected = memory.read(used, role_, number, form=format_)
+                assert kind.reader.read(used, role_, number, form=format_) == expected
         assert kind.reader.collections() == memory.collections()
 
 

@@ -48,7 +48,7 @@ CREATE TABLE files (
     data {blob} NOT NULL,
     PRIMARY KEY (collection, format, role, version)
 );
-CREATE INDEX files_sha256 ON files (collection, format, role, sha256);
+CREATE INDEX files_sha256 ON files (collection, format, role, sha256, version);
 CREATE TABLE current (
     collection {text} NOT NULL,
     format {text} NOT NULL,
@@ -90,10 +90,10 @@ _FILE = "collection=? AND format=? AND role=?"
 NEWEST: Final = f"SELECT version, data, published FROM files WHERE {_FILE} ORDER BY version DESC LIMIT 1"
 EXACT: Final = f"SELECT version, data, published FROM files WHERE {_FILE} AND version=?"
 BY_SHA256: Final = f"{EXACT.removesuffix('version=?')}sha256=? ORDER BY version DESC LIMIT 1"
-ROOTS: Final = f"SELECT data FROM files WHERE {_FILE} ORDER BY version"
-CURRENT: Final = (
-    "SELECT f.role, f.version, f.expires, f.data FROM current c JOIN files f ON f.collection=c.collection"
-    " AND f.format=c.format AND f.role=c.role AND f.version=c.version WHERE c.collection=? AND c.format=?"
+ROOTS: Final = "SELECT data FROM files WHERE collection=? AND format=? AND role='root' ORDER BY version"
+CURRENT: Final = (  # a cross join, since SQLite must not begin with the files: there are all versions of them
+    "SELECT f.role, f.version, f.expires, f.data FROM current c CROSS JOIN files f WHERE c.collection=? AND c.format=?"
+    " AND f.collection=c.collection AND f.format=c.format AND f.role=c.role AND f.version=c.version"
 )
 VERSIONS: Final = "SELECT role, version FROM current WHERE collection=? AND format=?"
 ADD_FILE: Final = f"INSERT INTO files ({TABLES['files']}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"

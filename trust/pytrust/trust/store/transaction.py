@@ -7,7 +7,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Protocol
 
-from pytrust.trust.collection.model import ROOT
 from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.store import statements
 from pytrust.trust.store.interface import RoleFile, ServerKey, check_version
@@ -41,7 +40,7 @@ class SqlTransaction:
 
     def roots(self, name: CollectionName, form: Format = Format.TUF) -> list[bytes]:
         """See ``Transaction``."""
-        return [stored_bytes(data) for (data,) in self._session.rows(statements.ROOTS, (name, form.value, ROOT))]
+        return [stored_bytes(data) for (data,) in self._session.rows(statements.ROOTS, (name, form.value))]
 
     def put(self, name: CollectionName, *files: RoleFile, form: Format = Format.TUF) -> None:
         """See ``Transaction``."""
