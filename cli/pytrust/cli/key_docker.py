@@ -10,6 +10,7 @@ from pytrust.cli import voice
 from pytrust.trust.errors import ExitCode, PytrustError, WrongPassphrase
 from pytrust.trust.keys.notary_file import NotaryKeyFile, file_name, open_key, parse, write_key
 from pytrust.trust.keys.notary_folder import Found, find_keys, place_key
+from pytrust.trust.keys.notary_id import canonical_id
 from pytrust.trust.keys.notary_names import check_image, free_name, role_name, role_of
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.names import CollectionName, RoleName
@@ -17,6 +18,7 @@ from pytrust.trust.names import CollectionName, RoleName
 if TYPE_CHECKING:
     from pytrust.cli.passphrase import Passphrases
     from pytrust.cli.workspace import Workspace
+    from pytrust.trust.keys.keyring import KeyEntry
     from pytrust.trust.keys.private import PrivateKey
 
 _LABEL_DIGITS = 8
@@ -26,27 +28,31 @@ class _Opened(NamedTuple):
     """A key taken out of its file."""
 
     role: RoleName
-    origin: str
+    owner: str
     key: PrivateKey
 
 
 def import_all(workspace: Workspace, source: Path, old: bytes | None) -> int:
     """Take all keys of a folder or file into the key ring; what cannot be opened is told, and stops no other.
 
-    All are opened before the first is sealed, so that old passphrases and new ones are not asked for by turns.
+    All are opened before the first is sealed, so that old passphrases and new ones are not asked for by turns. What the
+    key ring holds already is known by its file's name, and left closed: after a wrong passphrase, the command is given
+    again with the right one.
     """
     opener = _Opener(workspace.passphrases, old)
-    result = ExitCode.YES
+    held = {canonical_id(entry.public): entry for entry in workspace.keyring.entries()}
     opened = []
-    for found in find_keys(source):
+    files, errors = find_keys(source)
+    for found in files:
         try:
-            opened.append(_open(opener, found))
+            if not _say_held(found.file, held):
+                opened.append(_open(opener, found))
         except PytrustError as error:
-            voice.fail(error)
-            result = max(result, error.exit_code)
+            errors.append(error)
+    _tell(errors)
     with voice.working("sealing the keys"):
         _keep_all(workspace, opened)
-    return result
+    return max((error.exit_code for error in errors), default=ExitCode.YES)
 
 
 def open_one(workspace: Workspace, name: RoleName, data: bytes, file: Path, old: bytes | None) -> PrivateKey:
@@ -95,23 +101,40 @@ class _Opener:
             raise WrongPassphrase(f"{what} is encrypted", hint=hint) from error
 
 
+def _say_held(file: NotaryKeyFile, held: dict[str, KeyEntry]) -> bool:
+    entry = next((held[name] for name in file.ids if name in held), None)
+    if entry is not None:
+        _say_known(entry.name, entry.public, file.owner)
+    return entry is not None
+
+
 def _open(opener: _Opener, found: Found) -> _Opened:
-    if isinstance(found.file, PytrustError):
-        raise found.file
-    role = role_name(found.file, str(found.path))
-    origin = found.file.role + (f" of {found.file.gun}" if found.file.gun else "")
-    label = RoleName(f"{role}-{min(found.file.ids, default='')[:_LABEL_DIGITS]}")
-    return _Opened(role, origin, opener.open(found.file, label, f"{found.path} ({origin})"))
+    path, file = found
+    role = role_name(file, str(path))
+    label = RoleName(f"{role}-{min(file.ids, default='')[:_LABEL_DIGITS]}")
+    return _Opened(role, file.owner, opener.open(file, label, f"{path} ({file.owner})"))
 
 
 def _keep_all(workspace: Workspace, opened: list[_Opened]) -> None:
     known = {entry.public.id: entry.name for entry in workspace.keyring.entries()}
-    for role, origin, key in opened:
+    for role, owner, key in opened:
         public = PublicKey.of(key.public_key())
         if public.id in known:
-            voice.say(f"{known[public.id]} sha256:{public.id} is in the key ring already ({origin})")
+            _say_known(known[public.id], public, owner)
             continue
         name = free_name(role, public, known.values())
         workspace.keyring.add(name, key, workspace.passphrases.new(name))
         known[public.id] = name
-        voice.say(f"{name} sha256:{public.id} ({origin})")
+        voice.say(f"{name} sha256:{public.id} ({owner})")
+
+
+def _say_known(name: RoleName, public: PublicKey, owner: str) -> None:
+    voice.say(f"{name} sha256:{public.id} is in the key ring already ({owner})")
+
+
+def _tell(errors: list[PytrustError]) -> None:
+    """Every refusal, and every way out once."""
+    for error in errors:
+        voice.note(f"error: {error}")
+    for hint in dict.fromkeys(error.hint for error in errors if error.hint):
+        voice.note(f"hint: {hint}")

@@ -56,6 +56,11 @@ class NotaryKeyFile:
     ids: frozenset[str]
     block: Block = field(repr=False)
 
+    @property
+    def owner(self) -> str:
+        """For whom it signs, in words: ``root``, ``targets of docker.io/foo/web``."""
+        return f"{self.role} of {self.gun}" if self.gun else self.role
+
 
 def is_notary_file(data: bytes, file_name: str) -> bool:
     """Whether docker or notary wrote it, rather than another tool that writes PEM."""

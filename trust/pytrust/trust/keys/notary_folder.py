@@ -19,28 +19,37 @@ from pytrust.trust.limits import KEY_FILE_MAX_BYTES, NOTARY_KEYS_MAX
 _PRIVATE: Final = "private"
 _PLACES: Final = (f"*{SUFFIX}", f"root_keys/**/*{SUFFIX}", f"tuf_keys/**/*{SUFFIX}")
 
+_HINT: Final = "give NAME FILE, or a folder of docker or notary: ~/.docker/trust, ~/.notary"
+
 
 class Found(NamedTuple):
-    """One key of a file, or why the file could not be read."""
+    """One key of a file."""
 
     path: Path
-    file: NotaryKeyFile | PytrustError
+    file: NotaryKeyFile
 
 
-def find_keys(source: Path) -> list[Found]:
-    """The keys of a folder of docker or notary, or of one file, by path.
+def find_keys(source: Path) -> tuple[list[Found], list[PytrustError]]:
+    """The keys of a folder of docker or notary, or of one file, by path; and why other files could not be read.
 
     Raises:
-        UsageError: there is nothing at ``source``, no key in it, or more than ``NOTARY_KEYS_MAX``.
+        UsageError: there is nothing at ``source``, no key file in it, or more than ``NOTARY_KEYS_MAX``.
     """
     if not source.exists():
-        raise UsageError(f"{source} does not exist", hint="give a folder or a file: ~/.docker/trust, ~/.notary")
+        raise UsageError(f"{source} does not exist", hint=_HINT)
     paths = list(islice(_paths(source), NOTARY_KEYS_MAX + 1)) if source.is_dir() else [source]
     if not paths:
-        raise UsageError(f"{source} holds no private keys", hint="docker keeps them in ~/.docker/trust/private")
+        raise UsageError(f"{source} holds no private keys", hint=_HINT)
     if len(paths) > NOTARY_KEYS_MAX:
         raise UsageError(f"{source} holds more than {NOTARY_KEYS_MAX} keys", hint="import them in parts")
-    return [found for path in sorted(paths) for found in _read(path)]
+    found: list[Found] = []
+    errors: list[PytrustError] = []
+    for path in sorted(paths):
+        try:
+            found += [Found(path, file) for file in _read(path)]
+        except PytrustError as error:
+            errors.append(error)
+    return found, errors
 
 
 def place_key(folder: Path, name: str, data: bytes) -> Path:
@@ -69,12 +78,10 @@ def _paths(folder: Path) -> Iterator[Path]:
         yield from base.glob(place)
 
 
-def _read(path: Path) -> list[Found]:
+def _read(path: Path) -> tuple[NotaryKeyFile, ...]:
+    if path.is_symlink():
+        raise BadPermissions(f"{path} is a symbolic link", hint="replace it by the real file")
     try:
-        if path.is_symlink():
-            raise BadPermissions(f"{path} is a symbolic link", hint="replace it by the real file")
-        return [Found(path, file) for file in parse_all(read_bounded(path, KEY_FILE_MAX_BYTES), str(path))]
-    except PytrustError as error:
-        return [Found(path, error)]
+        return parse_all(read_bounded(path, KEY_FILE_MAX_BYTES), str(path))
     except OSError as error:
-        return [Found(path, BadPermissions(f"{path} cannot be read: {error.strerror}", hint="run as its owner"))]
+        raise BadPermissions(f"{path} cannot be read: {error.strerror}", hint="run as its owner") from error
