@@ -29,12 +29,15 @@ from pytrust.trust.image import Platform
 from pytrust.trust.keys.keyring import Keyring
 from pytrust.trust.keys.online import create_online_keys, load_online_keys
 from pytrust.trust.keys.private import generate
+from pytrust.trust.keys.sealing import load_sealer
 from pytrust.trust.keys.signers import Signer, open_signer, signer_of
-from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName
+from pytrust.trust.names import CollectionName, Digest, Format, ImageRef, RoleName
 from pytrust.trust.pins import Pin
 from pytrust.trust.publish.owner import Owner
 from pytrust.trust.publish.proposal import Proposal, decode, encode
 from pytrust.trust.publish.publisher import Outcome, Publisher
+from pytrust.trust.publish.waiting import versions
+from pytrust.trust.publish.wire import Held
 from pytrust.trust.store.interface import RoleFile
 from pytrust.trust.store.sqlite import SqliteReader, SqliteStore
 
@@ -80,8 +83,18 @@ class House:
         online = load_online_keys(self.folder / "online")
         self.store = SqliteStore(self.database)
         client = TrustClient(StoreSource(self.store), self.cache, [self.pin], now=_now)
-        self.publisher = Publisher(self.store, online, [self.pin], now=_now, memory=HostMemory(client, self.cache))
-        self.owner = Owner(self.publisher, self.keyring, lambda _: b"passphrase", online, now=_now, tell=lambda _: None)
+        caches = {Format.TUF: self.cache, Format.NOTARY: Cache(self.folder / "cache" / "notary")}
+        held = Held(online, load_sealer(self.folder / "online"))
+        self.publisher = Publisher(self.store, held, [self.pin], now=_now, memory=HostMemory(client, caches))
+        self.owner = Owner(
+            self.publisher,
+            self.keyring,
+            lambda _: b"passphrase",
+            online,
+            now=_now,
+            forms=[Format.TUF],
+            tell=lambda _: None,
+        )
 
     def signer(self, name: str) -> Signer:
         """One key of the ring: stolen, in these tests."""
@@ -110,9 +123,9 @@ class House:
         """Let a change wait that no command made."""
         state = self.publisher.load(NAME)
         assert state is not None
-        base = {role: file.version for role, file in state.files.items()}
+        base = versions(state)
         with self.store.writing(NAME) as transaction:
-            transaction.set_proposal(NAME, encode(Proposal(files, base)))
+            transaction.set_proposal(NAME, encode(Proposal({Format.TUF: files}, base)))
 
     def current(self) -> Collection:
         """What is published."""
@@ -126,7 +139,7 @@ class House:
             state, new, _ = self.publisher.proposal(NAME)
         except BadMetadata as error:
             return [f"refused: {error}"]
-        return list(change_lines(state.collection if state else None, new))
+        return list(change_lines(state.collection if state else None, new[Format.TUF]))
 
 
 @pytest.fixture
@@ -388,8 +401,8 @@ def test_hidden_words_in_my_mouth(council: House) -> None:
         held = transaction.proposal(NAME)
         assert held is not None
         waiting = decode(NAME, held)
-        files = {**waiting.files, BOB: tuf.write_targets(NAME, BOB, words)}
-        transaction.set_proposal(NAME, encode(Proposal(files, waiting.base)))
+        files = {**waiting.files[Format.TUF], BOB: tuf.write_targets(NAME, BOB, words)}
+        transaction.set_proposal(NAME, encode(Proposal({Format.TUF: files}, waiting.base)))
     shown = "\n".join(council.shown())
     _approve_all(council, BOB)
     said = council.current().delegated.get(BOB)
@@ -417,7 +430,9 @@ def test_removed_signer_leaves_nothing(house: House) -> None:
     old = house.current().delegated[RELEASES]
     evil = replace(old, version=old.version + 1, targets={**old.targets, "v9": target("v9", EVIL)})
     data = tuf.sign(NAME, RELEASES, tuf.write_targets(NAME, RELEASES, evil), [house.signer("alice")])
-    assert not house.publisher._settle(NAME, Proposal({RELEASES: data}, _base(house)), replacing=None).missing
+    assert not house.publisher._settle(
+        NAME, Proposal({Format.TUF: {RELEASES: data}}, _base(house)), replacing=None
+    ).missing
     assert house.verify(":v9").digest == EVIL
     _, withdrawn = house.owner.remove_signer(NAME, ALICE, None, [BOB])
     assert "v9" in withdrawn
@@ -442,7 +457,7 @@ def test_removed_signers_key_is_worth_nothing(house: House) -> None:
     old = house.current().delegated[RELEASES]
     evil = replace(old, version=old.version + 1, targets={"v9": target("v9", EVIL)})
     data = tuf.sign(NAME, RELEASES, tuf.write_targets(NAME, RELEASES, evil), [house.signer("alice")])
-    outcome = house.publisher._settle(NAME, Proposal({RELEASES: data}, _base(house)), replacing=None)
+    outcome = house.publisher._settle(NAME, Proposal({Format.TUF: {RELEASES: data}}, _base(house)), replacing=None)
     assert outcome.missing
     with pytest.raises(Unsigned):
         house.verify(":v9")
@@ -466,10 +481,10 @@ def test_neighbour_in_trouble(house: House) -> None:
     house.publisher.refresh_due()
 
 
-def _base(house: House) -> dict[RoleName, int]:
+def _base(house: House) -> dict[Format, dict[RoleName, int]]:
     state = house.publisher.load(NAME)
     assert state is not None
-    return {role: file.version for role, file in state.files.items()}
+    return versions(state)
 
 
 def test_6_a_tag_that_gets_other_content_says_what_it_was(house: House) -> None:

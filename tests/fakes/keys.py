@@ -19,11 +19,13 @@ from pytrust.trust.keys.keyring import Keyring
 from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.private import KeyKind, PrivateKey, generate
 from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.keys.signers import Signer, signer_of
-from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
+from pytrust.trust.names import CollectionName, Digest, Format, ImageRef, KeyId, RoleName
 from pytrust.trust.pins import Pin
 from pytrust.trust.publish.owner import Owner
 from pytrust.trust.publish.publisher import Publisher
+from pytrust.trust.publish.wire import Held
 from pytrust.trust.store.interface import Store
 from pytrust.trust.store.memory import MemoryStore
 
@@ -113,8 +115,8 @@ class _Memory:
 
     house: House
 
-    def seen(self, _: CollectionName) -> Mapping[RoleName, int]:
-        return self.house.seen
+    def seen(self, _: CollectionName, form: Format) -> Mapping[RoleName, int]:
+        return self.house.seen if form is Format.TUF else {}
 
     def remember(self, _: CollectionName) -> None:
         pass
@@ -135,6 +137,7 @@ class House:
         self.pins: Sequence[Pin] = [pin()]
         self.online = keys or online()
         self.ring = keyring(folder / "keys", "root", "targets", "alice", "bob", "carol")
+        self.forms: Sequence[Format] = (Format.TUF,)
         self.publisher = self.new_publisher()
         self._owner: tuple[tuple[Publisher, Keyring, OnlineKeys], Owner] | None = None
 
@@ -144,13 +147,16 @@ class House:
 
     def new_publisher(self) -> Publisher:
         """A publisher with the online keys and pins of the moment."""
-        return Publisher(self.store, self.online, self.pins, now=lambda: self.now, memory=_Memory(self))
+        held = Held(self.online, Sealer(bytes(32)))
+        return Publisher(self.store, held, self.pins, now=lambda: self.now, memory=_Memory(self))
 
     def owner(self) -> Owner:
         """Acts with all keys of this house; the same one, with its opened keys, while nothing is replaced."""
         parts = (self.publisher, self.ring, self.online)
         if self._owner is None or self._owner[0] != parts:
-            made = Owner(*parts[:2], passphrase, self.online, now=lambda: self.now, tell=self.told.append)
+            made = Owner(
+                *parts[:2], passphrase, self.online, now=lambda: self.now, forms=self.forms, tell=self.told.append
+            )
             self._owner = (parts, made)
         return self._owner[1]
 

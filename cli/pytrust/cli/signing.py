@@ -14,11 +14,11 @@ from pytrust.cli.arguments import parse_refs, signer_option
 from pytrust.cli.outcome import say_outcome
 from pytrust.cli.render import change_lines, missing_text
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.collection.model import RELEASES, Target
+from pytrust.trust.collection.model import RELEASES, TARGETS, Target
 from pytrust.trust.errors import DigestMismatch, ExitCode, PytrustError, Refused, UsageError
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
-from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName, parse_collection, parse_role
+from pytrust.trust.names import CollectionName, Digest, Format, ImageRef, RoleName, parse_collection, parse_role
 
 if TYPE_CHECKING:
     from pytrust.trust.publish.publisher import Outcome
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 examples:
   pytrust sign registry.example.com/foo/web:v2
   pytrust sign --signer alice --local registry.example.com/foo/web:v2
-  pytrust sign --from-file tags.txt"""
+  pytrust sign --from-file tags.txt
+  pytrust sign --format tuf registry.example.com/foo/tool:v1"""
 )
 @click.argument("names", nargs=-1, metavar="NAME...")
 @signer_option
@@ -38,9 +39,22 @@ examples:
     "--from-file", type=click.Path(path_type=Path), metavar="FILE", help="Also sign the names in FILE, one a line."
 )
 @click.option("--local", is_flag=True, help="Push the image from the engine first.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["both", "tuf", "notary"]),
+    default="both",
+    show_default=True,
+    help="Of a new collection: what docker (<= 28) and notary read, TUF 1.0, or both.",
+)
 @click.pass_obj
 def sign(
-    workspace: Workspace, names: tuple[str, ...], signers: tuple[str, ...], from_file: Path | None, local: bool
+    workspace: Workspace,
+    names: tuple[str, ...],
+    signers: tuple[str, ...],
+    from_file: Path | None,
+    local: bool,
+    form: str,
 ) -> int:
     """Sign image tags as they are in the registry now.
 
@@ -49,7 +63,7 @@ def sign(
     """
     refs = parse_refs(names, from_file)
     _require_tags(refs)
-    owner = workspace.owner(voice.note)
+    owner = workspace.owner(voice.note, tuple(Format) if form == "both" else (Format(form),))
     who = workspace.signers(signers)
     pushed = _push(workspace, refs) if local else {}
     found = _resolve(workspace, refs)
@@ -97,6 +111,8 @@ examples:
 @click.pass_obj
 def approve(workspace: Workspace, name: str, signers: tuple[str, ...], reject: bool, yes: bool) -> int:
     """Show a change that waits for signatures, add yours, and publish it once enough have signed."""
+    from pytrust.trust.publish.publisher import first_of
+
     collection = parse_collection(name)
     if reject:
         workspace.publisher.reject(collection)
@@ -106,9 +122,11 @@ def approve(workspace: Workspace, name: str, signers: tuple[str, ...], reject: b
     owner = workspace.owner(voice.note)
     state, new, lacking = workspace.publisher.proposal(collection)
     voice.say(f"the change to {collection}:")
-    for line in change_lines(state.collection if state else None, new):
+    before = state.collections if state else {}
+    lines = [line for form, held in new.items() for line in change_lines(before.get(form), held)]
+    for line in dict.fromkeys(lines):
         voice.say(f"  {line}")
-    voice.say(f"  waits for {missing_text(new, lacking)}")
+    voice.say(f"  waits for {missing_text(first_of(new), lacking)}")
     if not yes and not voice.confirm(f"sign it as {', '.join(who)}?"):
         raise Refused("nothing was signed", hint="answer y, or give --yes")
     outcome = owner.approve(collection, who, new)
@@ -176,11 +194,12 @@ def _require_pushed(found: list[tuple[ImageRef, Descriptor]], pushed: dict[Image
 
 
 def _report_signed(name: CollectionName, outcome: Outcome, targets: list[Target], who: Sequence[RoleName]) -> ExitCode:
-    authority = outcome.collection.authority(RELEASES)
-    rule = f"releases {authority.threshold} of {len(authority.keys)}" if authority else "releases"
-    expires = f"{outcome.collection.delegated[RELEASES].expires:%Y-%m-%d}"
+    role = TARGETS if outcome.collection.classic else RELEASES
+    authority, document = outcome.collection.authority(role), outcome.collection.documents()[role]
+    rule = f"{role} {authority.threshold} of {len(authority.keys)}" if authority else role
+    by = role if outcome.collection.classic else ", ".join(who)
     lines = [
-        f"{name}:{target.tag}@{target.digest} signed by {', '.join(who)} ({rule}), expires {expires}"
+        f"{name}:{target.tag}@{target.digest} signed by {by} ({rule}), expires {document.expires:%Y-%m-%d}"
         for target in targets
     ]
     return say_outcome(outcome, *lines)

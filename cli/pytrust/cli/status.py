@@ -17,7 +17,7 @@ from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP
 from pytrust.trust.errors import ExitCode, NotFound, NotSetUp, PytrustError
 from pytrust.trust.limits import WARN_BEFORE
-from pytrust.trust.names import CollectionName, RoleName, parse_collection
+from pytrust.trust.names import CollectionName, Format, RoleName, parse_collection
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +25,7 @@ class _Row:
     """One role of one collection; ``present`` and ``absent`` are names of keys, None where files are not at hand."""
 
     collection: CollectionName
+    form: Format | None
     role: RoleName
     version: int
     expires: datetime
@@ -105,35 +106,37 @@ def _verdict(report: _Report, care: Sequence[Concern], now: datetime) -> int:
 
 def _stored(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
     """Rows from the store's own files, whose signatures can be counted."""
-    from pytrust.trust.formats import tuf
-
     state = workspace.quiet_publisher.load(name)
     if state is None:
         raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
-    names = key_names(state.collection)
-    for role, file in sorted(state.files.items()):
-        if (authority := state.collection.authority(role)) is None:
-            continue
-        signed = tuf.signed_by(name, role, file.data, authority)
-        present = tuple(names.get(key.id, key.id[:8]) for key in authority.keys if key.id in signed)
-        absent = tuple(names.get(key.id, key.id[:8]) for key in authority.keys if key.id not in signed)
-        stale = "must sign again: its key was replaced" if len(signed) < authority.threshold else ""
-        yield _Row(name, role, file.version, file.expires, authority.threshold, present, absent, stale)
+    for form, side in state.sides.items():
+        names = key_names(side.collection)
+        for role, file in sorted(side.files.items()):
+            if (authority := side.collection.authority(role)) is None:
+                continue
+            signed = workspace.quiet_publisher.signed_by(form, side, role, authority)
+            present = tuple(names.get(key.id, key.id[:8]) for key in authority.keys if key.id in signed)
+            absent = tuple(names.get(key.id, key.id[:8]) for key in authority.keys if key.id not in signed)
+            stale = "must sign again: its key was replaced" if len(signed) < authority.threshold else ""
+            yield _Row(name, form, role, file.version, file.expires, authority.threshold, present, absent, stale)
 
 
 def _looked_up(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
     trusted = workspace.client().open(name)
     for role, expires in sorted(trusted.expiries.items()):
         authority = trusted.collection.authority(role)
-        yield _Row(name, role, trusted.versions[role], expires, authority.threshold if authority else 0, None, None)
+        threshold = authority.threshold if authority else 0
+        yield _Row(name, None, role, trusted.versions[role], expires, threshold, None, None)
 
 
 def _waiting(workspace: Workspace, name: CollectionName) -> str:
+    from pytrust.trust.publish.publisher import first_of
+
     try:
         _, new, lacking = workspace.quiet_publisher.proposal(name)
     except PytrustError as error:
         return str(error)
-    return f"waits for {missing_text(new, lacking)}"
+    return f"waits for {missing_text(first_of(new), lacking)}"
 
 
 def _signed(row: _Row) -> str:
@@ -157,6 +160,7 @@ def _say(report: _Report, now: datetime) -> None:
     cells = [
         (
             row.collection,
+            row.form or "",
             row.role,
             str(row.version),
             days_left(row.expires, now),
@@ -167,7 +171,7 @@ def _say(report: _Report, now: datetime) -> None:
         )
         for row in report.rows
     ]
-    voice.table(("COLLECTION", "ROLE", "VERSION", "EXPIRES IN", "SIGNED", "BY", "NOT BY", ""), cells)
+    voice.table(("COLLECTION", "FORMAT", "ROLE", "VERSION", "EXPIRES IN", "SIGNED", "BY", "NOT BY", ""), cells)
     for name, text in report.waiting:
         voice.say(f"{name}: a change {text}")
     for _, error in report.failures:
@@ -186,6 +190,7 @@ def _document(report: _Report, care: Sequence[Concern], now: datetime) -> dict[s
         "roles": [
             {
                 "collection": row.collection,
+                "format": row.form,
                 "role": row.role,
                 "version": row.version,
                 "expires": row.expires.isoformat(),

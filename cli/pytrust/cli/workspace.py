@@ -18,7 +18,7 @@ from pytrust.cli.settings import Settings, parse_settings
 from pytrust.trust.errors import NotSetUp, UsageError
 from pytrust.trust.files import check_owned, read_bounded
 from pytrust.trust.limits import DEADLINE
-from pytrust.trust.names import ImageRef, RoleName
+from pytrust.trust.names import Format, ImageRef, RoleName
 
 if TYPE_CHECKING:
     from pytrust.cli.passphrase import Passphrases
@@ -162,6 +162,13 @@ class Workspace:
         return Cache(self.home.cache)
 
     @cached_property
+    def notary_cache(self) -> Cache:
+        """The same, of what docker's and notary's clients signed."""
+        from pytrust.trust.client.cache import Cache
+
+        return Cache(self.home.cache / "notary")
+
+    @cached_property
     def authority(self) -> Authority:
         """The certificate authority; raises ``NotSetUp`` where there is none."""
         from pytrust.trust.pki.authority.authority import Authority
@@ -227,20 +234,24 @@ class Workspace:
     def quiet_publisher(self) -> Publisher:
         """The same, leaving timestamps alone: for commands that only look."""
         from pytrust.trust.client.memory import HostMemory
+        from pytrust.trust.keys.sealing import load_sealer
         from pytrust.trust.publish.publisher import Publisher
+        from pytrust.trust.publish.wire import Held
 
-        memory = HostMemory(self.client(), self.cache)
-        return Publisher(self.store, self.online, self.settings.pins, now=self.now, memory=memory)
+        caches = {Format.TUF: self.cache, Format.NOTARY: self.notary_cache}
+        held = Held(self.online, load_sealer(self.home.online))
+        memory = HostMemory(self.client(), caches)
+        return Publisher(self.store, held, self.settings.pins, now=self.now, memory=memory)
 
-    def owner(self, tell: Callable[[str], None]) -> Owner:
-        """Signing with the keys of this home."""
+    def owner(self, tell: Callable[[str], None], forms: Sequence[Format] = tuple(Format)) -> Owner:
+        """Signing with the keys of this home; ``forms`` are the formats of new collections."""
         from pytrust.trust.keys.signers import allow_sdks
 
         if any(entry.uri for entry in self.keyring.entries()):
             allow_sdks()
         from pytrust.trust.publish.owner import Owner
 
-        return Owner(self.publisher, self.keyring, self.passphrases, self.online, now=self.now, tell=tell)
+        return Owner(self.publisher, self.keyring, self.passphrases, self.online, now=self.now, forms=forms, tell=tell)
 
     @cached_property
     def credentials(self) -> DockerCredentials:

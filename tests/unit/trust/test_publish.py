@@ -305,7 +305,7 @@ def test_a_new_timestamp_does_not_void_a_change(house: House) -> None:
 
 
 @pytest.mark.parametrize(
-    "document", [b"", b"junk", b"{}", b'{"format":2,"base":{},"files":{}}', b'{"format":1,"base":[]}']
+    "document", [b"", b"junk", b"{}", b'{"format":3,"base":{},"files":{}}', b'{"format":2,"base":[]}']
 )
 def test_damaged_proposals(house: House, document: bytes) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])
@@ -317,7 +317,7 @@ def test_damaged_proposals(house: House, document: bytes) -> None:
 
 
 def test_a_proposal_round_trip() -> None:
-    proposal = proposals.Proposal({ROOT: '{"é":1}'.encode(), RELEASES: b"x"}, {ROOT: 3})
+    proposal = proposals.Proposal({Format.TUF: {ROOT: '{"é":1}'.encode(), RELEASES: b"x"}}, {Format.NOTARY: {ROOT: 3}})
     assert proposals.decode(NAME, proposals.encode(proposal)) == proposal
 
 
@@ -326,10 +326,10 @@ def test_two_owners_who_loaded_the_same_base(house: House) -> None:
     state = house.publisher.load(NAME)
     assert state is not None
     mine, theirs = (edit.release(state.collection, [target(tag)], now=NOW) for tag in ("mine", "theirs"))
-    house.publisher.submit(state, theirs, [signer("alice")])
+    house.publisher.submit(state, {Format.TUF: theirs}, [signer("alice")])
     before = versions(house)
     with pytest.raises(Conflict, match="published meanwhile"):
-        house.publisher.submit(state, mine, [signer("alice")])
+        house.publisher.submit(state, {Format.TUF: mine}, [signer("alice")])
     assert versions(house) == before
     assert house.store.proposals() == []
 
@@ -339,9 +339,9 @@ def test_two_owners_who_create_the_same_collection(house: House) -> None:
 
     new = edit.create(NAME, top_keys(), {ALICE: public("alice")}, threshold=1, now=NOW)
     pool = [signer("root"), signer("targets"), signer("alice")]
-    assert house.publisher.submit(None, new, pool).missing == ()
+    assert house.publisher.submit(None, {Format.TUF: new}, pool).missing == ()
     with pytest.raises(Conflict):
-        house.publisher.submit(None, new, pool)
+        house.publisher.submit(None, {Format.TUF: new}, pool)
 
 
 # -- signers --------------------------------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_a_higher_threshold_holds_for_what_was_released_before(house: House) -> 
     assert state is not None
     authority = state.collection.authority(RELEASES)
     assert authority is not None
-    assert len(tuf.signed_by(NAME, RELEASES, state.files[RELEASES].data, authority)) == 2
+    assert len(tuf.signed_by(NAME, RELEASES, state.sides[Format.TUF].files[RELEASES].data, authority)) == 2
 
 
 def test_a_higher_threshold_needs_its_signatures_at_once(house: House) -> None:
@@ -634,7 +634,9 @@ def test_an_owner_asks_once_for_each_passphrase(house: House) -> None:
         asked.append(name)
         return passphrase(name)
 
-    owner = Owner(house.publisher, house.ring, ask, house.online, now=lambda: NOW, tell=lambda _: None)
+    owner = Owner(
+        house.publisher, house.ring, ask, house.online, now=lambda: NOW, forms=[Format.TUF], tell=lambda _: None
+    )
     owner.sign(NAME, [target("v1")], [ALICE])
     owner.sign(OTHER, [target("v1")], [ALICE])
     assert sorted(asked) == ["alice", "root", "targets"]

@@ -101,3 +101,31 @@ STORE_CONNECTIONS_MAX: Final = 8  # of one process to PostgreSQL, whose own defa
 STORE_STATEMENT_TIMEOUT: Final = 30.0  # seconds; one statement on PostgreSQL
 STORE_IDLE_TIMEOUT: Final = 60.0  # seconds between two statements of one publish; then PostgreSQL lets others go on
 NOTARY_SNAPSHOT_LIFETIME: Final = timedelta(days=3 * 365)  # as the stock server makes them
+
+# The trust server's HTTP shell.
+PATH_MAX_BYTES: Final = 2_048  # of a URL; a name and a role of 255 bytes, all percent-encoded, have 1,600
+QUERY_MAX_BYTES: Final = 1_024  # of the changefeed
+HEAD_MAX_BYTES: Final = 32_768  # of a request: AUTHORIZATION_MAX_CHARS and a browser's cookies
+HEAD_TIMEOUT: Final = 10.0  # seconds for the head of a request, and between two on one connection
+CHANGES_DEFAULT: Final = 100  # entries of the changefeed where a client asks for 0; notary-server's figure
+CHANGES_MAX: Final = 1_000  # in one answer; whoever wants more asks again
+UPLOAD_MAX_BYTES: Final = 20_000_000  # one publish; docker sends 10,000, targets of 33,000 tags are 5,000,000
+UPLOAD_PARTS_MAX: Final = 64  # of one publish; docker sends 5
+UPLOAD_PART_HEADERS_MAX: Final = 8  # of one part; Go writes 2
+UPLOAD_PART_HEADER_MAX_BYTES: Final = 1_024
+UPLOADS_MAX: Final = 64  # received or published at one time by one process
+UPLOAD_SHARE_BYTES: Final = 262_144  # that each of them may hold without asking
+UPLOADS_SHARED_BYTES: Final = 32_000_000  # that those which are larger hold together
+UPLOAD_WAIT: Final = 20.0  # seconds for a place among them; then 503
+UPLOAD_GRACE: Final = 10.0  # seconds for an upload, and one more for every
+UPLOAD_BYTES_PER_SECOND: Final = 65_536  # bytes that came
+READS_MAX: Final = 512  # waiting for the store at one time; then 503
+READ_THREADS: Final = 8
+WRITE_THREADS: Final = 16  # publishes of several collections share a commit
+LOGIN_THREADS: Final = 8  # PASSWORD_CHECKS work at one time, others wait
+LOGINS_MAX: Final = 64  # waiting for a password check at one time; then 503
+PAGE_ROWS_MAX: Final = 500  # collections on the page
+PAGE_SECONDS: Final = 30.0  # that the page is believed; it is costly to make
+WORKERS_MAX: Final = 64
+STOP_TIMEOUT: Final = 60  # seconds for what is under way when the server stops
+CERTIFICATE_RENEW_BEFORE: Final = WARN_BEFORE  # a root that is signed anew gets a new certificate this early

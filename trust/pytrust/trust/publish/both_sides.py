@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from pytrust.trust.collection.model import RELEASES, ROOT, TARGETS, Collection
-from pytrust.trust.errors import InvalidUpdate
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Target
+from pytrust.trust.errors import BadMetadata, InvalidUpdate
 from pytrust.trust.formats.notary.files import TargetsFile, read_root, read_targets
 from pytrust.trust.formats.notary.read import collection_of
 from pytrust.trust.names import CollectionName, Format, RoleName
@@ -21,9 +21,9 @@ def require_same_words(
 ) -> None:
     """Raises ``InvalidUpdate`` where a publish of the Notary side leaves the TUF side behind."""
     changed = {file.role: file for file in fresh}
-    if not any(role == TARGETS or "/" in role for role in changed) or not transaction.current(name, Format.TUF):
+    if changed.keys() <= {SNAPSHOT, TIMESTAMP} or not transaction.current(name, Format.TUF):
         return
-    if words(name, current) != words(name, {**current, **changed}):
+    if not current or words(name, current) != words(name, {**current, **changed}):
         raise InvalidUpdate(
             "ErrValidation",
             f"{name} is signed in TUF 1.0 as well, which this client cannot write",
@@ -31,13 +31,29 @@ def require_same_words(
         )
 
 
+def require_agreement(collections: Mapping[Format, Collection]) -> None:
+    """Raises ``BadMetadata`` where two sides of a collection would tell consumers different things."""
+    said = [_words(collection) for collection in collections.values()]
+    if any(other != said[0] for other in said[1:]):
+        name = next(iter(collections.values())).name
+        raise BadMetadata(
+            f"{name} would say one thing in TUF 1.0 and another in Notary v1",
+            hint=f"make the sides equal again: pytrust migrate {name} --to both",
+        )
+
+
 def words(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> object:
     """What consumers are told: the tags of each role, and whose signatures count. Signatures are not looked at."""
-    collection = read_collection(name, files)
-    said = {role: _said(collection, role) for role in (TARGETS, RELEASES, *(item.name for item in collection.signers))}
-    delegations = collection.targets.delegations
-    rules = {item.name: (frozenset(item.authority.keys), item.authority.threshold) for item in delegations}
-    return said, rules
+    return _words(read_collection(name, files))
+
+
+def _words(collection: Collection) -> object:
+    people = {item.name: collection.delegated.get(item.name) for item in collection.signers}
+    vouched = {name: _said(held.targets) for name, held in people.items() if held is not None and held.targets}
+    offline = {role: collection.root.authorities[role] for role in (ROOT, TARGETS)}
+    rules = offline | {item.name: item.authority for item in collection.targets.delegations}
+    counted = {role: (frozenset(item.keys), item.threshold) for role, item in rules.items()}
+    return _said(collection.accepted), vouched, counted
 
 
 def read_collection(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> Collection:
@@ -51,7 +67,5 @@ def read_collection(name: CollectionName, files: Mapping[RoleName, RoleFile]) ->
     return collection_of(name, read_root(files[ROOT].data), targets, delegated)
 
 
-def _said(collection: Collection, role: RoleName) -> dict[str, object]:
-    targets = collection.targets if role == TARGETS else collection.delegated.get(role)
-    held = targets.targets if targets is not None else {}
-    return {tag: (item.digest, item.length, item.platforms) for tag, item in held.items()}
+def _said(targets: Mapping[str, Target]) -> dict[str, object]:
+    return {tag: (item.digest, item.length, item.platforms) for tag, item in targets.items()}

@@ -8,7 +8,6 @@ Expiry is not looked at here: an expired role is what its owner wants to renew.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from pytrust.trust.anchor import require_anchor, walk_roots
 from pytrust.trust.collection.model import RELEASES, TARGETS, TOP_LEVEL, Collection, Root, Targets
@@ -19,14 +18,6 @@ from pytrust.trust.pins import Pin
 from pytrust.trust.store.interface import RoleFile
 
 
-@dataclass(frozen=True, slots=True)
-class State:
-    """A verified collection, and the files that it was read from."""
-
-    collection: Collection
-    files: Mapping[RoleName, RoleFile]
-
-
 def load(
     pin: Pin,
     roots: list[bytes],
@@ -34,8 +25,8 @@ def load(
     *,
     name: CollectionName,
     seen: Mapping[RoleName, int],
-) -> State:
-    """Verify the newest files of a collection.
+) -> Collection:
+    """Verify the newest TUF files of a collection.
 
     Args:
         pin: covers one of ``roots``.
@@ -48,13 +39,13 @@ def load(
         UntrustedRoot, BadSignature, BadMetadata, Rollback: the store may not be built upon.
     """
     _check_versions(name, files)
-    _refuse_rollback(name, files, seen)
+    refuse_rollback(name, files, seen)
     root = tuf.read_root(name, walk_roots(name, roots[require_anchor(pin, name, roots) :]))
     empty = Collection(name, root, Targets(0, root.expires), {})
     targets = _verified(empty, TARGETS, files)
     trusted = Collection(name, root, targets, {})
     delegated = {role: _delegated(trusted, role, files) for role in files if role not in TOP_LEVEL}
-    return State(Collection(name, root, targets, delegated), files)
+    return Collection(name, root, targets, delegated)
 
 
 def _check_versions(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> None:
@@ -68,7 +59,8 @@ def _check_versions(name: CollectionName, files: Mapping[RoleName, RoleFile]) ->
             )
 
 
-def _refuse_rollback(name: CollectionName, files: Mapping[RoleName, RoleFile], seen: Mapping[RoleName, int]) -> None:
+def refuse_rollback(name: CollectionName, files: Mapping[RoleName, RoleFile], seen: Mapping[RoleName, int]) -> None:
+    """No role may be older than this host has seen; raises ``Rollback``."""
     for role, version in seen.items():
         held = files[role].version if role in files else 0
         if held < version:

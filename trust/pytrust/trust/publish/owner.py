@@ -1,14 +1,14 @@
 """What the owner of signed names does: sign, revoke, add and remove signers, rotate keys, approve.
 
-Each action is one edit of the model (pure, in ``collection.edit``), one look for the keys that the change needs, and
-one publish. Keys of people (``releases``, a signer's own role) are used only for the signers the caller named; root and
-targets keys are whatever the key ring holds of those that must sign, and only as many as must. An approver signs with
-the keys that were named, and no other.
+Each action is one edit of the model (pure, in ``collection.edit``) for each format of the collection, one look for the
+keys that the change needs, and one publish of all. Keys of people (``releases``, a signer's own role) are used only for
+the signers the caller named; root and targets keys are whatever the key ring holds of those that must sign, and only as
+many as must. An approver signs with the keys that were named, and no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from pytrust.trust.collection import edit
@@ -25,10 +25,10 @@ from pytrust.trust.keys.keyring import Keyring, Passphrase
 from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, open_signer
-from pytrust.trust.names import CollectionName, KeyId, RoleName
-from pytrust.trust.publish.load import State
+from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.publish.proposal import Missing, authorities
-from pytrust.trust.publish.publisher import Outcome, Publisher
+from pytrust.trust.publish.publisher import Outcome, Publisher, first_of
+from pytrust.trust.publish.wire import State
 
 
 class Owner:
@@ -40,6 +40,7 @@ class Owner:
         passphrase: opens them.
         online: whose public keys a new collection names.
         now: the clock, UTC.
+        forms: the formats of new collections.
         tell: is told what happens that was not asked for by name, in one line.
     """
 
@@ -51,6 +52,7 @@ class Owner:
         online: OnlineKeys,
         *,
         now: Callable[[], datetime],
+        forms: Sequence[Format],
         tell: Callable[[str], None],
     ) -> None:
         self._publisher = publisher
@@ -58,30 +60,37 @@ class Owner:
         self._passphrase = passphrase
         self._online = online
         self._now = now
+        self._forms = forms
         self._tell = tell
         self._opened: dict[KeyId, Signer] = {}
 
     def sign(self, name: CollectionName, targets: Sequence[Target], signers: Sequence[RoleName]) -> Outcome:
         """Vouch for ``targets`` as each of ``signers`` and release them, in one publish."""
+        now = self._now()
+
+        def edited(collection: Collection) -> Collection:
+            for signer in () if collection.classic else signers:
+                collection = edit.vouch(collection, signer, targets, now=now)
+            return edit.release(collection, targets, now=now)
+
         state = self._publisher.load(name)
-        new = state.collection if state else self._create(name, signers)
-        for signer in signers:
-            new = edit.vouch(new, signer, targets, now=self._now())
-        return self._submit(state, edit.release(new, targets, now=self._now()), signers)
+        return self._submit(state, self._edited(state, name, signers, edited), signers)
 
     def revoke(self, name: CollectionName, tags: Sequence[str] | None, signers: Sequence[RoleName]) -> Outcome:
         """Withdraw tags (None: all)."""
-        state = self._existing(name)
-        return self._submit(state, edit.revoke(state.collection, tags, signers, now=self._now()), signers)
+        state, now = self._existing(name), self._now()
+        new = _each(state, lambda held: edit.revoke(held, tags, signers, now=now))
+        return self._submit(state, new, signers)
 
     def add_signer(
         self, name: CollectionName, signer: RoleName, key: PublicKey, threshold: int | None, signers: Sequence[RoleName]
     ) -> Outcome:
         """Let ``signer`` release too; ``signers`` sign what must be signed anew."""
-        state = self._publisher.load(name)
-        base = state.collection if state else self._create(name, signers)
-        new = edit.set_signer(base, signer, key, threshold=threshold, now=self._now())
-        if (known := base.authority(signer)) and key not in known.keys:
+        state, now = self._publisher.load(name), self._now()
+        new = self._edited(
+            state, name, signers, lambda held: edit.set_signer(held, signer, key, threshold=threshold, now=now)
+        )
+        if state and (known := state.collection.authority(signer)) and key not in known.keys:
             self._tell(f"{signer} had another key; tags released with it stay released: pytrust inspect {name}")
         return self._submit(state, new, signers)
 
@@ -89,51 +98,83 @@ class Owner:
         self, name: CollectionName, signer: RoleName, threshold: int | None, signers: Sequence[RoleName]
     ) -> tuple[Outcome, tuple[str, ...]]:
         """Remove a signer; returns also the tags that were withdrawn because nobody else vouches for them."""
-        state = self._existing(name)
-        new, orphans = edit.remove_signer(state.collection, signer, threshold=threshold, now=self._now())
-        return self._submit(state, new, [other for other in signers if other != signer]), orphans
+        state, now = self._existing(name), self._now()
+        both = {
+            form: edit.remove_signer(held, signer, threshold=threshold, now=now)
+            for form, held in state.collections.items()
+        }
+        new = {form: collection for form, (collection, _) in both.items()}
+        orphans = sorted({tag for _, tags in both.values() for tag in tags})
+        return self._submit(state, new, [other for other in signers if other != signer]), tuple(orphans)
 
     def rotate(self, name: CollectionName, role: RoleName, key: PublicKey, signers: Sequence[RoleName]) -> Outcome:
         """Give a top-level role, or the signer ``role``, the key ``key``; its private half is in the key ring.
 
         ``signers`` sign what must be signed anew besides the role itself.
         """
-        state = self._existing(name)
+        state, now = self._existing(name), self._now()
         if role in TOP_LEVEL:
-            new = edit.rotate_top(state.collection, role, key, now=self._now())
+            new = _each(state, lambda held: edit.rotate_top(held, role, key, now=now))
             return self._submit(state, new, signers)
         if role not in {item.name for item in state.collection.signers}:
             raise UsageError(f"{role} is not a signer of {name}", hint=f"pytrust signer list {name}")
-        changed = edit.set_signer(state.collection, role, key, threshold=None, now=self._now())
-        new = edit.renew(changed, role, now=self._now()) if role in changed.delegated else changed
-        return self._submit(state, new, [role, *signers])
+
+        def edited(held: Collection) -> Collection:
+            changed = edit.set_signer(held, role, key, threshold=None, now=now)
+            return edit.renew(changed, role, now=now) if role in changed.delegated else changed
+
+        return self._submit(state, _each(state, edited), [role, *signers])
 
     def renew(self, name: CollectionName, roles: Sequence[RoleName], signers: Sequence[RoleName]) -> Outcome:
         """Sign roles again under a new version and expiry."""
-        state = self._existing(name)
-        new = state.collection
-        for role in roles:
-            if role not in new.documents():
-                raise UsageError(f"{name} has no role {role}", hint=f"see what it has: pytrust inspect {name}")
-            new = edit.renew(new, role, now=self._now())
-        return self._submit(state, new, signers)
+        state, now = self._existing(name), self._now()
+        if unknown := [role for role in roles if role not in state.collection.documents()]:
+            raise UsageError(f"{name} has no role {unknown[0]}", hint=f"see what it has: pytrust inspect {name}")
 
-    def approve(self, name: CollectionName, signers: Sequence[RoleName], shown: Collection) -> Outcome:
+        def edited(held: Collection) -> Collection:
+            for role in roles:
+                held = edit.renew(held, role, now=now) if role in held.documents() else held
+            return held
+
+        return self._submit(state, _each(state, edited), signers)
+
+    def approve(self, name: CollectionName, signers: Sequence[RoleName], shown: Mapping[Format, Collection]) -> Outcome:
         """Vouch as ``signers`` for what the waiting change releases, and add their signatures to it.
 
         Raises:
             Conflict: the change that waits is not the one that was ``shown`` to them.
         """
         state, _, lacking = self._publisher.proposal(name)
-        before = state.collection.releases if state else {}
-        added = [target for tag, target in shown.releases.items() if before.get(tag) != target]
-        vouched = shown
+        before = state.collections if state else {}
+        first = first_of(shown)
         for signer in signers:
-            self._check_awaited(shown, signer, lacking)
-            if added and signer in {item.name for item in shown.signers}:
-                vouched = edit.vouch(vouched, signer, added, now=self._now())
-        keys = [self._open(self._key_of(shown, signer)) for signer in signers]
+            self._check_awaited(first, signer, lacking)
+        vouched = {form: self._vouched(before.get(form), held, signers) for form, held in shown.items()}
+        keys = [self._open(self._key_of(first, signer)) for signer in signers]
         return self._publisher.approve(name, shown, vouched, keys)
+
+    def _vouched(self, old: Collection | None, new: Collection, signers: Sequence[RoleName]) -> Collection:
+        """The change with what the approvers say of it themselves."""
+        before = old.releases if old else {}
+        added = [target for tag, target in new.releases.items() if before.get(tag) != target]
+        people = {item.name for item in new.signers}
+        for signer in signers:
+            if added and signer in people:
+                new = edit.vouch(new, signer, added, now=self._now())
+        return new
+
+    def _edited(
+        self,
+        state: State | None,
+        name: CollectionName,
+        signers: Sequence[RoleName],
+        change: Callable[[Collection], Collection],
+    ) -> dict[Format, Collection]:
+        """Every side of a collection, or of a new one, after a change."""
+        if state is not None:
+            return _each(state, change)
+        new = change(self._create(name, signers))
+        return dict.fromkeys(self._forms, new)
 
     def _create(self, name: CollectionName, signers: Sequence[RoleName]) -> Collection:
         keys = {role: self._keyring.entry(role).public for role in (ROOT, TARGETS, *signers)}
@@ -147,18 +188,19 @@ class Owner:
             raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
         return state
 
-    def _submit(self, state: State | None, new: Collection, signers: Sequence[RoleName]) -> Outcome:
-        old = state.collection if state else None
-        return self._publisher.submit(state, new, self._signers(old, new, signers))
+    def _submit(self, state: State | None, new: Mapping[Format, Collection], signers: Sequence[RoleName]) -> Outcome:
+        before = state.collections if state else {}
+        wanted = [key for form, held in new.items() for key in self._needed(before.get(form), held, signers)]
+        return self._publisher.submit(state, new, [self._open(key) for key in dict.fromkeys(wanted)])
 
-    def _signers(self, old: Collection | None, new: Collection, people: Sequence[RoleName]) -> list[Signer]:
-        """Open the keys that the change from ``old`` to ``new`` needs."""
-        wanted = [self._key_of(new, name) for name in people]
+    def _needed(self, old: Collection | None, new: Collection, people: Sequence[RoleName]) -> list[PublicKey]:
+        """The keys that must sign the change from ``old`` to ``new``."""
+        wanted = [self._key_of(new, name) for name in (() if new.classic else people)]
         for role in edit.changed_roles(old, new):
             if role in {ROOT, TARGETS}:
                 for authority in authorities(old, new, role):
                     wanted += self._held(authority)
-        return [self._open(key) for key in dict.fromkeys(wanted)]
+        return wanted
 
     def _held(self, authority: Authority) -> list[PublicKey]:
         held = [key for key in authority.keys if self._keyring.find(key.id)]
@@ -195,3 +237,7 @@ class Owner:
             )
         if all(key.id in item.present for item in asked):
             raise UsageError(f"{signer} has signed the change to {name} already", hint="another signer must approve it")
+
+
+def _each(state: State, change: Callable[[Collection], Collection]) -> dict[Format, Collection]:
+    return {form: change(collection) for form, collection in state.collections.items()}

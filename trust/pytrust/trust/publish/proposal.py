@@ -1,7 +1,7 @@
 """A change that waits for signatures: its files so far, and the versions it was made upon. Pure.
 
-A proposal holds whole files with the signatures collected; approving adds one more to each. It is void as soon as
-anything else was published, because then it would undo that.
+A proposal holds whole files with the signatures collected, in every format that the collection has; approving adds one
+more to each. It is void as soon as anything else was published, because then it would undo that.
 """
 
 from __future__ import annotations
@@ -13,23 +13,22 @@ from datetime import datetime
 from pytrust.trust.canonical import encode_json, parse_json
 from pytrust.trust.collection.model import RELEASES, ROOT, TOP_LEVEL, Authority, Collection, Root, Targets
 from pytrust.trust.errors import BadMetadata, Damaged, PytrustError
-from pytrust.trust.formats import tuf
 from pytrust.trust.limits import CLOCK_TOLERANCE, ROOT_LIFETIME, TARGETS_LIFETIME, TARGETS_MAX_BYTES
-from pytrust.trust.names import CollectionName, KeyId, RoleName
-from pytrust.trust.publish.load import write
+from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
+from pytrust.trust.publish.wire import Files, Side, Wire
 
-_MAX_BYTES = 4 * TARGETS_MAX_BYTES
-_FORMAT = 1
+_MAX_BYTES = 8 * TARGETS_MAX_BYTES
+_FORMAT = 2
 _EDITS_MAX = 9  # versions that one change may take: every edit of the model takes one
 _DROP = "drop it: pytrust approve --reject"
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """``files`` maps role to signed file; ``base`` role to the version that was current when it was made."""
+    """``files`` maps format and role to signed file; ``base`` to the version that was current when it was made."""
 
-    files: Mapping[RoleName, bytes]
-    base: Mapping[RoleName, int]
+    files: Mapping[Format, Files]
+    base: Mapping[Format, Mapping[RoleName, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +47,9 @@ class Missing:
 
 def encode(proposal: Proposal) -> bytes:
     """Bytes for the store."""
-    files = {role: data.decode() for role, data in proposal.files.items()}
-    return encode_json({"format": _FORMAT, "base": dict(proposal.base), "files": files})
+    files = {form: {role: data.decode() for role, data in held.items()} for form, held in proposal.files.items()}
+    base = {form: dict(versions) for form, versions in proposal.base.items()}
+    return encode_json({"format": _FORMAT, "base": base, "files": files})
 
 
 def decode(name: CollectionName, data: bytes) -> Proposal:
@@ -57,8 +57,15 @@ def decode(name: CollectionName, data: bytes) -> Proposal:
     try:
         document = parse_json(data, what=f"the proposal for {name}", max_bytes=_MAX_BYTES)
         _check_format(document["format"])
-        files = {RoleName(role): text.encode() for role, text in document["files"].items()}
-        return Proposal(files, {RoleName(role): int(version) for role, version in document["base"].items()})
+        files = {
+            Format(form): {RoleName(role): text.encode() for role, text in held.items()}
+            for form, held in document["files"].items()
+        }
+        base = {
+            Format(form): {RoleName(role): int(version) for role, version in held.items()}
+            for form, held in document["base"].items()
+        }
+        return Proposal(files, base)
     except (PytrustError, KeyError, ValueError, TypeError, AttributeError) as error:
         raise Damaged(f"the proposal for {name} cannot be read: {error}", hint=_DROP) from error
 
@@ -69,19 +76,21 @@ def authorities(old: Collection | None, new: Collection, role: RoleName) -> list
     return [authority for authority in found if authority is not None]
 
 
-def missing(old: Collection | None, new: Collection, files: Mapping[RoleName, bytes]) -> tuple[Missing, ...]:
+def missing(wire: Wire, old: Side | None, new: Collection, files: Files) -> tuple[Missing, ...]:
     """What ``files`` still need before they may be published, role by role.
 
     Raises:
         BadMetadata: a file of a role that nobody may sign, or of a signer who did not: nobody speaks for another.
     """
+    before: Files = old.data if old else {}
+    whole = {**before, **files}
     result = []
-    for role, data in files.items():
-        agreeing = authorities(old, new, role)
+    for role in files:
+        agreeing = authorities(old.collection if old else None, new, role)
         if not agreeing:
             raise BadMetadata(f"the change to {new.name} holds a file of {role}, which nobody may sign")
         for authority in agreeing:
-            present = tuf.signed_by(new.name, role, data, authority)
+            present = wire.signed_by(new.name, role, whole, before, authority)
             if len(present) < authority.threshold and role not in {*TOP_LEVEL, RELEASES}:
                 raise BadMetadata(f"the change to {new.name} speaks for {role}, who has not signed it", hint=_DROP)
             if len(present) < authority.threshold:
@@ -89,28 +98,28 @@ def missing(old: Collection | None, new: Collection, files: Mapping[RoleName, by
     return tuple(result)
 
 
-def apply(
-    old: Collection | None, name: CollectionName, files: Mapping[RoleName, bytes], *, now: datetime
-) -> Collection:
+def apply(wire: Wire, old: Side | None, name: CollectionName, files: Files, *, now: datetime) -> Collection:
     """The collection as it will be once ``files`` are published.
 
     Raises:
         BadMetadata: a file says more than the model can show, or speaks for longer than anything may.
     """
-    documents = {} if old is None else old.documents()
+    documents = {} if old is None else old.collection.documents()
+    before: Files = old.data if old else {}
     for role, data in files.items():
-        before = documents[role].version if role in documents else 0
-        document = tuf.read_root(name, data) if role == ROOT else tuf.read_targets(name, role, data)
-        _check_plain(name, role, document, data)
-        _check_span(name, role, document, before, now)
+        held = documents[role].version if role in documents else 0
+        document = wire.read(name, role, {**before, **files})
+        _check_plain(wire, name, role, document, data, before)
+        _check_span(name, role, document, held, now)
         documents[role] = document
     return Collection.of(name, documents)
 
 
-def _check_plain(name: CollectionName, role: RoleName, document: Root | Targets, data: bytes) -> None:
+def _check_plain(  # noqa: PLR0913, PLR0917
+    wire: Wire, name: CollectionName, role: RoleName, document: Root | Targets, data: bytes, before: Files
+) -> None:
     """Whoever approves signs bytes but is shown the model: the bytes must be what we write for it."""
-    plain = tuf.payload(name, role, write(name, role, document))
-    if tuf.payload(name, role, data) != plain:
+    if not wire.is_plain(name, role, document, data, before):
         raise BadMetadata(f"{role} in the change to {name} holds more than can be shown", hint=_DROP)
 
 

@@ -1,4 +1,4 @@
-"""Signing and publishing: one transaction for all roles of a change, snapshot and timestamp included.
+"""Signing and publishing: one transaction for all roles of a change in every format, snapshot and timestamp included.
 
     load ─> (edit, pure) ─> submit ─┬─> published      every role has its threshold
                                     └─> proposal       kept until `approve` brings the missing signatures
@@ -15,21 +15,30 @@ from datetime import datetime
 from typing import Protocol
 
 from pytrust.trust.collection.edit import changed_roles, renew
-from pytrust.trust.collection.model import RELEASES, Collection
-from pytrust.trust.errors import NotFound, PytrustError
-from pytrust.trust.formats import tuf
-from pytrust.trust.keys.online import OnlineKeys
+from pytrust.trust.collection.model import RELEASES, Authority, Collection
+from pytrust.trust.errors import BadMetadata, NotFound, PytrustError
 from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import RENEW_ONLINE_BEFORE
-from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.pins import Pin, find_pin
-from pytrust.trust.publish.load import State, load, write
-from pytrust.trust.publish.online import make_online
+from pytrust.trust.publish.both_sides import require_agreement
+from pytrust.trust.publish.notary_wire import NotaryWire
 from pytrust.trust.publish.proposal import Missing, Proposal, apply, authorities, encode, missing
-from pytrust.trust.publish.waiting import changed_meanwhile, check_base, nothing_waits, refuse_second, waiting_change
-from pytrust.trust.store.interface import RoleFile, Store, Transaction
+from pytrust.trust.publish.tuf_wire import TufWire
+from pytrust.trust.publish.waiting import (
+    changed_meanwhile,
+    check_base,
+    nothing_waits,
+    refuse_second,
+    versions,
+    waiting_change,
+)
+from pytrust.trust.publish.wire import Files, Held, Side, State, Wire
+from pytrust.trust.store.interface import Store, Transaction
 
 _REFRESH_BATCH = 1000  # collections renewed when a store is opened for writing: seconds, not minutes
+Collections = Mapping[Format, Collection]
+"""One collection in each of its formats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class Outcome:
 class Memory(Protocol):
     """What a host has seen, so that nothing older is ever built upon."""
 
-    def seen(self, name: CollectionName) -> Mapping[RoleName, int]:
+    def seen(self, name: CollectionName, form: Format) -> Mapping[RoleName, int]:
         """The version of each offline role that was seen; empty for a name that is new to this host."""
 
     def remember(self, name: CollectionName) -> None:
@@ -55,7 +64,7 @@ class Publisher:
 
     Args:
         store: where metadata is kept.
-        online: the keys of snapshot and timestamp.
+        held: the keys of snapshot and timestamp.
         pins: what this host trusts.
         now: the clock, UTC.
         memory: what this host has seen.
@@ -64,49 +73,48 @@ class Publisher:
     def __init__(
         self,
         store: Store,
-        online: OnlineKeys,
+        held: Held,
         pins: Sequence[Pin],
         *,
         now: Callable[[], datetime],
         memory: Memory,
     ) -> None:
         self._store = store
-        self._online = online
+        self._held = held
         self._pins = pins
         self._now = now
         self._memory = memory
 
     def load(self, name: CollectionName) -> State | None:
-        """The verified newest state, or None for a new name; raises what ``publish.load`` does."""
+        """The verified newest state, or None for a new name; raises what ``Wire.load`` does."""
         with self._store.writing(name) as transaction:
             return self._load(transaction, name)
 
-    def submit(self, old: State | None, new: Collection, signers: Iterable[Signer]) -> Outcome:
+    def submit(self, old: State | None, new: Collections, signers: Iterable[Signer]) -> Outcome:
         """Sign what changed with the signers that have a say, and publish or propose it.
 
         Raises:
             Conflict: somebody published since ``old`` was loaded, or another change waits for signatures.
         """
-        before = old.collection if old else None
-        new = _keep_releases_valid(old, new, self._now())
-        roles = changed_roles(before, new)
-        documents = new.documents()
-        unsigned = {role: write(new.name, role, documents[role]) for role in roles}
-        files = _signed(before, new, unsigned, signers)
-        base = {role: file.version for role, file in old.files.items()} if old else {}
-        return self._settle(new.name, Proposal(files, base), replacing=None)
+        pool, files = list(signers), {}
+        for form, collection in new.items():
+            wire, side = self._wire(form), _side(old, form)
+            wanted = self._keep_releases_valid(wire, side, collection, pool)
+            files[form] = _written_and_signed(wire, side, wanted, pool)
+        changed = {form: held for form, held in files.items() if held}
+        return self._settle(next(iter(new.values())).name, Proposal(changed, versions(old)), replacing=None)
 
-    def proposal(self, name: CollectionName) -> tuple[State | None, Collection, tuple[Missing, ...]]:
+    def proposal(self, name: CollectionName) -> tuple[State | None, Collections, tuple[Missing, ...]]:
         """The waiting change: what is, what would be, who is missing; raises ``NotFound`` or ``Conflict``."""
         with self._store.writing(name) as transaction:
             state = self._load(transaction, name)
             waiting = waiting_change(transaction, name)
         check_base(name, waiting.base, state)
-        new = apply(state.collection if state else None, name, waiting.files, now=self._now())
-        return state, new, missing(state.collection if state else None, new, waiting.files)
+        new = self._applied(state, name, waiting)
+        return state, new, self._missing(state, new, waiting)
 
     def approve(
-        self, name: CollectionName, shown: Collection, vouched: Collection, signers: Sequence[Signer]
+        self, name: CollectionName, shown: Collections, vouched: Collections, signers: Sequence[Signer]
     ) -> Outcome:
         """Add signatures to the waiting change.
 
@@ -122,13 +130,14 @@ class Publisher:
         with self._store.writing(name) as transaction:
             state = self._load(transaction, name)
             waiting = waiting_change(transaction, name)
-        old = state.collection if state else None
         check_base(name, waiting.base, state)
-        new = apply(old, name, waiting.files, now=self._now())
-        if new != shown:
+        if self._applied(state, name, waiting) != dict(shown):
             raise changed_meanwhile(name)
-        added = {role: write(name, role, vouched.documents()[role]) for role in changed_roles(new, vouched)}
-        files = _signed(old, vouched, {**waiting.files, **added}, signers)
+        files = {}
+        for form, collection in vouched.items():
+            wire, side, held = self._wire(form), _side(state, form), waiting.files.get(form, {})
+            added = _written(wire, side, shown[form], collection, held, signers)
+            files[form] = _signed(wire, side, collection, {**held, **added}, signers)
         return self._settle(name, Proposal(files, waiting.base), replacing=waiting)
 
     def reject(self, name: CollectionName) -> None:
@@ -137,6 +146,10 @@ class Publisher:
             if transaction.proposal(name) is None:
                 raise nothing_waits(name)
             transaction.set_proposal(name, None)
+
+    def signed_by(self, form: Format, side: Side, role: RoleName, authority: Authority) -> frozenset[KeyId]:
+        """The keys of ``authority`` that signed the newest file of ``role``."""
+        return self._wire(form).signed_by(side.collection.name, role, side.data, {}, authority)
 
     def refresh_due(self) -> list[tuple[CollectionName, PytrustError | None]]:
         """Renew snapshot and timestamp of collections that expire soon; gives each with what stood in its way, if any.
@@ -156,9 +169,11 @@ class Publisher:
     def refresh(self, name: CollectionName) -> None:
         """Renew snapshot and timestamp of one collection."""
         with self._store.writing(name) as transaction:
-            if self._load(transaction, name) is None:
+            state = self._load(transaction, name)
+            if state is None:
                 raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
-            make_online(transaction, name, self._online, self._now())
+            for form in state.sides:
+                self._wire(form).publish(transaction, name, {}, self._held, self._now())
 
     def _settle(self, name: CollectionName, change: Proposal, *, replacing: Proposal | None) -> Outcome:
         with self._store.writing(name) as transaction:
@@ -168,50 +183,114 @@ class Publisher:
             elif waiting_change(transaction, name) != replacing:
                 raise changed_meanwhile(name)
             check_base(name, change.base, state)
-            old = state.collection if state else None
-            new = apply(old, name, change.files, now=self._now())
-            lacking = missing(old, new, change.files)
+            new = self._applied(state, name, change)
+            lacking = self._missing(state, new, change)
             if lacking:
                 transaction.set_proposal(name, encode(change))
             else:
-                self._publish(transaction, name, change.files)
+                self._publish(transaction, name, change)
         if not lacking:
             self._memory.remember(name)
-        return Outcome(new, lacking)
+        return Outcome(first_of(new), lacking)
 
-    def _publish(self, transaction: Transaction, name: CollectionName, files: Mapping[RoleName, bytes]) -> None:
-        for role, data in files.items():
-            version, expires = tuf.read_header(name, role, data)
-            transaction.put(name, RoleFile(role, version, expires, data))
-        make_online(transaction, name, self._online, self._now())
+    def _publish(self, transaction: Transaction, name: CollectionName, change: Proposal) -> None:
+        for form, files in change.files.items():
+            self._wire(form).publish(transaction, name, files, self._held, self._now())
         transaction.set_proposal(name, None)
         self._load(transaction, name)  # what a reader would refuse must not be committed
 
     def _load(self, transaction: Transaction, name: CollectionName) -> State | None:
-        seen = self._memory.seen(name)
-        files = transaction.current(name)
+        sides = {form: side for form in Format if (side := self._load_side(transaction, name, form)) is not None}
+        return State(sides) if sides else None
+
+    def _load_side(self, transaction: Transaction, name: CollectionName, form: Format) -> Side | None:
+        seen = self._memory.seen(name, form)
+        files = transaction.current(name, form)
         if not files and not seen:
             return None
         pin = find_pin(self._pins, name)
-        return load(pin, transaction.roots(name), files, name=name, seen=seen)
+        return self._wire(form).load(name, pin, transaction.roots(name, form), files, seen)
+
+    def _wire(self, form: Format) -> Wire:
+        return TufWire() if form is Format.TUF else NotaryWire(self._now())
+
+    def _applied(self, state: State | None, name: CollectionName, change: Proposal) -> dict[Format, Collection]:
+        """Every side as it will be: those that the change leaves alone are as they are."""
+        result = state.collections if state else {}
+        for form, files in change.files.items():
+            result[form] = apply(self._wire(form), _side(state, form), name, files, now=self._now())
+        if not result:
+            raise BadMetadata(f"the change to {name} changes nothing")
+        require_agreement(result)
+        return result
+
+    def _missing(self, state: State | None, new: Collections, change: Proposal) -> tuple[Missing, ...]:
+        """Of both formats, role by role: whoever signs a role signs it in both."""
+        found = [
+            item
+            for form, files in change.files.items()
+            for item in missing(self._wire(form), _side(state, form), new[form], files)
+        ]
+        gravest: dict[tuple[RoleName, frozenset[str]], Missing] = {}
+        for item in found:
+            key = item.role, frozenset(held.id for held in item.authority.keys)
+            if key not in gravest or gravest[key].count < item.count:
+                gravest[key] = item
+        return tuple(gravest.values())
+
+    def _keep_releases_valid(
+        self, wire: Wire, old: Side | None, new: Collection, signers: Sequence[Signer]
+    ) -> Collection:
+        """Where the keys or threshold of ``releases`` change so that its file no longer holds, it is signed anew."""
+        authority = new.authority(RELEASES)
+        if old is None or authority is None or RELEASES not in old.files:
+            return new
+        if RELEASES in changed_roles(old.collection, new):
+            return new
+        files = {**old.data, **_written(wire, old, old.collection, new, {}, signers)}
+        if len(wire.signed_by(new.name, RELEASES, files, old.data, authority)) >= authority.threshold:
+            return new
+        return renew(new, RELEASES, now=self._now())
 
 
-def _keep_releases_valid(old: State | None, new: Collection, now: datetime) -> Collection:
-    """Where the keys or threshold of ``releases`` change so that its file no longer holds, it is signed anew."""
-    authority = new.authority(RELEASES)
-    if old is None or authority is None or RELEASES in changed_roles(old.collection, new):
-        return new
-    if len(tuf.signed_by(new.name, RELEASES, old.files[RELEASES].data, authority)) >= authority.threshold:
-        return new
-    return renew(new, RELEASES, now=now)
+def _side(state: State | None, form: Format) -> Side | None:
+    return state.sides.get(form) if state else None
+
+
+def first_of(collections: Collections) -> Collection:
+    """The one that is shown to people: the TUF side where there is one."""
+    return next(collections[form] for form in Format if form in collections)
+
+
+def _written_and_signed(
+    wire: Wire, old: Side | None, new: Collection, signers: Sequence[Signer]
+) -> dict[RoleName, bytes]:
+    files = _written(wire, old, old.collection if old else None, new, {}, signers)
+    return _signed(wire, old, new, files, signers)
+
+
+def _written(  # noqa: PLR0913, PLR0917
+    wire: Wire,
+    old: Side | None,
+    before: Collection | None,
+    new: Collection,
+    waiting: Files,
+    signers: Iterable[Signer],
+) -> dict[RoleName, bytes]:
+    """Unsigned files of what ``new`` changes of ``before``, upon the files of ``old`` and those that wait."""
+    pool, documents = list(signers), new.documents()
+    held: Files = {**(old.data if old else {}), **waiting}
+    return {role: wire.write(new.name, role, documents[role], held, pool) for role in changed_roles(before, new)}
 
 
 def _signed(
-    old: Collection | None, new: Collection, files: Mapping[RoleName, bytes], signers: Iterable[Signer]
+    wire: Wire, old: Side | None, new: Collection, files: Files, signers: Sequence[Signer]
 ) -> dict[RoleName, bytes]:
-    pool = list(signers)
-    result = {}
-    for role, data in files.items():
-        allowed = {key for authority in authorities(old, new, role) for key in authority.keys}
-        result[role] = tuf.sign(new.name, role, data, [signer for signer in pool if signer.public in allowed])
+    before: Files = old.data if old else {}
+    whole, result = {**before, **files}, {}
+    for role in files:
+        agreeing = authorities(old.collection if old else None, new, role)
+        allowed = {key for authority in agreeing for key in authority.keys}
+        chosen = [signer for signer in signers if signer.public in allowed]
+        result[role] = wire.sign(new.name, role, whole, before, chosen)
     return result

@@ -6,10 +6,13 @@ from collections.abc import Mapping
 
 from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP
 from pytrust.trust.errors import Conflict, NotFound
-from pytrust.trust.names import CollectionName, RoleName
-from pytrust.trust.publish.load import State
+from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.proposal import Proposal, decode
+from pytrust.trust.publish.wire import State
 from pytrust.trust.store.interface import Transaction
+
+Versions = Mapping[Format, Mapping[RoleName, int]]
+"""The version of every role, by format."""
 
 
 def refuse_second(transaction: Transaction, name: CollectionName, state: State | None) -> None:
@@ -42,16 +45,25 @@ def nothing_waits(name: CollectionName) -> NotFound:
     return NotFound(f"no change to {name} waits for signatures", hint="see what does: pytrust status")
 
 
-def check_base(name: CollectionName, base: Mapping[RoleName, int], state: State | None) -> None:
+def check_base(name: CollectionName, base: Versions, state: State | None) -> None:
     """Refuse a change that was made upon other versions than the current ones; raises ``Conflict``."""
     if not _is_current(base, state):
         raise Conflict(f"{name} was published meanwhile, so this change is out of date", hint="make the change again")
 
 
-def _is_current(base: Mapping[RoleName, int], state: State | None) -> bool:
+def versions(state: State | None) -> dict[Format, dict[RoleName, int]]:
+    """What a change is made upon."""
+    sides = state.sides.items() if state else ()
+    return {form: {role: file.version for role, file in side.files.items()} for form, side in sides}
+
+
+def _is_current(base: Versions, state: State | None) -> bool:
     """Online roles are renewed without changing what is said, so their versions do not count."""
-    current = {role: file.version for role, file in state.files.items()} if state else {}
-    online = {SNAPSHOT, TIMESTAMP}
-    return {role: number for role, number in base.items() if role not in online} == {
-        role: number for role, number in current.items() if role not in online
+    return _offline(base) == _offline(versions(state))
+
+
+def _offline(base: Versions) -> dict[Format, dict[RoleName, int]]:
+    return {
+        form: {role: number for role, number in held.items() if role not in {SNAPSHOT, TIMESTAMP}}
+        for form, held in base.items()
     }

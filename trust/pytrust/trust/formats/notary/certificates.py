@@ -7,7 +7,8 @@ itself: trust starts at a pin, which may be the certificate itself, its key, or 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -28,16 +29,13 @@ CERTIFICATES_MAX: Final = 8  # of one key: a leaf and its intermediates
 _COMMON_NAME_MAX: Final = 64  # characters: RFC 5280, ub-common-name
 _EARLY: Final = timedelta(days=1)  # how long before its time notary lets a certificate count
 _BACKDATED: Final = timedelta(minutes=5)  # clocks of others may be behind
+_BROKEN: Final = (hashes.SHA1, hashes.MD5)
 
 
 def parse_bundle(pem: bytes) -> list[x509.Certificate]:
     """The certificates of a PEM text, leaf first; raises ``BadMetadata``."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of serials and names that notary itself makes
-            found = x509.load_pem_x509_certificates(pem)
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise BadMetadata("a certificate cannot be read") from error
+    with _reading():
+        found = x509.load_pem_x509_certificates(pem)
     if len(found) > CERTIFICATES_MAX:
         raise BadMetadata(f"a key comes with more than {CERTIFICATES_MAX} certificates")
     return found
@@ -72,21 +70,41 @@ def make_certificate(key: PrivateKey, name: CollectionName, now: datetime) -> by
 
 
 def leaf_fault(certificates: Sequence[x509.Certificate], name: CollectionName, now: datetime | None) -> str:
-    """Why a bundle cannot carry a root key of ``name``, empty if it can; ``now`` None asks nothing about time."""
+    """Why a bundle cannot carry a root key of ``name``, empty if it can; ``now`` None asks nothing about time.
+
+    Raises:
+        BadMetadata: a certificate that opens, and whose parts cannot be read.
+    """
+    with _reading():
+        return _leaf_fault(certificates, name, now)
+
+
+def _leaf_fault(certificates: Sequence[x509.Certificate], name: CollectionName, now: datetime | None) -> str:
     leaf = certificates[0]
     if _is_ca(leaf) or not all(map(_is_ca, certificates[1:])):
         return "it needs exactly one certificate that is no CA, and that first"
     if not _names(leaf, name):
         return f"its common name is not {name}"
-    if isinstance(leaf.signature_hash_algorithm, hashes.SHA1):
-        return "it is signed with SHA-1"
+    if isinstance(leaf.signature_hash_algorithm, _BROKEN):
+        return "it is signed with SHA-1 or MD5"
     if PublicKey.of(leaf.public_key()).kind == UNSUPPORTED:
         return "its key is too short, or of a kind that cannot sign here"
     return _time_fault(leaf, now) if now is not None else ""
 
 
 def leads_to(certificates: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], now: datetime) -> bool:
-    """Whether a chain from the leaf through its intermediates ends at one of ``authorities``, all of them in time."""
+    """Whether a chain from the leaf through its intermediates ends at one of ``authorities``, all of them in time.
+
+    Raises:
+        BadMetadata: a certificate whose parts cannot be read.
+    """
+    with _reading():
+        return _leads_to(certificates, authorities, now)
+
+
+def _leads_to(
+    certificates: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], now: datetime
+) -> bool:
     current, pool = certificates[0], list(certificates[1:])
     while current.not_valid_before_utc - _EARLY <= now < current.not_valid_after_utc:
         if any(_issued(current, item, now) for item in authorities):
@@ -99,6 +117,17 @@ def leads_to(certificates: Sequence[x509.Certificate], authorities: Sequence[x50
     return False
 
 
+@contextmanager
+def _reading() -> Iterator[None]:
+    """The library reads most of a certificate only when asked, and complains in ways of its own."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of serials and long names that notary itself makes
+            yield
+    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+        raise BadMetadata("a certificate cannot be read") from error
+
+
 def _time_fault(leaf: x509.Certificate, now: datetime) -> str:
     if leaf.not_valid_after_utc <= now:
         return f"it ended {leaf.not_valid_after_utc:%Y-%m-%d}"
@@ -109,7 +138,7 @@ def _time_fault(leaf: x509.Certificate, now: datetime) -> str:
 
 def _issued(subject: x509.Certificate, issuer: x509.Certificate, now: datetime) -> bool:
     in_time = issuer.not_valid_before_utc - _EARLY <= now < issuer.not_valid_after_utc
-    if not _is_ca(issuer) or not in_time or isinstance(subject.signature_hash_algorithm, hashes.SHA1):
+    if not _is_ca(issuer) or not in_time or isinstance(subject.signature_hash_algorithm, _BROKEN):
         return False
     try:
         subject.verify_directly_issued_by(issuer)
@@ -123,14 +152,10 @@ def _is_ca(certificate: x509.Certificate) -> bool:
         return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     except x509.ExtensionNotFound:
         return False
-    except ValueError as error:
-        raise BadMetadata("the extensions of a certificate cannot be read") from error
 
 
 def _names(certificate: x509.Certificate, name: CollectionName) -> bool:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of names longer than RFC 5280 allows, which Go does not mind
-        found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     text = str(found[-1].value) if found else ""
     return text == name or (text.endswith("*") and name.startswith(text[:-1]))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -33,6 +34,9 @@ MAX_BYTES: Final[Mapping[str, int]] = {
     TIMESTAMP: TIMESTAMP_MAX_BYTES,
 }
 _FIELDS: Final = {"keyid", "method", "sig"}
+_KEY_ID: Final = re.compile(r"[0-9A-Za-z]+")
+_METHOD: Final = re.compile(r"[0-9A-Za-z#. _-]+")  # pycrypto-pkcs#1 pss
+_CONTROL: Final = re.compile(rb"[\x00-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,10 @@ def read_envelope(role: str, data: bytes) -> Envelope:
         found = tuple(map(_read_signature, _listed(document)))
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as error:
         raise BadMetadata(f"{what} is malformed: {str(error)[:200]}") from error
-    return Envelope(document["signed"], found, canonical.encode(document["signed"]))
+    payload = canonical.encode(document["signed"])
+    if _CONTROL.search(payload):  # canonical JSON does not escape them, so that Go cannot put them into a file
+        raise BadMetadata(f"{what} has control characters")
+    return Envelope(document["signed"], found, payload)
 
 
 def unsigned(signed: Mapping[str, Any]) -> Envelope:
@@ -106,15 +113,17 @@ def signed_by(envelope: Envelope, keys: Iterable[WireKey]) -> frozenset[KeyId]:
 def _listed(document: Mapping[str, Any]) -> list[Any]:
     if document.keys() != {"signed", "signatures"} or not isinstance(document["signed"], dict):
         raise ValueError("it is not an object of signed and signatures")
-    listed = document["signatures"] or []
-    if len(listed) > SIGNATURES_MAX:
-        raise ValueError(f"it has more than {SIGNATURES_MAX} signatures")
-    return list(listed)
+    listed = document["signatures"]
+    if listed is None:
+        return []
+    if not isinstance(listed, list) or len(listed) > SIGNATURES_MAX:
+        raise ValueError(f"its signatures are no list, or more than {SIGNATURES_MAX}")
+    return listed
 
 
 def _read_signature(item: Mapping[str, Any]) -> Signature:
     if item.keys() != _FIELDS or not all(isinstance(value, str) for value in item.values()):
         raise ValueError("a signature has other fields than keyid, method and sig")
-    if not (item["keyid"].isascii() and item["keyid"].isalnum()) or '"' in item["method"] or "\\" in item["method"]:
+    if not _KEY_ID.fullmatch(item["keyid"]) or not _METHOD.fullmatch(item["method"]):
         raise ValueError("a signature has a key id or method that is none")
-    return Signature(WireId(item["keyid"]), item["method"], base64.b64decode(item["sig"], validate=True))
+    return Signature(WireId(item["keyid"]), item["method"], canonical.decode_base64(item["sig"]))

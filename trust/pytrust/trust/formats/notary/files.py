@@ -6,7 +6,6 @@ nothing. ``null`` stands for an empty list where Go writes it.
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 from collections.abc import Callable, Mapping
@@ -18,6 +17,7 @@ from typing import Any, Final, TypeVar
 
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, TOP_LEVEL
 from pytrust.trust.errors import BadMetadata
+from pytrust.trust.formats.notary.canonical import decode_base64
 from pytrust.trust.formats.notary.envelope import Envelope, read_envelope
 from pytrust.trust.formats.notary.keys import WireId, WireKey
 from pytrust.trust.formats.notary.times import parse_time
@@ -26,6 +26,8 @@ from pytrust.trust.limits import NOTARY_ROLE_MAX_BYTES
 _ROLE: Final = re.compile(r"targets(?:/[-a-z0-9_]+)+")
 _DIGEST_SIZES: Final = {"sha256": 32, "sha512": 64}
 _VERSION_MAX: Final = 2**31 - 1  # a Go int fits more; a database column of the stock server does not
+_ROLE_FIELDS: Final = frozenset({"keyids", "threshold"})
+_DELEGATION_FIELDS: Final = _ROLE_FIELDS | {"name", "paths"}
 T = TypeVar("T")
 
 
@@ -164,7 +166,7 @@ def _root(envelope: Envelope) -> RootFile:
     if signed["consistent_snapshot"] is not False:
         raise ValueError("consistent_snapshot is not false")
     keys = _keys(signed["keys"])
-    roles = {name: _role(item, keys) for name, item in signed["roles"].items()}
+    roles = {name: _role(item, keys, _ROLE_FIELDS) for name, item in signed["roles"].items()}
     if roles.keys() != set(TOP_LEVEL):
         raise ValueError("its roles are not root, targets, snapshot and timestamp")
     return RootFile(envelope, *_header(signed), keys, MappingProxyType(roles))
@@ -176,11 +178,11 @@ def _targets(role: str, envelope: Envelope) -> TargetsFile:
     delegations = signed["delegations"]
     if delegations.keys() != {"keys", "roles"}:
         raise ValueError("its delegations have other fields than keys and roles")
-    keys = _keys(delegations["keys"] or {})
-    listed = tuple(_delegation(role, item, keys) for item in delegations["roles"] or ())
+    keys = _keys(_object(delegations["keys"]))
+    listed = tuple(_delegation(role, item, keys) for item in _list(delegations["roles"]))
     if len({item.name for item in listed}) != len(listed):
         raise ValueError("one role is delegated to twice")
-    targets = {_target_name(name): _file_meta(item) for name, item in (signed["targets"] or {}).items()}
+    targets = {_target_name(name): _file_meta(item) for name, item in _object(signed["targets"]).items()}
     return TargetsFile(envelope, *_header(signed), MappingProxyType(targets), keys, listed)
 
 
@@ -188,7 +190,7 @@ def _meta(role: str, envelope: Envelope) -> MetaFile:
     signed = envelope.signed
     _check_fields(signed, role.capitalize(), {"meta"})
     meta = {name: _file_meta(item) for name, item in signed["meta"].items()}
-    needed = {SNAPSHOT} if role == TIMESTAMP else {ROOT, TARGETS}
+    needed = {*meta, SNAPSHOT} if role == TIMESTAMP else {*meta, ROOT, TARGETS}
     if missing := sorted(name for name in needed if name not in meta or "sha256" not in meta[name].hashes):
         raise ValueError(f"it has no sha256 of {missing[0]}")
     return MetaFile(envelope, *_header(signed), MappingProxyType(meta))
@@ -213,10 +215,10 @@ def _keys(document: Mapping[str, Any]) -> Mapping[WireId, WireKey]:
     return MappingProxyType(keys)
 
 
-def _role(item: Mapping[str, Any], keys: Mapping[WireId, WireKey]) -> WireRole:
-    if not item.keys() >= {"keyids", "threshold"} or item.keys() - {"keyids", "threshold", "name", "paths"}:
+def _role(item: Mapping[str, Any], keys: Mapping[WireId, WireKey], fields: frozenset[str]) -> WireRole:
+    if not item.keys() >= _ROLE_FIELDS or item.keys() - fields:
         raise ValueError("a role has other fields than keyids and threshold")
-    keyids = tuple(WireId(keyid) for keyid in item["keyids"] or ())
+    keyids = tuple(WireId(keyid) for keyid in _list(item["keyids"]))
     if unlisted := [keyid for keyid in keyids if keyid not in keys]:
         raise ValueError(f"the key {str(unlisted[0])[:64]!r} of a role is not listed")
     return WireRole(keyids, _number(item["threshold"], 1))
@@ -226,16 +228,16 @@ def _delegation(above: str, item: Mapping[str, Any], keys: Mapping[WireId, WireK
     name = item["name"]
     if not is_delegation(name) or parent(name) != above:
         raise ValueError(f"{above} delegates to {str(name)[:100]!r}")
-    paths = tuple(item.get("paths") or ())
+    paths = tuple(_list(item.get("paths")))
     if not all(isinstance(path, str) for path in paths):
         raise ValueError("a path is no text")
-    return WireDelegation(name, _role(item, keys), paths)
+    return WireDelegation(name, _role(item, keys, _DELEGATION_FIELDS), paths)
 
 
 def _file_meta(item: Mapping[str, Any]) -> FileMeta:
     if item.keys() - {"custom", "hashes", "length"}:
         raise ValueError("a file has other fields than hashes, length and custom")
-    hashes = {name: base64.b64decode(text, validate=True) for name, text in item["hashes"].items()}
+    hashes = {name: decode_base64(text) for name, text in item["hashes"].items()}
     for name, size in _DIGEST_SIZES.items():
         if len(hashes.get(name, bytes(size))) != size:
             raise ValueError(f"a {name} is not {size} bytes long")
@@ -246,6 +248,23 @@ def _target_name(name: str) -> str:
     if not name or any(char < " " or char == "\x7f" for char in name):
         raise ValueError("a target's name is empty, or has control characters")
     return name
+
+
+def _list(value: object) -> list[Any]:
+    """``null`` is Go's empty list; ``false``, ``""`` and ``{}`` are none."""
+    if value is None:
+        return []
+    if not isinstance(value, list):
+        raise TypeError(f"{str(value)[:40]!r} is no list")
+    return value
+
+
+def _object(value: object) -> Mapping[str, Any]:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise TypeError(f"{str(value)[:40]!r} is no object")
+    return value
 
 
 def _number(value: object, least: int) -> int:

@@ -49,7 +49,7 @@ class WireKey:
         """Read ``{"keytype":..,"keyval":{"private":null,"public":..}}``; raises ``BadMetadata``."""
         try:
             _check_shape(document)
-            return cls(document["keytype"], base64.b64decode(document["keyval"]["public"], validate=True))
+            return cls(document["keytype"], canonical.decode_base64(document["keyval"]["public"]))
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as error:
             raise BadMetadata(f"a key cannot be read: {str(error)[:200]}") from error
 

@@ -28,6 +28,5 @@ def parse_time(text: object) -> datetime:
 
 def format_time(moment: datetime) -> str:
     """``moment`` in UTC without trailing zeros, as Go's time.RFC3339Nano."""
-    text = moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f".{moment.microsecond:06}".rstrip("0").rstrip(".")
-    return f"{text}{fraction}Z"
+    text = moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
+    return f"{text.rstrip('0').rstrip('.')}Z"

@@ -24,7 +24,7 @@ from pytrust.trust.names import KeyId
 
 
 def write_root(root: Root, before: RootFile | None, certificates: Mapping[KeyId, bytes]) -> Envelope:
-    """The next root; ``certificates`` (PEM, by key) carry the root keys that no earlier root carries.
+    """The next root; ``certificates`` (PEM, by key) carry root keys, in place of those of earlier roots if any.
 
     Certificates of earlier root keys stay listed, as notary keeps them.
     """
@@ -84,7 +84,7 @@ def _carried(before: RootFile | None, certificates: Mapping[KeyId, bytes]) -> di
     known = [key for key in before.keys.values() if key.is_carried] if before else []
     current = before.keys_of(ROOT) if before else []
     found = {key.material.id: key for key in (*known, *current)}
-    return {key_id: WireKey.carried(pem) for key_id, pem in certificates.items()} | found
+    return found | {key_id: WireKey.carried(pem) for key_id, pem in certificates.items()}
 
 
 def _root_key(key: KeyId, carried: Mapping[KeyId, WireKey]) -> WireKey:
