@@ -17,7 +17,7 @@ from pytrust.trust.limits import DEADLINE
 from pytrust.trust.names import ImageRef, RoleName, parse_collection
 
 if TYPE_CHECKING:
-    from pytrust.trust.client.trust import TrustClient
+    from pytrust.trust.client.lookup import Client
     from pytrust.trust.client.trusted import Trusted, Verified
     from pytrust.trust.registry import Descriptor
 
@@ -101,7 +101,7 @@ def pull(workspace: Workspace, names: tuple[str, ...], not_older_than: int | Non
     return _each(parse_refs(names), fetch, _say_pulled, verified_json, as_json=False)
 
 
-def _verified(client: TrustClient, ref: ImageRef, not_older_than: int | None) -> Verified:
+def _verified(client: Client, ref: ImageRef, not_older_than: int | None) -> Verified:
     with voice.working(f"looking up {ref.collection}"):
         found = client.verify([ref])[0]
     if not_older_than is not None and found.timestamp < not_older_than:
@@ -177,6 +177,8 @@ def _say_verified(found: Verified) -> None:
     rule = f"{found.role} {found.authority.threshold} of {len(found.authority.keys)}"
     offline = f", offline since {found.refreshed:%Y-%m-%d %H:%M} UTC" if found.offline else ""
     voice.say(f"{found.ref.at(found.digest)} signed by {by} ({rule}), expires {found.expires:%Y-%m-%d}{offline}")
+    if found.first_use:
+        voice.note(f"note: no pin covers {found.ref.collection}: its root was believed when it was seen first")
     if found.target.previous is not None:
         voice.note(f"note: {found.ref.collection}:{found.target.tag} was {found.target.previous} before")
 
@@ -189,7 +191,7 @@ def _say_collection(trusted: Trusted) -> None:
     collection = trusted.collection
     rows = [
         (tag, str(target.digest), ", ".join(collection.vouchers(target)), target.signed_at)
-        for tag, target in sorted(collection.releases.items())
+        for tag, (_, target) in sorted(trusted.tags.items())
     ]
     voice.say(str(collection.name))
     voice.table(("TAG", "DIGEST", "SIGNED BY", "SIGNED AT"), rows)
@@ -198,6 +200,8 @@ def _say_collection(trusted: Trusted) -> None:
         for role, expires in trusted.expiries.items()
     ]
     voice.table(("ROLE", "VERSION", "EXPIRES", "THRESHOLD"), roles)
+    if trusted.first_use:
+        voice.note("note: no pin covers this collection: its root was believed when it was seen first")
 
 
 def _rule(trusted: Trusted, role: RoleName) -> str:

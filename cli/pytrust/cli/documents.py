@@ -49,8 +49,7 @@ def collection_json(trusted: Trusted) -> dict[str, Any]:
     return {
         "name": collection.name,
         "tags": [
-            {**target_json(target), "signers": list(collection.vouchers(target))}
-            for target in collection.releases.values()
+            {**target_json(target), "signers": list(collection.vouchers(target))} for _, target in trusted.tags.values()
         ],
         "signers": [
             {"name": item.name, "keys": [key.id for key in item.authority.keys]} for item in collection.signers

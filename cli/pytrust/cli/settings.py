@@ -7,24 +7,30 @@ signer = "alice"                     PYTRUST_TRUST_SIGNER   who signs when --sig
 insecure = ["registry.lan:5000"]     plain http is accepted from these, without any login
 [[pins]]
 match = "**"                         image names: * one component, ** any rest
-root_keys = ["<key id>", ...]        who must have signed the first root
-threshold = 1
+root_keys = ["<key id>", ...]        who must have signed the first root; or one of
+threshold = 1                          certificates = ["file.pem"], ca = "file.pem", first_use = "accept"
+server = "https://notary.example.com"  another trust server for these images
+format = "notary-v1"                   or "tuf"; without, whichever there is
+
+Files are relative to the home.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from pytrust.trust.errors import UsageError
-from pytrust.trust.names import KeyId, RoleName, parse_key_id, parse_role
+from pytrust.trust.names import Format, KeyId, RoleName, parse_key_id, parse_role
 from pytrust.trust.pins import Pin
 
 DEFAULT_URL = "sqlite:///store/store.db"
 _KEYS = {"trust": {"url", "signer"}, "registries": {"insecure"}}
-_PIN_KEYS = {"match", "root_keys", "threshold"}
+_PIN_KEYS = {"match", "root_keys", "threshold", "certificates", "ca", "first_use", "server", "format"}
+_FORMATS = {"notary-v1": Format.NOTARY, "tuf": Format.TUF}
+Read = Callable[[str], bytes]
 
 
 class Settings(NamedTuple):
@@ -36,12 +42,29 @@ class Settings(NamedTuple):
     pins: tuple[Pin, ...]
 
 
-def parse_settings(text: str, environment: Mapping[str, str], what: str) -> Settings:
-    """Read the settings; ``what`` names the file in errors.
+def no_files(name: str) -> bytes:
+    """For who reads settings without the folder that they lie in."""
+    raise UsageError(f"{name} is a file, and files are not read here")
+
+
+def parse_settings(text: str, environment: Mapping[str, str], what: str, read: Read = no_files) -> Settings:
+    """Read the settings; ``what`` names the file in errors, ``read`` gives the files that it names.
 
     Raises:
         UsageError: not TOML, an unknown key, or a value of the wrong kind.
     """
+    document = _parse(text, what)
+    trust = document.get("trust", {})
+    signer = environment.get("PYTRUST_TRUST_SIGNER") or _string(trust, "signer", "", what)
+    return Settings(
+        url=check_url(environment.get("PYTRUST_TRUST_URL") or _string(trust, "url", DEFAULT_URL, what), what),
+        signer=parse_role(signer) if signer else None,
+        insecure=frozenset(_strings(document.get("registries", {}), "insecure", what)),
+        pins=tuple(_pin(item, what, read) for item in document.get("pins", ())),
+    )
+
+
+def _parse(text: str, what: str) -> dict[str, Any]:
     import tomllib
 
     try:
@@ -49,14 +72,7 @@ def parse_settings(text: str, environment: Mapping[str, str], what: str) -> Sett
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{what}: {str(error)[:200]}", hint="it is TOML: see README, Files and settings") from error
     _check_keys(document, what)
-    trust = document.get("trust", {})
-    signer = environment.get("PYTRUST_TRUST_SIGNER") or _string(trust, "signer", "", what)
-    return Settings(
-        url=check_url(environment.get("PYTRUST_TRUST_URL") or _string(trust, "url", DEFAULT_URL, what), what),
-        signer=parse_role(signer) if signer else None,
-        insecure=frozenset(_strings(document.get("registries", {}), "insecure", what)),
-        pins=tuple(_pin(item, what) for item in document.get("pins", ())),
-    )
+    return document
 
 
 def render_settings(url: str, signer: RoleName | None, root_keys: Sequence[str], threshold: int) -> str:
@@ -78,10 +94,11 @@ def add_root_key(text: str, old: KeyId, new: KeyId, what: str) -> str:
         UsageError: the key is written in a way that cannot be added to.
     """
     changed = re.sub(rf"""(["'])(?:sha256:)?{old}\1""", lambda match: f'"{new}", {match[0]}', text)
-    for pin in parse_settings(changed, {}, what).pins:
-        if old in pin.root_keys and new not in pin.root_keys:
+    for item in _parse(changed, what).get("pins", ()):
+        keys = _pin_keys(item, what)
+        if old in keys and new not in keys:
             raise UsageError(
-                f"{what}: the new root key cannot be added to the pin for {pin.match}", hint="add it by hand"
+                f"{what}: the new root key cannot be added to the pin for {item['match']}", hint="add it by hand"
             )
     return changed
 
@@ -121,13 +138,52 @@ def _check_keys(document: Mapping[str, Any], what: str) -> None:
         raise UsageError(f"{what}: unknown section {unknown[0]}", hint="known: trust, registries, [[pins]]")
 
 
-def _pin(item: object, what: str) -> Pin:
-    if not isinstance(item, dict) or set(item) - _PIN_KEYS or not isinstance(item.get("match"), str):
-        raise UsageError(f"{what}: a pin has match, root_keys and threshold, and nothing else")
+def _pin(item: object, what: str, read: Read) -> Pin:
+    keys = _pin_keys(item, what)
+    assert isinstance(item, dict)
     threshold = item.get("threshold", 1)
     if type(threshold) is not int:
         raise UsageError(f"{what}: the threshold of a pin is a number")
-    return Pin(item["match"], frozenset(map(parse_key_id, _strings(item, "root_keys", what))), threshold)
+    try:
+        return Pin(
+            item["match"],
+            keys,
+            threshold,
+            server=_string(item, "server", "", what) if "server" in item else None,
+            form=_FORMATS[_word(item, "format", _FORMATS, what)] if "format" in item else None,
+            certificates=frozenset(_certificate(name, what, read) for name in _strings(item, "certificates", what)),
+            ca=_authority(item, what, read),
+            first_use="first_use" in item and bool(_word(item, "first_use", ("accept",), what)),
+        )
+    except UsageError as error:
+        raise UsageError(f"{what}: {error}", hint=error.hint) from error
+
+
+def _pin_keys(item: object, what: str) -> frozenset[KeyId]:
+    if not isinstance(item, dict) or not isinstance(item.get("match"), str):
+        raise UsageError(f"{what}: a pin is a table with match")
+    if unknown := sorted(set(item) - _PIN_KEYS):
+        raise UsageError(f"{what}: unknown key {unknown[0]} of a pin", hint=f"known: {', '.join(sorted(_PIN_KEYS))}")
+    return frozenset(map(parse_key_id, _strings(item, "root_keys", what)))
+
+
+def _certificate(name: str, what: str, read: Read) -> str:
+    from pytrust.trust.anchor import certificate_id
+
+    return certificate_id(read(name), f"{what}: {name}")
+
+
+def _authority(item: Mapping[str, Any], what: str, read: Read) -> bytes:
+    from pytrust.trust.anchor import check_authority
+
+    name = _string(item, "ca", "", what)
+    return check_authority(read(name), f"{what}: {name}") if name else b""
+
+
+def _word(item: Mapping[str, Any], key: str, known: Iterable[str], what: str) -> str:
+    if (word := _string(item, key, "", what)) not in known:
+        raise UsageError(f"{what}: {key} is {word[:60]!r}", hint=f"known: {', '.join(sorted(known))}")
+    return word
 
 
 def _string(section: Mapping[str, Any], key: str, default: str, what: str) -> str:

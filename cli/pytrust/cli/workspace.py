@@ -17,7 +17,7 @@ from pytrust.cli import voice
 from pytrust.cli.settings import Settings, parse_settings
 from pytrust.trust.errors import NotSetUp, UsageError
 from pytrust.trust.files import check_owned, read_bounded
-from pytrust.trust.limits import DEADLINE
+from pytrust.trust.limits import DEADLINE, ISSUER_FILE_MAX_BYTES
 from pytrust.trust.names import Format, ImageRef, RoleName
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pytrust.policy.engine.client import Engine
     from pytrust.policy.trust_facts import TrustFacts
     from pytrust.trust.client.cache import Cache
+    from pytrust.trust.client.lookup import Client
     from pytrust.trust.client.source import Source
-    from pytrust.trust.client.trust import TrustClient
     from pytrust.trust.keys.keyring import Keyring
     from pytrust.trust.keys.online import OnlineKeys
     from pytrust.trust.pki.authority.authority import Authority
@@ -123,7 +123,16 @@ class Workspace:
         check_owned(self.home.path)
         check_owned(self.home.config)
         text = read_bounded(self.home.config, _CONFIG_MAX_BYTES).decode("utf-8", "replace")
-        return parse_settings(text, os.environ, str(self.home.config))
+        return parse_settings(text, os.environ, str(self.home.config), self._read_beside)
+
+    def _read_beside(self, name: str) -> bytes:
+        """A file that the settings name; raises ``UsageError`` where it cannot be read."""
+        file = self.home.path / name
+        try:
+            check_owned(file)
+            return read_bounded(file, ISSUER_FILE_MAX_BYTES)
+        except (NotSetUp, OSError) as error:
+            raise UsageError(f"{self.home.config} names {file}, which cannot be read", hint="put it there") from error
 
     def load_policy(self, path: Path | None = None) -> Policy:
         """The policy of this home, or of the file at ``path``; read anew at every call.
@@ -183,12 +192,12 @@ class Workspace:
             return None
         return self.home.path / url.removeprefix("sqlite:///")
 
-    def client(self, *, offline: bool = False) -> TrustClient:
-        """Look-ups."""
-        from pytrust.trust.client.trust import TrustClient
+    def client(self, *, offline: bool = False) -> Client:
+        """Look-ups, in either format, at whichever server a pin names."""
+        from pytrust.trust.client.either import EitherClient
 
         source = None if offline else self._source()
-        return TrustClient(source, self.cache, self.settings.pins, now=self.now)
+        return EitherClient(source, self.cache, self.settings.pins, now=self.now, elsewhere=self.trust_server)
 
     @cached_property
     def trust_facts(self) -> TrustFacts:
@@ -197,9 +206,16 @@ class Workspace:
         from pytrust.policy.trust_facts import TrustFacts
 
         if self.store_path is None:
-            return TrustFacts(self._source(), self.cache, self.settings.pins, now=self.now)
+            return TrustFacts(self._source(), self.cache, self.settings.pins, now=self.now, elsewhere=self.trust_server)
         store = StoreFile(self.store_path)
-        return TrustFacts(store, self.cache, self.settings.pins, now=self.now, generation=store.generation)
+        return TrustFacts(
+            store,
+            self.cache,
+            self.settings.pins,
+            now=self.now,
+            generation=store.generation,
+            elsewhere=self.trust_server,
+        )
 
     @cached_property
     def reader(self) -> SqliteReader:
@@ -331,13 +347,19 @@ class Workspace:
         return path
 
     def _source(self) -> Source:
-        from pytrust.trust.client.source import HttpSource, StoreSource
+        from pytrust.trust.client.source import StoreSource
 
         if self.store_path is not None:
             return StoreSource(self.reader)
-        from pytrust.trust.http import HttpClient
+        return self.trust_server(self.settings.url)
 
-        return HttpSource(self.settings.url, HttpClient())
+    def trust_server(self, url: str) -> Source:
+        """The trust server at ``url``; docker's logins and certificates count for it, as they do for docker."""
+        from pytrust.trust.client.source import HttpSource
+        from pytrust.trust.registry.session import Session
+
+        session = Session(self.credentials, frozenset(), docker_config() / "tls", server=url)
+        return HttpSource(url, session.http(), session)
 
 
 def default_home() -> Path:

@@ -27,8 +27,8 @@ from pytrust.policy.engine.words import one_line
 from pytrust.policy.outage import Sentinel
 from pytrust.policy.threads import Threads
 from pytrust.trust.client.cache import Cache
+from pytrust.trust.client.either import EitherClient, nowhere
 from pytrust.trust.client.source import Source
-from pytrust.trust.client.trust import TrustClient
 from pytrust.trust.client.trusted import Trusted, verify
 from pytrust.trust.errors import (
     AccessDenied,
@@ -47,7 +47,7 @@ from pytrust.trust.errors import (
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
 from pytrust.trust.names import CollectionName, ImageRef
-from pytrust.trust.pins import Pin
+from pytrust.trust.pins import Pin, matches
 
 SOURCE_TIMEOUT: Final = DEADLINE / 2  # seconds for the source; what is left is for the cached state
 THREADS_MAX: Final = 8  # verifications at once
@@ -68,10 +68,15 @@ class Opened(NamedTuple):
 
 
 class _Clients(NamedTuple):
-    """Two ways to one cache, under one set of root keys."""
+    """Two ways to one cache, by one set of pins."""
 
-    online: TrustClient
-    offline: TrustClient
+    pins: Sequence[Pin]
+    online: EitherClient
+    offline: EitherClient
+
+    def server(self, name: CollectionName) -> str | None:
+        """Where a collection comes from, None for the host's own source."""
+        return next((pin.server for pin in self.pins if matches(pin.match, name)), None)
 
 
 class _Kept(NamedTuple):
@@ -87,9 +92,10 @@ class TrustFacts:
 
     Who asks for a collection while it is being verified gets the result of that verification. ``generation`` tells,
     without waiting, in which state the source is (None where that cannot be told): in the same state it says the same.
+    ``elsewhere`` opens other servers, for the images that a rule or pin has from there; each has outages of its own.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - a host's whole way to trust
         self,
         source: Source,
         cache: Cache,
@@ -97,10 +103,12 @@ class TrustFacts:
         *,
         now: Callable[[], datetime],
         generation: Callable[[], Hashable] = lambda: None,
+        elsewhere: Callable[[str], Source] = nowhere,
     ) -> None:
         self._generation = generation
         self._kept: dict[tuple[CollectionName, Roots | None], _Kept] = {}
-        self._source = Sentinel(source)
+        self._sources: dict[str | None, Sentinel] = {None: Sentinel(source)}
+        self._elsewhere = elsewhere
         self._cache, self._pins, self._now = cache, pins, now
         self._threads = Threads(THREADS_MAX)
         self._clients: dict[Roots | None, _Clients] = {}
@@ -110,15 +118,21 @@ class TrustFacts:
         """``Signed``, ``NotSigned`` or ``Unavailable``; raises ``Busy`` where too many collections are in question."""
         if (fact := self.at_once(query)) is not None:
             return fact
-        generation, key, at = self._generation(), (query.ref.collection, query.roots), self._now()
+        key, at = (query.ref.collection, query.roots), self._now()
+        generation = self._state(*key)
         opened = await self._open(*key)
         self._keep(generation, key, at, opened)
         return fact_of(opened, query.ref)
 
     def at_once(self, query: TrustQuery) -> Fact | None:
         """The same, where it takes no looking up."""
-        opened = self._unchanged(self._generation(), (query.ref.collection, query.roots))
+        key = (query.ref.collection, query.roots)
+        opened = self._unchanged(self._state(*key), key)
         return None if opened is None else fact_of(opened, query.ref)
+
+    def _state(self, name: CollectionName, roots: Roots | None) -> Hashable:
+        """The state of the source of a collection, None where that cannot be told: of other servers it never can."""
+        return self._generation() if self._clients_for(roots).server(name) is None else None
 
     def _unchanged(self, generation: Hashable, key: tuple[CollectionName, Roots | None]) -> Opened | None:
         """What was verified a moment ago, while the source is in the same state and no time is over or turned back."""
@@ -152,16 +166,24 @@ class TrustFacts:
         if (clients := self._clients.get(roots)) is None:
             while len(self._clients) >= CLIENTS_MAX:
                 del self._clients[next(iter(self._clients))]
-            pins = self._pins if roots is None else [Pin("**", frozenset(roots.keys), roots.threshold)]
-            online, offline = (TrustClient(way, self._cache, pins, now=self._now) for way in (self._source, None))
-            clients = self._clients[roots] = _Clients(online, offline)
+            pins = self._pins if roots is None else [pin_of(roots)]
+            online, offline = (
+                EitherClient(way, self._cache, pins, now=self._now, elsewhere=self._source)
+                for way in (self._sources[None], None)
+            )
+            clients = self._clients[roots] = _Clients(pins, online, offline)
         return clients
+
+    def _source(self, server: str | None) -> Sentinel:
+        if (source := self._sources.get(server)) is None:
+            source = self._sources[server] = Sentinel(self._elsewhere(server or ""))
+        return source
 
     def _look_up(self, clients: _Clients, name: CollectionName) -> Opened:
         """Ask the source, else the cache; runs on a thread."""
-        trouble = self._source.outage()
+        trouble: PytrustError | None = None
         try:
-            if trouble is None:
+            if (trouble := self._source(clients.server(name)).outage()) is None:
                 return Opened(clients.online.open(name, Deadline(SOURCE_TIMEOUT)))
         except PytrustError as error:
             if not isinstance(error, _INSTEAD) or isinstance(error, Rollback):
@@ -175,6 +197,20 @@ class TrustFacts:
             return Opened(error, trouble)
         except OSError as error:
             return Opened(_full(error), trouble)
+
+
+def pin_of(roots: Roots) -> Pin:
+    """What a rule says, as the client takes it."""
+    return Pin(
+        "**",
+        frozenset(roots.keys),
+        roots.threshold,
+        server=roots.server or None,
+        form=roots.form,
+        certificates=frozenset(roots.certificates),
+        ca=roots.ca.encode(),
+        first_use=roots.first_use,
+    )
 
 
 def fact_of(opened: Opened, ref: ImageRef) -> Fact:

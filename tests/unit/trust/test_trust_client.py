@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.fakes.keys import ALICE, NAME, NOW, OTHER, House, digest, pin, public, ref, target
 from tuf.api.exceptions import DownloadError
 
-from pytrust.trust.client import trust
+from pytrust.trust.client import lookup
 from pytrust.trust.client.cache import Bundle, Cache, check_clock, decode, encode, outdated, seen_versions
 from pytrust.trust.client.source import Bridge, CacheSource, StoreSource, parse_file_name
 from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS
@@ -358,7 +358,7 @@ def test_the_deadline_is_total(house: House, source: Watched) -> None:
 
 
 def test_a_lock_that_is_held(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trust, "LOCK_TIMEOUT", 0.05)
+    monkeypatch.setattr(lookup, "LOCK_TIMEOUT", 0.05)
     with (
         locked(Cache(house.folder / "cache").lock_path(NAME), timeout=1),
         pytest.raises(Busy, match="locked by another process"),

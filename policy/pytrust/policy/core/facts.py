@@ -11,14 +11,23 @@ from typing import NamedTuple
 
 from pytrust.policy.core.request import Ask
 from pytrust.policy.core.value import Value
-from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
+from pytrust.trust.names import CollectionName, Digest, Format, ImageRef, KeyId, RoleName
 
 
 class Roots(Value, frozen=True, kw_only=True):
-    """The root keys that a rule accepts: ``threshold`` of ``keys`` (sorted); without, the host's own pins count."""
+    """Where trust starts, by a rule; without, the host's own pins count. See ``trust.pins.Pin``, which this becomes.
 
-    keys: tuple[KeyId, ...]
+    One of: ``threshold`` of ``keys`` (sorted), one of ``certificates`` (Notary's ids, sorted), ``ca`` (PEM),
+    ``first_use``. ``server`` is a url, empty for the one that this host asks anyway.
+    """
+
+    keys: tuple[KeyId, ...] = ()
     threshold: int = 1
+    server: str = ""
+    form: Format | None = None
+    certificates: tuple[str, ...] = ()
+    ca: str = ""
+    first_use: bool = False
 
 
 class TrustQuery(Value, frozen=True, kw_only=True):

@@ -57,7 +57,7 @@ class Cache:
     def load(self, name: CollectionName) -> Bundle:
         """What is known; empty where nothing is. Raises ``Damaged`` or ``BadPermissions``."""
         path = self._path(name)
-        if not path.exists():
+        if not self.holds(name):
             return Bundle()
         check_owned(path)
         return decode(read_bounded(path, _MAX_BYTES), str(path))
@@ -66,6 +66,14 @@ class Cache:
         """Replace what is known."""
         write_atomic(self._path(name), encode(bundle))
 
+    def holds(self, name: CollectionName) -> bool:
+        """Whether anything is known."""
+        return self._path(name).exists()
+
+    def within(self, folder: str) -> Cache:
+        """Another cache, for what comes from elsewhere or in another format."""
+        return Cache(self._folder / folder)
+
     def names(self) -> list[CollectionName]:
         """The collections that something is known of."""
         files = (path.name.removesuffix(".json") for path in self._folder.glob("*.json"))
@@ -73,12 +81,19 @@ class Cache:
 
     def lock_path(self, name: CollectionName) -> Path:
         """The file that whoever refreshes holds a lock on; names share a bounded number, for anybody may ask."""
-        self._folder.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)
+        _make(self._folder)
         check_owned(self._folder)
         return self._folder / f"{sha256(name.encode()).hexdigest()[:_LOCK_DIGITS]}.lock"
 
     def _path(self, name: CollectionName) -> Path:
         return self._folder / f"{name.replace('/', _SLASH)}.json"
+
+
+def _make(folder: Path) -> None:
+    """Create a folder, and those that it lies in, for its owner alone."""
+    if not folder.is_dir():
+        _make(folder.parent)
+        folder.mkdir(mode=PRIVATE_FOLDER, exist_ok=True)
 
 
 def encode(bundle: Bundle) -> bytes:

@@ -37,7 +37,7 @@ class HostMemory:
         return seen_versions(name, bundle) if form is Format.TUF else _seen_notary(bundle)
 
     def remember(self, name: CollectionName) -> None:
-        """Look at a collection; raises what ``TrustClient.open`` does."""
+        """Look at a collection; raises what ``Client.open`` does."""
         self._client.open(name)
 
 

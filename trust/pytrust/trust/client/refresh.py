@@ -9,17 +9,16 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from typing import NamedTuple
 
 from tuf.api import exceptions
 from tuf.ngclient import Updater, UpdaterConfig
 
+from pytrust.trust.client.look import Circumstances, Look, Refreshed, nothing_signed
 from pytrust.trust.client.source import Bridge
 from pytrust.trust.client.trusted import Trusted
 from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Targets
-from pytrust.trust.errors import BadMetadata, BadSignature, ExpiredCache, PytrustError, Rollback, Stale, Unsigned
+from pytrust.trust.errors import BadMetadata, BadSignature, ExpiredCache, PytrustError, Rollback, Stale
 from pytrust.trust.formats import tuf
 from pytrust.trust.limits import (
     ROLES_MAX,
@@ -42,44 +41,23 @@ _CONFIG = UpdaterConfig(
 _PROBE = "-"  # no tag: tags do not start with a hyphen
 
 
-class Refreshed(NamedTuple):
-    """The verified collection, and the files that python-tuf keeps of it."""
-
-    trusted: Trusted
-    files: dict[str, bytes]
-
-
-class Circumstances(NamedTuple):
-    """When, and whether the source is only this host's own cache."""
-
-    now: datetime
-    refreshed: datetime
-    offline: bool
-
-
-def refresh(
-    name: CollectionName, anchor: bytes, known: dict[str, bytes], bridge: Bridge, when: Circumstances
-) -> Refreshed:
-    """Bring ``known`` up to date and verify all of it.
-
-    Args:
-        name: the collection.
-        anchor: a root file that a pin covers.
-        known: python-tuf's cache folder as this host last kept it.
-        bridge: where files come from.
-        when: the time, and what to say of staleness.
+def refresh(look: Look, anchor: bytes) -> Refreshed:
+    """Bring what is known up to date and verify all of it; ``anchor`` is a root file that the pin covers.
 
     Raises:
-        Refused, Unknown: see ``TrustClient.open``.
+        Refused, Unknown: see ``Lookups.open``.
     """
+    name, when = look.name, look.when
+    bridge = Bridge(look.source, name, look.deadline)
     with tempfile.TemporaryDirectory(prefix="pytrust-") as scratch, _translated(name, bridge, when):
         folder = Path(scratch)
         (folder / "root_history").mkdir()
-        for file, data in known.items():
+        for file, data in look.known.files.items():
             (folder / file).write_bytes(data)
         updater = Updater(str(folder), Bridge.BASE_URL, fetcher=bridge, config=_CONFIG, bootstrap=anchor)
         updater.refresh()
-        return Refreshed(_read(name, folder, updater, when), _files(folder))
+        trusted = _read(name, folder, updater, when)._replace(first_use=look.pin.first_use)
+        return Refreshed(trusted, _files(folder))
 
 
 def _read(name: CollectionName, folder: Path, updater: Updater, when: Circumstances) -> Trusted:
@@ -162,8 +140,3 @@ def _absent(name: CollectionName, bridge: Bridge, what: str) -> PytrustError:
     if not bridge.expiries:
         return nothing_signed(name)
     return BadMetadata(f"the metadata of {name} is incomplete: {what}", hint="ask its publisher")
-
-
-def nothing_signed(name: CollectionName) -> Unsigned:
-    """The answer for a name that nobody has published under."""
-    return Unsigned(f"nothing in {name} is signed", hint=f"sign a tag: pytrust sign {name}:TAG")

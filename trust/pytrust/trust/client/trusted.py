@@ -1,7 +1,8 @@
 """A verified collection as a value, and the question it answers: may I believe this name? Pure.
 
-Consumers accept a tag from ``releases`` and from nowhere else. A digest is accepted when a released image is that
-digest, or an index that lists it as a platform.
+Consumers accept a tag from ``releases``, else from ``targets`` itself, and from nowhere else, as docker does. (In TUF
+1.0 collections ``targets`` says nothing of tags: ADR 0007.) A digest is accepted when a released image is that digest,
+or an index that lists it as a platform.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from pytrust.trust.collection.model import (
     Target,
 )
 from pytrust.trust.errors import BadMetadata, Unsigned
-from pytrust.trust.names import Digest, ImageRef, RoleName
+from pytrust.trust.names import Digest, Format, ImageRef, RoleName
 
 _CHAIN = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 
@@ -29,7 +30,8 @@ _CHAIN = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
 class Trusted(NamedTuple):
     """What was verified, and when.
 
-    ``versions`` and ``expiries`` are those of every role that was read; ``refreshed`` is when the source was asked.
+    ``versions`` and ``expiries`` are those of every role that was read; ``refreshed`` is when the source was asked;
+    ``first_use``: no pin covers its root, it was believed when it was seen first.
     """
 
     collection: Collection
@@ -37,6 +39,21 @@ class Trusted(NamedTuple):
     expiries: Mapping[RoleName, datetime]
     refreshed: datetime
     offline: bool
+    form: Format = Format.TUF
+    first_use: bool = False
+
+    @property
+    def tags(self) -> dict[str, tuple[RoleName, Target]]:
+        """Every tag that consumers accept, with the role that releases it: what ``releases`` says comes first."""
+        roles = ((TARGETS, self.collection.targets.targets), (RELEASES, self.collection.releases))
+        return {tag: (role, target) for role, targets in roles for tag, target in targets.items()}
+
+    def find(self, tag: str) -> tuple[RoleName, Target] | None:
+        """The same for one tag."""
+        if target := self.collection.releases.get(tag):
+            return RELEASES, target
+        own = self.collection.targets.targets.get(tag)
+        return None if own is None else (TARGETS, own)
 
     def expires(self, *roles: RoleName) -> datetime:
         """The earliest end of the chain down to ``roles``."""
@@ -61,6 +78,7 @@ class Verified(NamedTuple):
     timestamp: int
     refreshed: datetime
     offline: bool
+    first_use: bool = False
 
 
 def verify(trusted: Trusted, ref: ImageRef) -> Verified:
@@ -69,34 +87,35 @@ def verify(trusted: Trusted, ref: ImageRef) -> Verified:
     Raises:
         Unsigned: nobody who is trusted vouches for it.
     """
-    target = _by_digest(trusted, ref, ref.digest) if ref.digest else _by_tag(trusted, ref)
-    authority = trusted.collection.authority(RELEASES)
+    role, target = _by_digest(trusted, ref, ref.digest) if ref.digest else _by_tag(trusted, ref)
+    authority = trusted.collection.authority(role)
     if authority is None:
-        raise BadMetadata(f"{ref.collection} does not delegate to {RELEASES}")
+        raise BadMetadata(f"{ref.collection} does not delegate to {role}")
     return Verified(
         ref=ref,
         digest=ref.digest or target.digest,
         target=target,
-        role=RELEASES,
+        role=role,
         signers=trusted.collection.vouchers(target),
         authority=authority,
-        expires=trusted.expires(RELEASES),
+        expires=trusted.expires(role),
         timestamp=trusted.versions[TIMESTAMP],
         refreshed=trusted.refreshed,
         offline=trusted.offline,
+        first_use=trusted.first_use,
     )
 
 
-def _by_tag(trusted: Trusted, ref: ImageRef) -> Target:
-    if target := trusted.collection.releases.get(ref.tag or ""):
-        return target
+def _by_tag(trusted: Trusted, ref: ImageRef) -> tuple[RoleName, Target]:
+    if found := trusted.find(ref.tag or ""):
+        return found
     raise Unsigned(f"{ref} is not signed", hint=f"sign it (pytrust sign {ref}), or use a signed tag")
 
 
-def _by_digest(trusted: Trusted, ref: ImageRef, digest: Digest) -> Target:
-    for target in trusted.collection.releases.values():
+def _by_digest(trusted: Trusted, ref: ImageRef, digest: Digest) -> tuple[RoleName, Target]:
+    for role, target in trusted.tags.values():
         if target.covers(digest) and ref.tag in {None, target.tag}:
-            return target
+            return role, target
     under = "any tag" if ref.tag is None else f"the tag {ref.tag}"
     raise Unsigned(
         f"{digest} is not signed under {under} of {ref.collection}",

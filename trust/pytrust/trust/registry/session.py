@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pytrust.trust.errors import BadContent, ServerError, Unreachable, Unsound
 from pytrust.trust.http import Deadline, HttpClient, Response
 from pytrust.trust.limits import MANIFEST_MAX_BYTES, REDIRECTS_MAX, TOKEN_MAX_BYTES
-from pytrust.trust.names import ImageRef
+from pytrust.trust.names import CollectionName, ImageRef
 from pytrust.trust.registry.answers import check, denied
 from pytrust.trust.registry.once import Once
 from pytrust.trust.registry.places import Url, api_urls, redirect, token_service
@@ -66,12 +66,18 @@ class _Request:
 
 
 class Session:
-    """See ``Registry`` for the arguments."""
+    """See ``Registry`` for the arguments; ``server``, if given, is spoken to instead of any registry.
 
-    def __init__(self, credentials: CredentialSource, insecure: frozenset[str], certs_dir: Path) -> None:
+    A trust server is such a one: it takes the logins of registries, for scopes that name an image in full.
+    """
+
+    def __init__(
+        self, credentials: CredentialSource, insecure: frozenset[str], certs_dir: Path, *, server: str = ""
+    ) -> None:
         self._credentials = credentials
         self._insecure = insecure
         self._certs_dir = certs_dir
+        self._server = Url.parse(f"{server.rstrip('/')}/v2/") if server else None
         self._http = HttpClient()
         self._sites: Once[str, _Site] = Once()
         self._logins: Once[str, Login | None] = Once()
@@ -88,7 +94,17 @@ class Session:
         """
         site = self._sites.get(ref.registry, lambda: (self._reach(ref.registry, deadline), SITE_LIFE), deadline)
         request = _Request(method, site.api._replace(rest=f"/v2/{ref.repository}/{path}"), {"Accept": accept})
-        grant = self._grant(site, ref.repository, deadline)
+        return self._exchange(site, ref.repository, request, deadline)
+
+    def ask(self, name: CollectionName, url: str, max_bytes: int, deadline: Deadline) -> Response:
+        """GET ``url`` at the server, with what the registry of ``name`` was logged in to; raises as ``exchange``."""
+        registry = name.partition("/")[0]
+        site = self._sites.get(registry, lambda: (self._reach(registry, deadline), SITE_LIFE), deadline)
+        return self._exchange(site, name, _Request("GET", Url.parse(url), {}, max_bytes), deadline)
+
+    def _exchange(self, site: _Site, scope: str, request: _Request, deadline: Deadline) -> Response:
+        """Send with what ``site`` asked for; once more, where it asks for something else now."""
+        grant = self._grant(site, scope, deadline)
         answer, end = self._send(site, _authorized(request, grant), deadline)
         stale = not grant.header or monotonic() - grant.born > GRANT_MIN_LIFE
         if answer.status != _UNAUTHORIZED or end.origin != site.api.origin or not stale:
@@ -96,16 +112,16 @@ class Session:
         challenge = _challenge(answer)
         if challenge is None:
             return answer
-        self._grants.forget((ref.registry, ref.repository), grant)
-        grant = self._grant(site._replace(challenge=challenge), ref.repository, deadline)
+        self._grants.forget((site.registry, scope), grant)
+        grant = self._grant(site._replace(challenge=challenge), scope, deadline)
         return self._send(site, _authorized(request, grant), deadline)[0]
 
     def _reach(self, registry: str, deadline: Deadline) -> _Site:
         """Find the address that answers, and what it asks for ("Determining Support": ``GET /v2/``)."""
-        http = self._client(registry)
+        http = self.http(registry)
         failures: list[Unreachable] = []
         found: _Site | None = None
-        for url in api_urls(registry, self._insecure):
+        for url in (self._server,) if self._server else api_urls(registry, self._insecure):
             try:
                 answer = http.request("GET", str(url), deadline=deadline, max_bytes=MANIFEST_MAX_BYTES)
             except Unreachable as error:
@@ -122,9 +138,9 @@ class Session:
             )
         return found
 
-    def _client(self, registry: str) -> HttpClient:
+    def http(self, registry: str = "") -> HttpClient:
         """The shared client, or one that also trusts ``certs_dir/<host>/*.crt`` as docker does."""
-        folder = self._certs_dir / registry
+        folder = self._certs_dir / (self._server.origin.partition("://")[2] if self._server else registry)
         try:
             files = tuple(sorted(path for path in folder.iterdir() if path.suffix == ".crt"))
             return HttpClient(files) if files else self._http
