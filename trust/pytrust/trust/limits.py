@@ -102,6 +102,10 @@ STORE_STATEMENT_TIMEOUT: Final = 30.0  # seconds; one statement on PostgreSQL
 STORE_IDLE_TIMEOUT: Final = 60.0  # seconds between two statements of one publish; then PostgreSQL lets others go on
 NOTARY_SNAPSHOT_LIFETIME: Final = timedelta(days=3 * 365)  # as the stock server makes them
 
+# What one Notary v1 collection may cost a server that many share.
+NOTARY_FILE_KEYS_MAX: Final = 1_024  # keys in one file; a root keeps each certificate that it ever had
+NOTARY_COLLECTION_MAX_BYTES: Final = 64_000_000  # its newest files together: every publish has them in memory
+
 # The trust server's HTTP shell.
 PATH_MAX_BYTES: Final = 2_048  # of a URL; a name and a role of 255 bytes, all percent-encoded, have 1,600
 QUERY_MAX_BYTES: Final = 1_024  # of the changefeed
@@ -129,3 +133,5 @@ PAGE_SECONDS: Final = 30.0  # that the page is believed; it is costly to make
 WORKERS_MAX: Final = 64
 STOP_TIMEOUT: Final = 60  # seconds for what is under way when the server stops
 CERTIFICATE_RENEW_BEFORE: Final = WARN_BEFORE  # a root that is signed anew gets a new certificate this early
+TLS_FILE_MAX_BYTES: Final = 256 * 1024  # a certificate with its chain, or a key
+TLS_LOOK_EVERY: Final = 30.0  # seconds between two looks at whether they changed

@@ -35,9 +35,9 @@ class Sealer:
 
     def open(self, sealed: bytes, belongs_to: str) -> bytes:
         """Decrypt what ``seal`` made; raises ``Damaged`` for anything else, or of anything else."""
-        body = sealed.removeprefix(_VERSION)
+        nonce, body = sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :]
         try:
-            return self._aead.decrypt(body[:_NONCE_BYTES], body[_NONCE_BYTES:], belongs_to.encode())
+            return self._aead.decrypt(nonce, body if sealed.startswith(_VERSION) else b"", belongs_to.encode())
         except (InvalidTag, ValueError) as error:
             raise Damaged(
                 f"a sealed key of {belongs_to.partition(' ')[0]} does not open",

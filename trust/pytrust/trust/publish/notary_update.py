@@ -1,8 +1,9 @@
 """What a stock client uploads, judged, and completed by the snapshot and timestamp that this side signs. Pure.
 
 The steps are those of the stock server's validation (root, then targets and what they delegate to, then snapshot), and
-stricter in four places: the bytes that came are hashed, not a copy written anew; a snapshot that a client made may list
-nothing that is not stored, and nothing older; a root may not leave the targets behind that its keys did not sign; and
+stricter in six places: the bytes that came are hashed, not a copy written anew; a snapshot that a client made may list
+nothing that is not stored, and nothing older; a root may not leave the targets behind that its keys did not sign;
+nobody speaks through a parent that lost its own say; keys and thresholds must be such that somebody can use them; and
 sizes are bounded. A delegation may stay behind its keys: ``witness`` is how its signers catch up.
 """
 
@@ -28,10 +29,12 @@ from pytrust.trust.formats.notary.files import (
     read_root,
     read_targets,
 )
+from pytrust.trust.formats.notary.keys import WireId, WireKey
+from pytrust.trust.formats.notary.read import delegations_of, root_of
 from pytrust.trust.formats.notary.write import write_snapshot, write_timestamp
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer
-from pytrust.trust.limits import NOTARY_SNAPSHOT_LIFETIME, TIMESTAMP_LIFETIME
+from pytrust.trust.limits import NOTARY_COLLECTION_MAX_BYTES, NOTARY_SNAPSHOT_LIFETIME, TIMESTAMP_LIFETIME
 from pytrust.trust.names import CollectionName, RoleName
 from pytrust.trust.store.interface import RoleFile
 
@@ -77,16 +80,17 @@ def renewed_files(
 ) -> list[RoleFile]:
     """A timestamp in place of one whose time is over, and before it a snapshot, where that is over and held here.
 
+    There may be nothing to do: a snapshot whose key a client holds is the client's to renew.
+
     Raises:
         InvalidUpdate: the keys are not held here.
     """
     root = read_root(current[ROOT].data)
-    update, made = Update(name, {}, current), []
-    data = current[SNAPSHOT].data
-    if current[SNAPSHOT].expires <= now and _signer(root, SNAPSHOT, finder) is not None:
-        made.append(_server_snapshot(update, root, [], finder, now))
-        data = made[0].data
-    return [*made, _timestamp(name, current, root, data, finder, now)]
+    snapshot = current[SNAPSHOT]
+    if snapshot.expires <= now and _signer(root, SNAPSHOT, finder) is not None:
+        made = _server_snapshot(Update(name, {}, current), root, [], finder, now)
+        return [made, _timestamp(name, current, root, made.data, finder, now)]
+    return [_timestamp(name, current, root, snapshot.data, finder, now)] if current[TIMESTAMP].expires <= now else []
 
 
 def _check_names(update: Update) -> None:
@@ -95,6 +99,9 @@ def _check_names(update: Update) -> None:
         raise InvalidUpdate("ErrValidation", f"{strange[0][:100]} is not a role that can be uploaded")
     if ROOT not in update.files and ROOT not in update.current:
         raise InvalidUpdate("ErrValidation", "no pre-existing root and no root provided in update.")
+    sizes = {role: len(file.data) for role, file in update.current.items()}
+    if sum((sizes | {role: len(data) for role, data in update.files.items()}).values()) > NOTARY_COLLECTION_MAX_BYTES:
+        raise InvalidUpdate("ErrValidation", f"{update.name} would have more than {NOTARY_COLLECTION_MAX_BYTES} bytes")
 
 
 def _root(update: Update, now: datetime) -> RootFile:
@@ -108,6 +115,8 @@ def _root(update: Update, now: datetime) -> RootFile:
         same = before is not None and root.version == before.version
         require_root(update.name, root, None if same else before, now)
         require_fresh(update.name, ROOT, root, now)
+        _require_readable(root.keys)
+        root_of(root)
         if TARGETS in update.current and TARGETS not in update.files:
             held = read_targets(TARGETS, update.current[TARGETS].data)
             require_role(update.name, TARGETS, held, root, None)
@@ -126,23 +135,34 @@ def _targets(update: Update, root: RootFile, now: datetime) -> dict[str, Targets
     uploaded = sorted((role for role in update.files if role not in {ROOT, SNAPSHOT}), key=_depth)
     with _as("ErrBadTargets"):
         for role in uploaded:
-            known[role] = read_targets(role, update.files[role])
-            above = _parent_of(role, known, update)
-            require_role(update.name, role, known[role], root, above)
-            require_fresh(update.name, role, known[role], now)
-    return known
+            file = read_targets(role, update.files[role])
+            require_role(update.name, role, file, root, _parent_of(role, update, root, known))
+            require_fresh(update.name, role, file, now)
+            _require_readable(file.keys)
+            delegations_of(file)
+            known[role] = file
+    return {role: known[role] for role in uploaded}
 
 
 def _depth(role: str) -> tuple[int, str]:
     return role.count("/"), role
 
 
-def _parent_of(role: str, known: Mapping[str, TargetsFile], update: Update) -> TargetsFile | None:
+def _parent_of(role: str, update: Update, root: RootFile, known: dict[str, TargetsFile]) -> TargetsFile | None:
+    """What delegates to ``role``; if it did not come along, what is stored, where that is still vouched for itself."""
     above = parent(role)
-    if not above or above in known:
-        return known.get(above)
     held = update.current.get(RoleName(above))
-    return read_targets(above, held.data) if held else None
+    if above not in known and held is not None:
+        file = read_targets(above, held.data)
+        require_role(update.name, above, file, root, _parent_of(above, update, root, known))
+        known[above] = file
+    return known.get(above)
+
+
+def _require_readable(keys: Mapping[WireId, WireKey]) -> None:
+    """Raises ``BadMetadata`` for a key that is none: whoever reads the file later would stumble over it."""
+    for key in keys.values():
+        _ = key.material
 
 
 def _check_versions(update: Update, fresh: Iterable[RoleFile]) -> None:
@@ -196,7 +216,7 @@ def _server_snapshot(update: Update, root: RootFile, fresh: list[RoleFile], find
     if before is None and TARGETS not in listed:
         raise InvalidUpdate("ErrBadHierarchy", "a first publish needs targets", missing=TARGETS)
     version, expires = (held.version if held else 0) + 1, now + NOTARY_SNAPSHOT_LIFETIME
-    data = _signed(write_snapshot(version, expires, listed, before), signer, root, SNAPSHOT)
+    data = _signed(update.name, SNAPSHOT, write_snapshot(version, expires, listed, before), signer, root)
     return RoleFile(SNAPSHOT, version, expires, data)
 
 
@@ -213,7 +233,7 @@ def _timestamp(  # noqa: PLR0913, PLR0917
         raise InvalidUpdate("ErrBadRoot", f"the timestamp key that the root of {name} names is not held by this server")
     version = (current[TIMESTAMP].version if TIMESTAMP in current else 0) + 1
     expires = now + TIMESTAMP_LIFETIME
-    data = _signed(write_timestamp(version, expires, snapshot), signer, root, TIMESTAMP)
+    data = _signed(name, TIMESTAMP, write_timestamp(version, expires, snapshot), signer, root)
     return RoleFile(TIMESTAMP, version, expires, data)
 
 
@@ -221,9 +241,15 @@ def _signer(root: RootFile, role: RoleName, finder: Finder) -> Signer | None:
     return finder.find(role, [key.material for key in root.keys_of(role)])
 
 
-def _signed(envelope: Envelope, signer: Signer, root: RootFile, role: RoleName) -> bytes:
+def _signed(name: CollectionName, role: RoleName, envelope: Envelope, signer: Signer, root: RootFile) -> bytes:
+    """Signed, and read again before anybody relies upon it: it may have grown too large, or need more than one key."""
+    if root.roles[role].threshold > 1:
+        raise InvalidUpdate("ErrBadRoot", f"the root of {name} wants more than one signature on the {role} made here")
     keyid = next(key.id for key in root.keys_of(role) if key.material == signer.public)
-    return write_envelope(sign(envelope, signer, keyid))
+    data = write_envelope(sign(envelope, signer, keyid))
+    with _as("ErrBadSnapshot"):
+        read_meta(role, data)
+    return data
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from cryptography.hazmat.primitives import serialization
 
+from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.online import OnlineKeys, OnlineRole
 from pytrust.trust.keys.private import generate, import_pem
 from pytrust.trust.keys.public import PublicKey
@@ -42,12 +43,20 @@ class HeldKeys:
         own = next((item for item in self._own if item.role == role and item.id in ids), None)
         return self._online.find(_online_role(role), wanted) or (self._open(own) if own else None)
 
-    def offered(self, role: OnlineRole, named: Iterable[PublicKey]) -> Signer | None:
-        """The newest key that the collection's root, which names ``named``, does not know yet."""
-        known = set(named)
-        own = [self._open(item) for item in reversed(self._own) if item.role == role]
+    def offered(self, role: OnlineRole, roots: Sequence[bytes]) -> Signer | None:
+        """The newest key that no root of the collection ever named; one that was rotated away does not come back.
+
+        Args:
+            role: of the key.
+            roots: all root files of the collection.
+        """
         pool = self._online.snapshot if role == "snapshot" else self._online.timestamp
-        return next((signer for signer in (*own, pool[0]) if signer.public not in known), None)
+        return self.pending(role, roots) or (None if _named(pool[0].public, roots) else pool[0])
+
+    def pending(self, role: OnlineRole, roots: Sequence[bytes]) -> Signer | None:
+        """As ``offered``, of the collection's own keys alone."""
+        own = (self._open(item) for item in reversed(self._own) if item.role == role)
+        return next((signer for signer in own if not _named(signer.public, roots)), None)
 
     def _open(self, item: ServerKey) -> Signer:
         pem = self._sealer.open(item.sealed, _belongs_to(self._name, item.role, item.id))
@@ -61,6 +70,12 @@ def make_server_key(name: CollectionName, role: RoleName, sealer: Sealer) -> tup
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     sealed = sealer.seal(pem, _belongs_to(name, role, signer.public.id))
     return ServerKey(role, signer.public.id, sealed), signer
+
+
+def _named(key: PublicKey, roots: Sequence[bytes]) -> bool:
+    """A root that names a key lists it under its id; there may be many roots, so they are not read."""
+    wire_id = WireKey.plain(key).id.encode()
+    return any(wire_id in root for root in roots)
 
 
 def _online_role(role: str) -> OnlineRole:

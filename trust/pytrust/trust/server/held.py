@@ -43,9 +43,10 @@ class Held:
 
     def get(self, key: Key) -> Served | None:
         """What was kept, if it still holds."""
-        if not self._same(self._generation()):
-            return None
-        entry = self._entries.get(key)
+        generation = self._generation()
+        with self._lock:
+            self._move(generation)
+            entry = self._entries.get(key)
         if entry is None or (entry.until is not None and self._now() >= entry.until):
             return None
         return entry.served
@@ -56,9 +57,10 @@ class Held:
 
     def keep(self, generation: Hashable, key: Key, served: Served, until: datetime | None = None) -> None:
         """Keep what was read after ``generation`` was asked for; ``until`` is when the file's time is over."""
-        if not self._same(generation):
+        if generation is None:
             return
         with self._lock:
+            self._move(generation)
             self._forget(key)
             self._entries[key] = _Entry(served, until)
             self._size += _size(served)
@@ -69,13 +71,10 @@ class Held:
         if (old := self._entries.pop(key, None)) is not None:
             self._size -= _size(old.served)
 
-    def _same(self, generation: Hashable) -> bool:
-        if generation is None:
-            return False
+    def _move(self, generation: Hashable) -> None:
+        """Under the lock: what is held is always of the generation ``_at``, and nothing is where that is None."""
         if generation != self._at:
-            with self._lock:
-                self._entries, self._size, self._at = OrderedDict(), 0, generation
-        return True
+            self._entries, self._size, self._at = OrderedDict(), 0, generation
 
 
 def _size(served: Served) -> int:

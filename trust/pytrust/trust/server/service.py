@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Protocol
 
-from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
+from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP
 from pytrust.trust.errors import Conflict, InvalidUpdate, PytrustError
 from pytrust.trust.formats.notary.files import MetaFile, read_meta, read_root
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.online import OnlineKeys, OnlineRole
-from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.keys.signers import Signer
 from pytrust.trust.names import CollectionName, Format, RoleName
@@ -72,7 +71,7 @@ class TrustService:
         served, until = self._view(gun, role)
         if served is not None and until <= self._now() and role in {SNAPSHOT, TIMESTAMP}:
             self._renew(CollectionName(gun))
-            served, _ = self._view(gun, role)
+            served, _ = self._view(gun, role, renewed=True)
         return served
 
     def at_version(self, gun: str, role: str, version: int) -> Served | None:
@@ -91,16 +90,18 @@ class TrustService:
         """See ``Backend``."""
         name, kind = CollectionName(gun), _online(role)
         with self._store.writing(name) as transaction:
-            named, held = self._keys(transaction, name, role)
-            signer = held.find(role, named) or held.offered(kind, named) or self._make(transaction, name, role)
+            roots, held = transaction.roots(name, _NOTARY), self._finder(transaction, name)
+            named = [key.material for key in read_root(roots[-1]).keys_of(role)] if roots else []
+            signer = held.find(role, named) or held.offered(kind, roots) or self._make(transaction, name, role)
         return _key_answer(signer)
 
     def rotate_key(self, gun: str, role: str) -> bytes:
         """See ``Backend``."""
         name, kind = CollectionName(gun), _online(role)
         with self._store.writing(name) as transaction:
-            named, held = self._keys(transaction, name, role)
-            signer = (held.offered(kind, named) if named else None) or self._make(transaction, name, role)
+            roots, held = transaction.roots(name, _NOTARY), self._finder(transaction, name)
+            known = held.offered(kind, roots) if roots else held.pending(kind, roots)
+            signer = known or self._make(transaction, name, role)
         return _key_answer(signer)
 
     def publish(self, gun: str, files: Mapping[str, bytes], user: str) -> None:  # noqa: ARG002 - the shell journals it
@@ -153,10 +154,14 @@ class TrustService:
                 fresh = renewed_files(name, current, self._finder(transaction, name), now)
             except InvalidUpdate:
                 return  # not ours to sign: clients see for themselves that its time is over
-            self._put(transaction, name, fresh, now)
+            if fresh:
+                self._put(transaction, name, fresh, now)
 
-    def _view(self, gun: str, role: str) -> tuple[Served | None, datetime]:
-        """The newest file of a role that the current timestamp leads to, and when timestamp or snapshot end."""
+    def _view(self, gun: str, role: str, *, renewed: bool = False) -> tuple[Served | None, datetime]:
+        """The newest file of a role that the current timestamp leads to, and when timestamp or snapshot end.
+
+        What is over although it was just ``renewed`` stays so: nobody waits for the store's lock because of it again.
+        """
         generation, name = self._held.generation(), CollectionName(gun)
         newest = self._store.kept(name, TIMESTAMP, form=_NOTARY)
         timestamp = read_meta(TIMESTAMP, newest.data) if newest else None
@@ -165,7 +170,9 @@ class TrustService:
             return None, _NEVER
         listed = read_meta(SNAPSHOT, snapshot.data)
         found = {TIMESTAMP: newest, SNAPSHOT: snapshot}.get(RoleName(role)) or self._named(name, role, listed)
-        served, until = _served(found), min(timestamp.expires, listed.expires)
+        now = self._now()
+        ends = [end for end in (timestamp.expires, listed.expires) if not renewed or end > now]
+        served, until = _served(found), min(ends, default=_NEVER)
         if served is not None:
             self._held.keep(generation, (gun, role, None), served, until if role in {SNAPSHOT, TIMESTAMP} else None)
         return served, until
@@ -181,12 +188,6 @@ class TrustService:
 
     def _finder(self, transaction: Transaction, name: CollectionName) -> HeldKeys:
         return HeldKeys(name, self._online, transaction.server_keys(name), self._sealer)
-
-    def _keys(self, transaction: Transaction, name: CollectionName, role: str) -> tuple[list[PublicKey], HeldKeys]:
-        """The keys that the root names for ``role``, none for a new collection, and those that are held."""
-        root = transaction.current(name, _NOTARY).get(ROOT)
-        named = [key.material for key in read_root(root.data).keys_of(role)] if root else []
-        return named, self._finder(transaction, name)
 
     def _make(self, transaction: Transaction, name: CollectionName, role: str) -> Signer:
         key, signer = make_server_key(name, RoleName(role), self._sealer)

@@ -102,9 +102,7 @@ def leads_to(certificates: Sequence[x509.Certificate], authorities: Sequence[x50
         return _leads_to(certificates, authorities, now)
 
 
-def _leads_to(
-    certificates: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], now: datetime
-) -> bool:
+def _leads_to(certificates: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], now: datetime) -> bool:
     current, pool = certificates[0], list(certificates[1:])
     while current.not_valid_before_utc - _EARLY <= now < current.not_valid_after_utc:
         if any(_issued(current, item, now) for item in authorities):

@@ -21,7 +21,7 @@ from pytrust.trust.formats.notary.canonical import decode_base64
 from pytrust.trust.formats.notary.envelope import Envelope, read_envelope
 from pytrust.trust.formats.notary.keys import WireId, WireKey
 from pytrust.trust.formats.notary.times import parse_time
-from pytrust.trust.limits import NOTARY_ROLE_MAX_BYTES
+from pytrust.trust.limits import NOTARY_FILE_KEYS_MAX, NOTARY_ROLE_MAX_BYTES
 
 _ROLE: Final = re.compile(r"targets(?:/[-a-z0-9_]+)+")
 _DIGEST_SIZES: Final = {"sha256": 32, "sha512": 64}
@@ -208,6 +208,8 @@ def _header(signed: Mapping[str, Any]) -> tuple[int, datetime]:
 
 
 def _keys(document: Mapping[str, Any]) -> Mapping[WireId, WireKey]:
+    if len(document) > NOTARY_FILE_KEYS_MAX:
+        raise ValueError(f"it lists more than {NOTARY_FILE_KEYS_MAX} keys")
     keys = {WireId(keyid): WireKey.read(item) for keyid, item in document.items()}
     for keyid, key in keys.items():
         if key.id != keyid:

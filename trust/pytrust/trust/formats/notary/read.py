@@ -72,16 +72,17 @@ def targets_of(file: TargetsFile, through: WireDelegation | None) -> Targets:
     """A targets file as the model knows it; ``through`` is the delegation that leads to it."""
     found = (_target(tag, meta) for tag, meta in file.targets.items() if through is None or through.covers(tag))
     targets = {target.tag: target for target in found if target is not None}
-    return Targets(file.version, file.expires, targets, tuple(_delegations(file)))
+    return Targets(file.version, file.expires, targets, delegations_of(file))
 
 
-def _delegations(file: TargetsFile) -> list[Delegation]:
+def delegations_of(file: TargetsFile) -> tuple[Delegation, ...]:
+    """Those that the model knows; raises ``BadMetadata`` for a key or a threshold that nobody could use."""
     named = ((role_name(item.name), item) for item in file.delegations)
-    return [
+    return tuple(
         Delegation(role, _authority(item.name, file.keys_of(item.role), item.role))
         for role, item in named
         if role is not None
-    ]
+    )
 
 
 def _authority(role: str, keys: list[WireKey], rule: WireRole) -> Authority:
