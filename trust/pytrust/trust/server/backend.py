@@ -80,9 +80,10 @@ class Backend(Protocol):
         ...
 
     def changes(self, gun: str | None, change_id: int, records: int) -> list[Change]:
-        """Entries of the change feed (of one collection, or None: of all), oldest first.
+        """Entries of the change feed, oldest first.
 
         Args:
+            gun: of one collection, or None: of all.
             change_id: 0 or above with ``records`` above 0; -1 is behind the newest.
             records: above 0: at most so many after ``change_id``; below 0: at most so many before it. Never 0.
         """

@@ -39,6 +39,11 @@ class Code(Enum):
         self.status = status
         self.text = text
 
+    @property
+    def is_ours(self) -> bool:
+        """Whether the fault is the server's."""
+        return self.status >= Code.UPDATING.status
+
 
 class Name(StrEnum):
     """What of an update is wrong; clients begin their line with words for it."""
