@@ -13,6 +13,7 @@ from typing import Final
 from tests.rig.ports import free_port
 from tests.rig.processes import find
 from tests.rig.throwaway import ServerFiles
+from tests.rig.token_service import ISSUER, SERVICE, TokenService
 from tests.rig.trust_server import TrustServer, served
 
 # The server's own tables; it makes neither. PostgreSQL's differ in the types of the number and of the data.
@@ -66,11 +67,17 @@ def missing() -> str:
 
 
 @contextmanager
-def notary_server(folder: Path, files: ServerFiles, backing: Backing = MEMORY) -> Iterator[TrustServer]:
-    """Run the real server, which keeps the keys of snapshots and timestamps in its memory."""
+def notary_server(
+    folder: Path, files: ServerFiles, backing: Backing = MEMORY, issuer: TokenService | None = None
+) -> Iterator[TrustServer]:
+    """Run the real server, which keeps the keys of snapshots and timestamps in its memory.
+
+    Args:
+        issuer: of the tokens that it asks for; without one, everybody may do everything.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port, config = free_port(), folder / "server.json"
-    config.write_text(json.dumps(_config(port, files, backing)))
+    config.write_text(json.dumps(_config(port, files, backing) | _auth(issuer)))
     command = [backing.program, "-config", config, "-logf", "logfmt"]
     with served(command, folder / "server.log", port, files) as server:
         yield server
@@ -88,3 +95,10 @@ def _config(port: int, files: ServerFiles, backing: Backing) -> dict[str, object
         "storage": storage,
         "logging": {"level": "error"},
     }
+
+
+def _auth(issuer: TokenService | None) -> dict[str, object]:
+    if issuer is None:
+        return {}
+    told = {"realm": issuer.url, "service": SERVICE, "issuer": ISSUER, "rootcertbundle": str(issuer.certificate)}
+    return {"auth": {"type": "token", "options": told}}

@@ -14,6 +14,7 @@ from typing import Final
 from tests.rig.ports import free_port
 from tests.rig.processes import Running, running
 from tests.rig.throwaway import ServerFiles
+from tests.rig.token_service import TokenService
 
 _READY: Final = 20.0  # seconds
 _PYTRUST: Final = Path(sys.executable).with_name("pytrust")
@@ -34,9 +35,18 @@ class TrustServer:
 
 @contextmanager
 def pytrust_server(
-    folder: Path, files: ServerFiles, *words: str, home: Path | None = None, env: Mapping[str, str] | None = None
+    folder: Path,
+    files: ServerFiles,
+    *words: str,
+    home: Path | None = None,
+    issuer: TokenService | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[TrustServer]:
-    """``pytrust serve WORDS`` with its state in ``home``, by default a folder of its own."""
+    """``pytrust serve WORDS`` with its state in ``home``, by default a folder of its own.
+
+    Args:
+        issuer: of the tokens that it asks for; without one, everybody may do everything.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = free_port()
     command: list[str | Path] = [_PYTRUST, "--home", home or folder / "home", "serve", "--listen", f"127.0.0.1:{port}"]

@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.dct.scripts_docker import PASSWORD, USER
-from tests.e2e.dct.stage import Parts, Stage
+from tests.e2e.dct.stage import ADMIN, USERS, Parts, Stage
 from tests.rig import docker_trust, notary, trust_server
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
@@ -15,6 +14,7 @@ from tests.rig.needs import need
 from tests.rig.registry import Registry, private_registry
 from tests.rig.throwaway import ServerFiles, mint
 from tests.rig.tls_recorder import recording
+from tests.rig.token_service import TokenService, token_service
 
 CONTENTS = ("one", "two", "three")
 
@@ -44,11 +44,34 @@ def ours(dct_folder: Path, tls: ServerFiles) -> Iterator[Stage]:
 
 
 @pytest.fixture(scope="session")
+def issuer(dct_folder: Path) -> Iterator[TokenService]:
+    """Of the tokens that the two servers below want."""
+    with token_service(dct_folder / "issuer", USERS, frozenset({ADMIN})) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def real_closed(dct_folder: Path, tls: ServerFiles, issuer: TokenService) -> Iterator[Stage]:
+    need(notary.missing())
+    folder = dct_folder / "real_closed"
+    with notary.notary_server(folder, tls, issuer=issuer) as server, recording(server.port, tls) as recorder:
+        yield Stage("real", server, recorder, folder, issuer)
+
+
+@pytest.fixture(scope="session")
+def ours_closed(dct_folder: Path, tls: ServerFiles, issuer: TokenService) -> Iterator[Stage]:
+    need(notary.missing())
+    folder = dct_folder / "ours_closed"
+    with trust_server.pytrust_server(folder, tls, issuer=issuer) as server, recording(server.port, tls) as recorder:
+        yield Stage("ours", server, recorder, folder, issuer)
+
+
+@pytest.fixture(scope="session")
 def parts(engine: PrivateEngine, registry: Registry, dct_folder: Path) -> Iterator[Parts]:
     """Images are pushed once for their digests, which are the same in every repository."""
     need(docker_trust.missing())
     docker = Docker(engine.host, dct_folder / "docker")
-    with private_registry(dct_folder / "locked", {USER: PASSWORD}) as locked:
+    with private_registry(dct_folder / "locked", USERS) as locked:
         made = Parts(engine.host, registry, locked, {})
         for content in CONTENTS:
             docker.make_image(made.image(content), content)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.e2e.dct.scripts_notary import held_key, shown_key
-from tests.e2e.dct.stage import Play
-
-USER, PASSWORD = "alice", "a password of the rig"
+from tests.e2e.dct.stage import PASSWORD, USER, Play
 
 
 def pushing(play: Play) -> None:
@@ -52,7 +50,7 @@ def signing(play: Play) -> None:
     one = play.image("one", f"{web}:v1")
     play.docker("ann", "trust", "sign", one, code=1)  # without a login there is no name for the signer
     play.docker("ann", "trust", "inspect", web, code=1)
-    play.docker("ann", "login", "-u", USER, "--password-stdin", play.parts.locked.host, stdin=PASSWORD)
+    log_in(play, "ann")
     play.docker("ann", "trust", "sign", one)
     play.docker("ann", "trust", "inspect", web)
     play.docker("ann", "trust", "inspect", "--pretty", web)
@@ -76,14 +74,14 @@ def signers(play: Play) -> None:
     """Signers who come with a key of their own, sign from their own machines, and go."""
     web = play.repository(locked=True)
     for who in ("ann", "bob"):
-        play.docker(who, "login", "-u", USER, "--password-stdin", play.parts.locked.host, stdin=PASSWORD)
+        log_in(play, who)
     play.docker("bob", "trust", "key", "generate", "bob", "--dir", str(play.folder / "bob"))
     cert = ec.generate_private_key(ec.SECP256R1())
     play.docker("ann", "trust", "signer", "add", "--key", str(play.folder / "bob" / "bob.pub"), "bob", web)
     play.docker("ann", "trust", "signer", "add", "--key", shown_key(play, "cid", cert), "cid", web)
     play.docker("ann", "trust", "signer", "add", "--key", shown_key(play, "cid", cert), "releases", web, code=1)
     play.docker("cid", "trust", "key", "load", "--name", "cid", held_key(play, "cid", cert))
-    play.docker("cid", "login", "-u", USER, "--password-stdin", play.parts.locked.host, stdin=PASSWORD)
+    log_in(play, "cid")
     play.docker("bob", "trust", "sign", play.image("one", f"{web}:v1"))
     play.docker("cid", "trust", "sign", f"{web}:v1")
     play.docker("ann", "trust", "sign", f"{web}:v1", code=1)  # holds no key of a signer
@@ -94,3 +92,35 @@ def signers(play: Play) -> None:
     play.docker("dan", "trust", "inspect", "--pretty", web)
     play.notary("ann/trust", "delegation", "remove", "-y", "-p", web, "targets/cid")
     play.docker("dan", "trust", "inspect", "--pretty", web)
+
+
+def log_in(play: Play, who: str) -> None:
+    """At the registry that wants it: what is stored there is shown to the trust server's issuer, too."""
+    play.docker(who, "login", "-u", USER, "--password-stdin", play.parts.locked.host, stdin=PASSWORD)
+
+
+def logged_in(play: Play) -> None:
+    """Both the registry and the trust server want to know who it is; the login is that of the registry."""
+    web, open_web = play.repository(locked=True), play.repository()
+    play.docker("ann", "push", play.image("one", f"{open_web}:v1"), code=1)  # pushed, but not signed
+    log_in(play, "ann")
+    play.docker("ann", "push", play.image("one", f"{web}:v1"))
+    play.docker("ann", "trust", "sign", play.image("two", f"{web}:v2"))
+    play.docker("ann", "pull", f"{web}:v1")
+    play.docker("ann", "trust", "inspect", web)
+    play.docker("bob", "trust", "inspect", web)
+    play.docker("ann", "trust", "revoke", f"{web}:v2")
+
+
+def cut_off(play: Play) -> None:
+    """Without the trust server, what is known goes on for as long as its timestamp is good, and nothing new begins."""
+    web, recorder = play.repository(), play.stage.recorder
+    play.docker("ann", "push", play.image("one", f"{web}:v1"))
+    play.docker("bob", "pull", f"{web}:v1")
+    recorder.down = True
+    play.docker("bob", "pull", f"{web}:v1")
+    play.docker("bob", "run", "--rm", "--network", "none", f"{web}:v1", "true")
+    play.docker("cid", "pull", f"{web}:v1", code=1)
+    play.docker("ann", "push", play.image("two", f"{web}:v2"), code=1)
+    recorder.honest()
+    play.docker("bob", "pull", f"{web}:v2", code=1)

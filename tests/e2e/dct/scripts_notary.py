@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from tests.e2e.dct.stage import Play
+from tests.e2e.dct.stage import ADMIN, PASSWORD, USER, Play
 from tests.rig.throwaway import Key, private_pem, public_pem, self_signed
 
 
@@ -119,6 +119,42 @@ def hashes(play: Play) -> None:
     play.notary("bob", "lookup", gun, "both")
     play.notary("ann", "addhash", "-p", gun, "list", "7", "--sha256", hashlib.sha256(small.encode()).hexdigest())
     play.notary("bob", "lookup", gun, "list")
+
+
+def closed(play: Play) -> None:
+    """A server that asks for tokens: everybody reads, users write, administrators rotate and delete."""
+    gun, one = play.gun, file(play, "one")
+    wrong, user, admin = ((USER, "wrong"), (USER, PASSWORD), (ADMIN, PASSWORD))
+    play.notary("ann", "init", gun, "-p", code=1)
+    play.notary("ann", "init", gun, "-p", code=1, login=wrong)
+    play.notary("ann", "init", gun, "-p", login=user)
+    play.notary("ann", "add", gun, "one", one)
+    play.notary("ann", "publish", gun, code=1)
+    play.notary("ann", "publish", gun, login=user)
+    play.notary("bob", "list", gun)
+    play.notary("bob", "list", gun, login=user)
+    play.notary("ann", "key", "rotate", gun, "snapshot", "-r", code=1, login=user)
+    play.notary("ann", "key", "rotate", gun, "snapshot", "-r", login=admin)
+    play.notary("ann", "delete", gun, "--remote", code=1, login=user)
+    for method, target in CLOSED:
+        play.ask(method, target.format(gun=gun))
+    play.notary("ann", "delete", gun, "--remote", login=admin)
+
+
+CLOSED = [
+    ("GET", "/v2/"),
+    ("GET", "/v2"),
+    ("GET", "/other"),
+    ("GET", "/v2/_trust/changefeed?records=1"),
+    ("GET", "/v2/{gun}/_trust/changefeed?records=1"),
+    ("GET", "/v2/{gun}/_trust/tuf/root.json"),
+    ("GET", "/v2/{gun}/_trust/tuf/1.root.json"),
+    ("GET", "/v2/{gun}/_trust/tuf/timestamp.key"),
+    ("POST", "/v2/{gun}/_trust/tuf/timestamp.key"),
+    ("POST", "/v2/{gun}/_trust/tuf/"),
+    ("DELETE", "/v2/{gun}/_trust/tuf/"),
+    ("GET", "/_notary_server/health"),
+]
 
 
 def file(play: Play, content: str) -> str:

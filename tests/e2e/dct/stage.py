@@ -14,8 +14,11 @@ from tests.rig.images import Docker
 from tests.rig.notary_client import NotaryClient, Said
 from tests.rig.registry import Registry
 from tests.rig.tls_recorder import Exchange, Recorder
+from tests.rig.token_service import TokenService
 from tests.rig.trust_server import TrustServer, connect
 
+USER, ADMIN, PASSWORD = "alice", "root", "a password of the rig"
+USERS: Final = {USER: PASSWORD, ADMIN: PASSWORD}
 _NUMBER: Final = re.compile(r" \(\d+ of \d+\)")
 _FILE: Final = re.compile(r"/_trust/tuf/(?:\d+\.)?([a-z/]+)(?:\.[0-9a-f]{64})?\.json")
 
@@ -42,6 +45,7 @@ class Stage:
     server: TrustServer
     recorder: Recorder
     folder: Path
+    issuer: TokenService | None = None
 
 
 @dataclass(slots=True)
@@ -69,6 +73,8 @@ class Play:
             f"/{stage.kind}/": "/KIND/",
             f" {stage.kind}/": " KIND/",
         }
+        if stage.issuer:
+            names[stage.issuer.url] = "ISSUER"
         if shared:
             names |= {shared.registry.host: "REGISTRY", shared.locked.host: "LOCKED"}
             names |= {digest.removeprefix("sha256:"): f"<{content}>" for content, digest in shared.digests.items()}
@@ -94,9 +100,11 @@ class Play:
         Docker(self.parts.host, self.folder / "tagger").tag(self.parts.image(content), name)
         return name
 
-    def notary(self, who: str, *words: str, code: int = 0, stdin: str = "") -> str:
+    def notary(
+        self, who: str, *words: str, code: int = 0, stdin: str = "", login: tuple[str, str] | None = None
+    ) -> str:
         """``notary WORDS`` by somebody, which has to end with ``code``; what it printed."""
-        client = NotaryClient(self.folder / who, self.stage.recorder.url, self.stage.server.files.ca)
+        client = NotaryClient(self.folder / who, self.stage.recorder.url, self.stage.server.files.ca, login)
         return self._note(f"{who}$ notary {' '.join(words)}", client.attempt(*words, stdin=stdin), code)
 
     def docker(
@@ -148,5 +156,7 @@ class Play:
         passed = self.stage.recorder.take()
         self.exchanges += passed
         lines = [f"{mark}{self.plain.text(told(exchange))}" for exchange in passed]
+        if self.stage.issuer:
+            lines += [f"{mark}{self.plain.text(asked)}" for asked in self.stage.issuer.take()]
         self.lines += lines
         return "\n".join(lines)

@@ -2,28 +2,37 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable
 
 import pytest
 from tests.e2e.dct import scripts_docker, scripts_fault, scripts_notary
+from tests.e2e.dct.account import difference
 from tests.e2e.dct.stage import Parts, Play, Stage
 
 from pytrust.trust.formats.notary.envelope import read_envelope, write_envelope
 
 Script = Callable[[Play], None]
+NAMED = operator.attrgetter("__name__")
 NOTARY = [scripts_notary.life, scripts_notary.rotation, scripts_notary.delegation, scripts_notary.hashes]
 NOTARY += [scripts_fault.away, scripts_fault.tampering, scripts_fault.feed, scripts_fault.refusals]
 DOCKER = [scripts_docker.pushing, scripts_docker.building, scripts_docker.signing, scripts_docker.signers]
+DOCKER += [scripts_docker.cut_off]
 
 
-@pytest.mark.parametrize("script", NOTARY, ids=lambda script: script.__name__)
+@pytest.mark.parametrize("script", NOTARY, ids=NAMED)
 def test_notary(real: Stage, ours: Stage, script: Script) -> None:
-    assert account(ours, script) == account(real, script)
+    assert not difference(account(ours, script), account(real, script))
 
 
-@pytest.mark.parametrize("script", DOCKER, ids=lambda script: script.__name__)
+@pytest.mark.parametrize("script", DOCKER, ids=NAMED)
 def test_docker(real: Stage, ours: Stage, parts: Parts, script: Script) -> None:
-    assert account(ours, script, parts) == account(real, script, parts)
+    assert not difference(account(ours, script, parts), account(real, script, parts))
+
+
+@pytest.mark.parametrize("script", [scripts_notary.closed, scripts_docker.logged_in], ids=NAMED)
+def test_tokens(real_closed: Stage, ours_closed: Stage, parts: Parts, script: Script) -> None:
+    assert not difference(account(ours_closed, script, parts), account(real_closed, script, parts))
 
 
 def account(stage: Stage, script: Script, parts: Parts | None = None) -> list[str]:
