@@ -7,7 +7,7 @@ raised leaves here: what nobody foresaw is a 500 without detail, and a line in t
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from time import perf_counter
@@ -45,13 +45,14 @@ class Door(NamedTuple):
     prefixes: tuple[str, ...] = ()
 
 
-def make_app(door: Door, parts: Parts) -> ASGIApp:
-    """The application; when its lifespan ends, what was begun is done."""
+def make_app(door: Door, parts: Parts, close: Callable[[], None]) -> ASGIApp:
+    """The application; when its lifespan ends, what was begun is done, and then ``close`` is called."""
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:
         yield
         desk.close()
+        close()
 
     desk = Desk(parts)
     return Router(default=_Shell(door, parts, desk), lifespan=lifespan, redirect_slashes=False)

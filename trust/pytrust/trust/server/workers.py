@@ -14,6 +14,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -50,7 +51,7 @@ class Plan:
         workers: processes.
         auth: settings of authentication.
         prefixes: collections are kept only under these; none means any.
-        open_backend: called once in each process.
+        open_backend: entered once in each process, left when nothing is under way in it any more.
         note: takes a line of the log; raises nothing.
     """
 
@@ -60,7 +61,7 @@ class Plan:
     workers: int
     auth: AuthSettings
     prefixes: tuple[str, ...]
-    open_backend: Callable[[], Backend]
+    open_backend: Callable[[], AbstractContextManager[Backend]]
     note: Callable[[str], None]
 
 
@@ -74,7 +75,8 @@ def check(plan: Plan) -> None:
     if plan.tls:
         read_pair(plan.tls)
     load_gate(plan.auth, utc_now)
-    plan.open_backend()
+    with plan.open_backend():
+        pass
 
 
 def run(plan: Plan) -> None:
@@ -106,8 +108,10 @@ def load_app(plan: Plan, counters: Path) -> ASGIApp:
     _end_with_parent()
     _send_logs(plan.note)
     gate, tokens = load_gate(plan.auth, utc_now)
-    parts = Parts(plan.open_backend(), tokens, Rows(counters), plan.note, utc_now)
-    return make_app(Door(plan.auth, gate, plan.prefixes), parts)
+    opened = ExitStack()
+    backend = opened.enter_context(plan.open_backend())
+    parts = Parts(backend, tokens, Rows(counters), plan.note, utc_now)
+    return make_app(Door(plan.auth, gate, plan.prefixes), parts, opened.close)
 
 
 def utc_now() -> datetime:

@@ -1,0 +1,50 @@
+"""What a server process opens: a store, and the keys that sign what it makes.
+
+Functions of this module are called in processes that are started anew, with what they are given here and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytrust.trust.server.backend import Backend
+
+
+def make_state(online: Path) -> None:
+    """Make the keys of a store that has none, with the folders that lead to them."""
+    from pytrust.trust.files import PRIVATE_FOLDER
+    from pytrust.trust.keys.online import create_online_keys
+    from pytrust.trust.keys.sealing import load_sealer
+
+    for folder in (online.parent.parent, online.parent, online):
+        folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+    if not (online / "timestamp.pem").exists():
+        create_online_keys(online)
+    load_sealer(online)
+
+
+@contextmanager
+def open_backend(store: str, online: Path) -> Iterator[Backend]:
+    """The trust service upon the store at an address; raises ``PytrustError``."""
+    from pytrust.trust.keys.online import load_online_keys
+    from pytrust.trust.keys.sealing import load_sealer
+    from pytrust.trust.keys.signers import block_sdks
+
+    block_sdks()
+    from pytrust.trust.server.service import TrustService
+    from pytrust.trust.store.open import open_store
+
+    found = open_store(store)
+    try:
+        yield TrustService(found, load_online_keys(online), load_sealer(online), now=_now)
+    finally:
+        found.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
