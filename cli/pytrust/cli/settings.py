@@ -103,6 +103,16 @@ def add_root_key(text: str, old: KeyId, new: KeyId, what: str) -> str:
     return changed
 
 
+def add_pin(text: str, match: str, root_keys: Sequence[str], what: str) -> str:
+    """Pin ``root_keys`` for ``match`` before all other pins, since the first that fits counts."""
+    keys = ", ".join(json.dumps(key) for key in root_keys)
+    entry = f"[[pins]]\nmatch = {json.dumps(match)}\nroot_keys = [{keys}]\n"
+    first = re.search(r"^\s*\[\[\s*pins\s*\]\]", text, re.MULTILINE)
+    changed = f"{text[: first.start()]}{entry}\n{text[first.start() :].lstrip()}" if first else f"{text}\n{entry}"
+    _parse(changed, what)
+    return changed
+
+
 def check_url(url: str, what: str) -> str:
     """A url that trust data may come from: a file, https, or (on loopback) http; raises ``UsageError`` for others."""
     from urllib.parse import urlsplit

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from pytrust.trust.client.source import Source
     from pytrust.trust.keys.keyring import Keyring
     from pytrust.trust.keys.online import OnlineKeys
+    from pytrust.trust.pins import Pin
     from pytrust.trust.pki.authority.authority import Authority
     from pytrust.trust.publish.owner import Owner
     from pytrust.trust.publish.publisher import Publisher
@@ -249,6 +250,9 @@ class Workspace:
     @cached_property
     def quiet_publisher(self) -> Publisher:
         """The same, leaving timestamps alone: for commands that only look."""
+        return self._publisher(self.settings.pins)
+
+    def _publisher(self, pins: Sequence[Pin]) -> Publisher:
         from pytrust.trust.client.memory import HostMemory
         from pytrust.trust.keys.sealing import load_sealer
         from pytrust.trust.publish.publisher import Publisher
@@ -257,17 +261,20 @@ class Workspace:
         caches = {Format.TUF: self.cache, Format.NOTARY: self.notary_cache}
         held = Held(self.online, load_sealer(self.home.online))
         memory = HostMemory(self.client(), caches)
-        return Publisher(self.store, held, self.settings.pins, now=self.now, memory=memory)
+        return Publisher(self.store, held, pins, now=self.now, memory=memory)
 
-    def owner(self, tell: Callable[[str], None], forms: Sequence[Format] = tuple(Format)) -> Owner:
-        """Signing with the keys of this home; ``forms`` are the formats of new collections."""
+    def owner(
+        self, tell: Callable[[str], None], forms: Sequence[Format] = tuple(Format), pins: Sequence[Pin] = ()
+    ) -> Owner:
+        """Signing with the keys of this home; ``forms`` are the formats of new collections, ``pins`` come first."""
         from pytrust.trust.keys.signers import allow_sdks
 
         if any(entry.uri for entry in self.keyring.entries()):
             allow_sdks()
         from pytrust.trust.publish.owner import Owner
 
-        return Owner(self.publisher, self.keyring, self.passphrases, self.online, now=self.now, forms=forms, tell=tell)
+        publisher = self._publisher((*pins, *self.settings.pins)) if pins else self.publisher
+        return Owner(publisher, self.keyring, self.passphrases, self.online, now=self.now, forms=forms, tell=tell)
 
     @cached_property
     def credentials(self) -> DockerCredentials:

@@ -42,12 +42,12 @@ def notary_files(house: House, name: CollectionName = NAME) -> dict[str, bytes]:
     for before, root in zip([None, *roots], roots, strict=False):
         require_root(name, root, before, house.now)
     root, timestamp, snapshot = roots[-1], read_meta(TIMESTAMP, files[TIMESTAMP]), read_meta(SNAPSHOT, files[SNAPSHOT])
-    for role, meta in ((TIMESTAMP, timestamp), (SNAPSHOT, snapshot)):
-        require_role(name, role, meta, root, None)
-        require_fresh(name, role, meta, house.now)
+    for online, meta in ((TIMESTAMP, timestamp), (SNAPSHOT, snapshot)):
+        require_role(name, online, meta, root, None)
+        require_fresh(name, online, meta, house.now)
     assert timestamp.meta[SNAPSHOT].matches(files[SNAPSHOT])
-    for role, meta in snapshot.meta.items():
-        assert meta.matches(files[role]), role
+    for role, listed in snapshot.meta.items():
+        assert listed.matches(files[role]), role
     targets = read_targets(TARGETS, files[TARGETS])
     require_role(name, TARGETS, targets, root, None)
     for item in targets.delegations:

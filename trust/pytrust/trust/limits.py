@@ -132,6 +132,7 @@ PAGE_ROWS_MAX: Final = 500  # collections on the page
 PAGE_SECONDS: Final = 30.0  # that the page is believed; it is costly to make
 WORKERS_MAX: Final = 64
 STOP_TIMEOUT: Final = 60  # seconds for what is under way when the server stops
+IMPORT_DEADLINE: Final = 60.0  # seconds; every root and role of one collection from a server
 CERTIFICATE_RENEW_BEFORE: Final = WARN_BEFORE  # a root that is signed anew gets a new certificate this early
 TLS_FILE_MAX_BYTES: Final = 256 * 1024  # a certificate with its chain, or a key
 TLS_LOOK_EVERY: Final = 30.0  # seconds between two looks at whether they changed

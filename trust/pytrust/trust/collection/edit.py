@@ -163,6 +163,34 @@ def renew(collection: Collection, role: RoleName, *, now: datetime) -> Collectio
     return _with_role(collection, role, _bumped(collection.delegated[role], now))
 
 
+def rehome(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, now: datetime) -> Collection:
+    """The next root, by which another store keeps the collection fresh."""
+    authorities = {**collection.root.authorities, SNAPSHOT: Authority((snapshot,), 1)}
+    authorities[TIMESTAMP] = Authority((timestamp,), 1)
+    root = Root(collection.root.version + 1, now + ROOT_LIFETIME, authorities)
+    return replace(collection, root=root)
+
+
+def copy(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, now: datetime) -> Collection:
+    """The same in new files: the first versions of another format, with the store's own online keys.
+
+    Raises ``UsageError`` for a classic collection, whose shape TUF 1.0 collections do not have.
+    """
+    if collection.classic:
+        raise UsageError(
+            f"{collection.name} has no signers: its tags stand in the targets role itself",
+            hint=f"add one first: pytrust signer add NAME {collection.name}",
+        )
+    authorities = {**collection.root.authorities, SNAPSHOT: Authority((snapshot,), 1)}
+    authorities[TIMESTAMP] = Authority((timestamp,), 1)
+    empty = Targets(1, now + TARGETS_LIFETIME)
+    vouched = {item.name: _said(collection, item.name) for item in collection.signers}
+    delegated = {name: replace(empty, targets=said) for name, said in vouched.items() if said}
+    delegated[RELEASES] = replace(empty, targets=collection.accepted)
+    targets = replace(empty, delegations=collection.targets.delegations)
+    return Collection(collection.name, Root(1, now + ROOT_LIFETIME, authorities), targets, delegated)
+
+
 def changed_roles(old: Collection | None, new: Collection) -> tuple[RoleName, ...]:
     """The roles of ``new`` whose version ``old`` does not have: those that need signatures."""
     before = {} if old is None else {role: document.version for role, document in old.documents().items()}

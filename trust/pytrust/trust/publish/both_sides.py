@@ -7,6 +7,7 @@ keys and times, but not change which tags are accepted, and who may say so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Target
 from pytrust.trust.errors import BadMetadata, InvalidUpdate
@@ -32,28 +33,46 @@ def require_same_words(
 
 
 def require_agreement(collections: Mapping[Format, Collection]) -> None:
-    """Raises ``BadMetadata`` where two sides of a collection would tell consumers different things."""
-    said = [_words(collection) for collection in collections.values()]
-    if any(other != said[0] for other in said[1:]):
-        name = next(iter(collections.values())).name
-        raise BadMetadata(
-            f"{name} would say one thing in TUF 1.0 and another in Notary v1",
-            hint=f"make the sides equal again: pytrust migrate {name} --to both",
-        )
+    """Raises ``BadMetadata`` where two sides of a collection would tell consumers different things.
+
+    A signer may vouch for less on one side, as after a migration without that signer's key, but not for other content.
+    """
+    first, *others = map(_words, collections.values())
+    for other in others:
+        both = first.vouched.keys() & other.vouched.keys()
+        contradicted = any(first.vouched[claim] != other.vouched[claim] for claim in both)
+        if first.accepted != other.accepted or first.counted != other.counted or contradicted:
+            name = next(iter(collections.values())).name
+            raise BadMetadata(
+                f"{name} would say one thing in TUF 1.0 and another in Notary v1",
+                hint=f"give one side up and make it anew: pytrust migrate {name} --to notary, then --to both",
+            )
 
 
-def words(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> object:
-    """What consumers are told: the tags of each role, and whose signatures count. Signatures are not looked at."""
+class _Words(NamedTuple):
+    """What consumers are told: accepted tags, what is vouched for (by signer and tag), whose signatures count."""
+
+    accepted: dict[str, object]
+    vouched: dict[tuple[RoleName, str], object]
+    counted: dict[RoleName, object]
+
+
+def words(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> _Words:
+    """What the newest Notary files tell consumers. Signatures are not looked at."""
     return _words(read_collection(name, files))
 
 
-def _words(collection: Collection) -> object:
-    people = {item.name: collection.delegated.get(item.name) for item in collection.signers}
-    vouched = {name: _said(held.targets) for name, held in people.items() if held is not None and held.targets}
+def _words(collection: Collection) -> _Words:
+    vouched = {
+        (item.name, tag): said
+        for item in collection.signers
+        if (held := collection.delegated.get(item.name)) is not None
+        for tag, said in _said(held.targets).items()
+    }
     offline = {role: collection.root.authorities[role] for role in (ROOT, TARGETS)}
     rules = offline | {item.name: item.authority for item in collection.targets.delegations}
-    counted = {role: (frozenset(item.keys), item.threshold) for role, item in rules.items()}
-    return _said(collection.accepted), vouched, counted
+    counted: dict[RoleName, object] = {role: (frozenset(item.keys), item.threshold) for role, item in rules.items()}
+    return _Words(_said(collection.accepted), vouched, counted)
 
 
 def read_collection(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> Collection:

@@ -71,7 +71,9 @@ class NotaryWire:
             if (held := files.get(RoleName(item.name))) and (file := _believed(name, item, held, root, targets))
         }
         collection = collection_of(name, root, targets, delegated)
-        return Side(_with_silent(collection, known), known)
+        named = {role for item in targets.delegations if (role := role_name(item.name)) in known}
+        lost = sorted(named - collection.delegated.keys())
+        return Side(_with_silent(collection, known), known, tuple(lost))
 
     def read(self, name: CollectionName, role: RoleName, files: Files) -> Root | Targets:
         """See ``Wire``."""

@@ -9,26 +9,45 @@ many as must. An approver signs with the keys that were named, and no other.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pytrust.trust.collection import edit
 from pytrust.trust.collection.model import (
     ROOT,
+    SNAPSHOT,
     TARGETS,
+    TIMESTAMP,
     TOP_LEVEL,
     Authority,
     Collection,
     Target,
 )
-from pytrust.trust.errors import NoSuchKey, NotFound, UsageError
+from pytrust.trust.errors import BadMetadata, NoSuchKey, NotFound, UsageError
 from pytrust.trust.keys.keyring import Keyring, Passphrase
 from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, open_signer
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.publish.proposal import Missing, authorities
-from pytrust.trust.publish.publisher import Outcome, Publisher, first_of
+from pytrust.trust.publish.publisher import Adopted, Outcome, Publisher, first_of
 from pytrust.trust.publish.wire import State
+from pytrust.trust.store.interface import RoleFile
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """What was taken over.
+
+    ``signed`` are the roles that were signed anew; ``expired`` those whose time is over; ``unsigned`` those whose
+    signatures do not reach their keys; ``until`` is when the first of timestamp and snapshot ends, if none was made.
+    """
+
+    collection: Collection
+    signed: tuple[RoleName, ...]
+    expired: tuple[tuple[RoleName, datetime], ...]
+    unsigned: tuple[RoleName, ...]
+    until: datetime
 
 
 class Owner:
@@ -138,6 +157,55 @@ class Owner:
 
         return self._submit(state, _each(state, edited), signers)
 
+    def add_side(self, name: CollectionName, form: Format) -> Outcome:
+        """Sign the collection in ``form`` too, as every signer whose key is in the key ring."""
+        state = self._existing(name)
+        if form in state.sides:
+            raise UsageError(f"{name} is signed in this format already", hint=f"see it: pytrust status {name}")
+        collection = state.collection
+        held = [item for item in collection.signers if self._held(item.authority)]
+        new = edit.copy(collection, self._online.snapshot[0].public, self._online.timestamp[0].public, now=self._now())
+        absent = {item.name for item in collection.signers} - {item.name for item in held}
+        for signer in sorted(absent & new.delegated.keys()):
+            self._tell(f"{signer} vouches for nothing there yet: the key ring does not hold the key")
+        kept = {role: document for role, document in new.delegated.items() if role not in absent}
+        both = {**state.collections, form: replace(new, delegated=kept)}
+        return self._submit(state, both, [item.name for item in held])
+
+    def adopt(self, name: CollectionName, files: Sequence[RoleFile], *, resign: bool) -> Adoption:
+        """Take a Notary v1 collection over from elsewhere.
+
+        Where the key ring has the root keys, the next root names this store's online keys; with ``resign``, roles whose
+        time is over are signed again as they are. Raises what ``Publisher.adopt`` does.
+        """
+        now = self._now()
+        signed: list[RoleName] = []
+        over: list[tuple[RoleName, datetime]] = []
+
+        def edited(state: State) -> Adopted:
+            collection = state.collection
+            if not self._can_sign(collection, ROOT):
+                over.extend(_over(collection, now))
+                return Adopted(collection, ())
+            online = (self._online.snapshot[0].public, self._online.timestamp[0].public)
+            new = edit.rehome(collection, *online, now=now)
+            for role, end in _over(collection, now):
+                if resign and role != ROOT and self._can_sign(collection, role):
+                    new = edit.renew(new, role, now=now)
+                elif role != ROOT:
+                    over.append((role, end))
+            signed.extend(edit.changed_roles(collection, new))
+            wanted = [key for role in signed for key in self._held(_authority_of(new, role))]
+            return Adopted(new, [self._open(key) for key in dict.fromkeys(wanted)])
+
+        state = self._publisher.adopt(name, files, edited)
+        until = min(file.expires for file in files if file.role in {SNAPSHOT, TIMESTAMP})
+        return Adoption(state.collection, tuple(signed), tuple(over), state.sides[Format.NOTARY].unsigned, until)
+
+    def _can_sign(self, collection: Collection, role: RoleName) -> bool:
+        authority = _authority_of(collection, role)
+        return len(self._held(authority)) >= authority.threshold
+
     def approve(self, name: CollectionName, signers: Sequence[RoleName], shown: Mapping[Format, Collection]) -> Outcome:
         """Vouch as ``signers`` for what the waiting change releases, and add their signatures to it.
 
@@ -237,6 +305,18 @@ class Owner:
             )
         if all(key.id in item.present for item in asked):
             raise UsageError(f"{signer} has signed the change to {name} already", hint="another signer must approve it")
+
+
+def _over(collection: Collection, now: datetime) -> list[tuple[RoleName, datetime]]:
+    """The roles whose time is over, and when it was."""
+    return [(role, held.expires) for role, held in collection.documents().items() if held.expires <= now]
+
+
+def _authority_of(collection: Collection, role: RoleName) -> Authority:
+    authority = collection.authority(role)
+    if authority is None:
+        raise BadMetadata(f"nobody may sign {role} of {collection.name}")
+    return authority
 
 
 def _each(state: State, change: Callable[[Collection], Collection]) -> dict[Format, Collection]:

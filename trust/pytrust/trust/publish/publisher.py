@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from pytrust.trust.collection.edit import changed_roles, renew
 from pytrust.trust.collection.model import RELEASES, Authority, Collection
-from pytrust.trust.errors import BadMetadata, NotFound, PytrustError
+from pytrust.trust.errors import BadMetadata, Conflict, NotFound, PytrustError, UsageError
 from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import RENEW_ONLINE_BEFORE
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
@@ -34,7 +34,7 @@ from pytrust.trust.publish.waiting import (
     waiting_change,
 )
 from pytrust.trust.publish.wire import Files, Held, Side, State, Wire
-from pytrust.trust.store.interface import Store, Transaction
+from pytrust.trust.store.interface import RoleFile, Store, Transaction
 
 _REFRESH_BATCH = 1000  # collections renewed when a store is opened for writing: seconds, not minutes
 Collections = Mapping[Format, Collection]
@@ -47,6 +47,13 @@ class Outcome:
 
     collection: Collection
     missing: tuple[Missing, ...]
+
+
+class Adopted(NamedTuple):
+    """What is published upon a collection that comes from elsewhere, and who signs it."""
+
+    collection: Collection
+    signers: Sequence[Signer]
 
 
 class Memory(Protocol):
@@ -146,6 +153,44 @@ class Publisher:
             if transaction.proposal(name) is None:
                 raise nothing_waits(name)
             transaction.set_proposal(name, None)
+
+    def drop(self, name: CollectionName, form: Format) -> None:
+        """Give up one side of a collection that has both; raises ``UsageError`` for the last one."""
+        with self._store.writing(name) as transaction:
+            held = [one for one in Format if transaction.current(name, one)]
+            if form not in held:
+                raise NotFound(f"{name} is not signed in that format", hint=f"see it: pytrust status {name}")
+            if len(held) == 1:
+                raise UsageError(f"{name} would be left with nothing", hint=f"pytrust revoke {name} withdraws its tags")
+            transaction.drop(name, form)
+
+    def adopt(self, name: CollectionName, files: Sequence[RoleFile], edited: Callable[[State], Adopted]) -> State:
+        """Take a collection of Notary v1 from elsewhere, as its files are, and what is signed upon them at once.
+
+        Args:
+            name: the collection.
+            files: all of its roots and the newest file of each other role.
+            edited: gives, for the verified collection, the next one (or the same) and who signs it.
+
+        Raises:
+            Conflict: there is a collection of this name.
+            BadMetadata: what was signed upon it is not signed by enough.
+            Refused: the files do not verify.
+        """
+        with self._store.writing(name) as transaction:
+            if any(transaction.current(name, form) for form in Format):
+                raise Conflict(f"there is a collection {name} already", hint="import it on a host that has none")
+            transaction.put(name, *files, form=Format.NOTARY)
+            state = self._load(transaction, name)
+            assert state is not None
+            new, signers = edited(state)
+            wire, side = self._wire(Format.NOTARY), state.sides[Format.NOTARY]
+            fresh = _written_and_signed(wire, side, new, list(signers))
+            if lacking := missing(wire, side, new, fresh):
+                raise BadMetadata(f"{lacking[0].role} of {name} needs {lacking[0].count} more signatures")
+            if fresh:
+                wire.publish(transaction, name, fresh, self._held, self._now())
+            return state
 
     def signed_by(self, form: Format, side: Side, role: RoleName, authority: Authority) -> frozenset[KeyId]:
         """The keys of ``authority`` that signed the newest file of ``role``."""

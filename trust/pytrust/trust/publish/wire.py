@@ -28,6 +28,8 @@ class Side:
 
     collection: Collection
     files: Mapping[RoleName, RoleFile]
+    unsigned: tuple[RoleName, ...] = ()
+    """Delegated roles whose file the keys of today did not sign: they say nothing."""
 
     @property
     def data(self) -> dict[RoleName, bytes]:

@@ -106,6 +106,9 @@ class Transaction(Protocol):
         Its server keys stay: a root that names them may come back.
         """
 
+    def drop(self, name: CollectionName, form: Format) -> None:
+        """Drop the files of a collection in one format, and what waits for it."""
+
     def note_change(self, name: CollectionName, at: datetime, version: int, sha256: str) -> None:
         """Add to the change feed; version 0 and no sha256 for a deletion."""
 

@@ -131,6 +131,10 @@ class _State:
             del self.files[place]
         return self.waiting.pop(name, None) is not None or bool(places)
 
+    def drop(self, name: CollectionName, form: Format) -> None:
+        self.files = {place: held for place, held in self.files.items() if place[:2] != (name, form)}
+        self.waiting.pop(name, None)
+
     def note_change(self, name: CollectionName, at: datetime, version: int, sha256: str) -> None:
         self.noted.append(Change(len(self.noted) + 1, _whole(at), name, version, sha256))
 

@@ -54,8 +54,8 @@ _SETTINGS: Final = (
 )
 _BUSY: Final = frozenset({"55P03", "57014", "40P01", "40001", "25P03"})
 """lock_not_available, query_canceled, deadlock_detected, serialization_failure, idle_in_transaction_session_timeout"""
-_UNFIT: Final = frozenset({"25006", "42501", "42P07"})
-"""read_only_sql_transaction, insufficient_privilege, duplicate_table"""
+_UNFIT: Final = frozenset({"25006", "3F000", "42501", "42P07"})
+"""read_only_sql_transaction, invalid_schema_name, insufficient_privilege, duplicate_table"""
 
 logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # what matters, we raise
 

@@ -103,6 +103,7 @@ SET_CURRENT: Final = (
 )
 IS_THERE: Final = "SELECT 1 FROM files WHERE collection=? UNION ALL SELECT 1 FROM proposals WHERE collection=? LIMIT 1"
 DELETE: Final = tuple(f"DELETE FROM {table} WHERE collection=?" for table in ("files", "current", "proposals"))
+DROP: Final = tuple(f"DELETE FROM {table} WHERE collection=? AND format=?" for table in ("files", "current"))
 
 # A name in both formats obeys the rules of the stricter one, TUF: the greater word.
 COLLECTIONS: Final = (

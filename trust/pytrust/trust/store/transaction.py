@@ -61,6 +61,12 @@ class SqlTransaction:
             self._session.rows(statement, (name,))
         return there
 
+    def drop(self, name: CollectionName, form: Format) -> None:
+        """See ``Transaction``."""
+        for statement in statements.DROP:
+            self._session.rows(statement, (name, form))
+        self._session.rows(statements.DROP_PROPOSAL, (name,))
+
     def note_change(self, name: CollectionName, at: datetime, version: int, sha256: str) -> None:
         """See ``Transaction``."""
         self.changes.append((seconds(at), name, version, sha256))

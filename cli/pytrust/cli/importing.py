@@ -1,0 +1,150 @@
+"""``pytrust import``: signed names from docker's and notary's own files, or from any Notary v1 server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pytrust.cli import voice
+from pytrust.cli.settings import add_pin
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.errors import ExitCode, PytrustError, UntrustedRoot, UsageError
+from pytrust.trust.files import write_atomic
+from pytrust.trust.http import Deadline
+from pytrust.trust.limits import IMPORT_DEADLINE
+from pytrust.trust.names import CollectionName, parse_collection, parse_key_id
+
+if TYPE_CHECKING:
+    from pytrust.trust.client.gather import FolderSource
+    from pytrust.trust.client.source import Source
+    from pytrust.trust.formats.notary.files import RootFile
+    from pytrust.trust.pins import Pin
+    from pytrust.trust.publish.owner import Adoption
+    from pytrust.trust.store.interface import RoleFile
+
+_COMMON = "~/.docker/trust, ~/.notary, or https://HOST"
+
+
+@click.command(
+    "import",
+    epilog="""\b
+examples:
+  pytrust key import ~/.docker/trust && pytrust import --from ~/.docker/trust
+  pytrust import --from https://notary.example.com registry.example.com/foo/web --root-key 5af2...
+  pytrust import --from ~/.notary --resign registry.example.com/foo/old""",
+)
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.option("--from", "origin", required=True, metavar="DIR|URL", help=f"Where they are now: {_COMMON}.")
+@click.option(
+    "--root-key", metavar="ID", help="The root key to believe, by any of its ids (default: one of your own, or a pin)."
+)
+@click.option("--resign", is_flag=True, help="Sign again what has expired, with the keys of this home.")
+@click.pass_obj
+def import_(workspace: Workspace, names: tuple[str, ...], origin: str, root_key: str | None, resign: bool) -> int:
+    """Take signed names over, as they are: every signature is checked, and the files stay byte for byte.
+
+    With the root key in the key ring (pytrust key import ~/.docker/trust), the root is signed anew so that this store
+    keeps the timestamp fresh from then on. Without it the names are served until their timestamp ends. Expired roles
+    are reported; --resign signs them again, which docker's and notary's own tools cannot do.
+    """
+    source, found = _source(workspace, origin)
+    chosen = [parse_collection(name) for name in names] or found
+    if not chosen:
+        raise UsageError("which names?", hint="a server does not list them: give NAME...")
+    result = ExitCode.YES
+    for name in chosen:
+        try:
+            _import(workspace, source, name, root_key, resign=resign)
+        except PytrustError as error:
+            voice.fail(error)
+            result = max(result, error.exit_code)
+    return result
+
+
+def _import(workspace: Workspace, source: Source, name: CollectionName, root_key: str | None, *, resign: bool) -> None:
+    from pytrust.trust.client.gather import gather
+
+    with voice.working(f"importing {name}"):
+        files = gather(source, name, Deadline(IMPORT_DEADLINE))
+        pin = _pin(workspace, name, files, root_key)
+        owner = workspace.owner(voice.note, pins=(pin,) if pin else ())
+        adopted = owner.adopt(name, files, resign=resign)
+    if pin is not None:
+        _keep_pin(workspace, name, pin)
+    _say(name, adopted)
+
+
+def _source(workspace: Workspace, origin: str) -> tuple[Source | FolderSource, list[CollectionName]]:
+    if origin.startswith(("https://", "http://")):
+        return workspace.trust_server(origin), []
+    from pytrust.trust.client.gather import FolderSource
+
+    folder = Path(origin).expanduser()
+    if not (folder / "tuf").is_dir():
+        raise UsageError(f"{origin} holds no trust data of docker or notary", hint=f"give {_COMMON}")
+    local = FolderSource(folder)
+    return local, [parse_collection(name) for name in local.names()]
+
+
+def _pin(workspace: Workspace, name: CollectionName, files: Iterable[RoleFile], root_key: str | None) -> Pin | None:
+    """What to believe: the key that was named, else what this home pins (then None), else a key of its own.
+
+    Raises:
+        UntrustedRoot: nothing here vouches for any root of the collection.
+    """
+    from pytrust.trust.collection.model import ROOT
+    from pytrust.trust.formats.notary.files import read_root
+    from pytrust.trust.pins import Pin
+
+    if root_key is not None:
+        return Pin(name, frozenset({parse_key_id(root_key)}))
+    roots = [read_root(file.data) for file in files if file.role == ROOT]
+    if _is_pinned(workspace, name, roots):
+        return None
+    keys = [key.material for key in roots[-1].keys_of(ROOT)]
+    if held := frozenset(key.id for key in keys if workspace.keyring.find(key.id)):
+        return Pin(name, held)
+    raise UntrustedRoot(
+        f"nothing here vouches for the root key of {name} ({', '.join(key.id for key in keys)})",
+        hint="compare it with its owner, then give --root-key ID; or import the key itself: pytrust key import",
+    )
+
+
+def _is_pinned(workspace: Workspace, name: CollectionName, roots: Iterable[RootFile]) -> bool:
+    from pytrust.trust.anchor import covers_notary
+    from pytrust.trust.pins import find_pin
+
+    try:
+        pin = find_pin(workspace.settings.pins, name)
+    except UntrustedRoot:
+        return False
+    return any(covers_notary(pin, name, root, workspace.now()) for root in roots)
+
+
+def _keep_pin(workspace: Workspace, name: CollectionName, pin: Pin) -> None:
+    path = workspace.home.config
+    text = path.read_bytes().decode("utf-8", "surrogateescape")
+    changed = add_pin(text, name, sorted(pin.root_keys), str(path))
+    write_atomic(path, changed.encode("utf-8", "surrogateescape"))
+    voice.note(f"pinned the root key of {name} in {path}")
+
+
+def _say(name: CollectionName, adopted: Adoption) -> None:
+    collection = adopted.collection
+    people = ", ".join(item.name for item in collection.signers) or "the owner alone"
+    voice.say(f"imported {name}: {voice.plural(len(collection.accepted), 'tag')}, signed by {people}")
+    if adopted.signed:
+        voice.say(f"{name}: signed anew: {', '.join(adopted.signed)}")
+    else:
+        voice.note(
+            f"warning: {name} is served as it is until {adopted.until:%Y-%m-%d}: the root key is not in the key ring"
+        )
+    for role, end in adopted.expired:
+        voice.note(
+            f"warning: {role} of {name} ended {end:%Y-%m-%d}: sign it again with --resign, or: pytrust repo renew"
+        )
+    for role in adopted.unsigned:
+        voice.note(f"warning: {role} of {name} is not signed by its keys any more, and says nothing")
