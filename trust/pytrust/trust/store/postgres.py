@@ -96,6 +96,10 @@ class PostgresStore(SqlReading):
                 session.rows("SELECT pg_advisory_xact_lock(?)", (_lock_number("changes"),))
                 session.each(statements.ADD_CHANGE, transaction.changes)
 
+    def generation(self) -> None:
+        """Whether somebody wrote cannot be told without asking the server."""
+        return
+
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()
