@@ -18,7 +18,7 @@ from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP, TOP_LEVEL
 from pytrust.trust.errors import ExitCode, Refused, UsageError
 from pytrust.trust.files import write_atomic
-from pytrust.trust.names import CollectionName, RoleName, parse_collection, parse_role
+from pytrust.trust.names import CollectionName, Format, RoleName, parse_collection, parse_role
 
 if TYPE_CHECKING:
     from pytrust.trust.keys.keyring import KeyEntry
@@ -197,8 +197,15 @@ def remove(workspace: Workspace, name: str, yes: bool) -> int:
 
 def _having(workspace: Workspace, role: RoleName) -> list[CollectionName]:
     """The collections of the store that have the role."""
-    names = workspace.reader.collections()
-    return names if role in TOP_LEVEL else [name for name in names if workspace.reader.read(name, role) is not None]
+    from pytrust.trust.formats.notary.read import full_name
+
+    names, stored = workspace.reader.collections(), {Format.TUF: role, Format.NOTARY: RoleName(full_name(role))}
+    return [
+        name
+        for name in names
+        if role in TOP_LEVEL
+        or any(workspace.reader.read(name, held, form=form) is not None for form, held in stored.items())
+    ]
 
 
 def _rotate_online(workspace: Workspace, role: RoleName, images: Sequence[CollectionName]) -> int:

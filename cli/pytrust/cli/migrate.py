@@ -50,6 +50,7 @@ def migrate(workspace: Workspace, names: tuple[str, ...], wanted: str, yes: bool
 
 def _add(workspace: Workspace, name: CollectionName, form: Format) -> ExitCode:
     if _has(workspace, name, form):
+        voice.note(f"{name} is signed in {_CALLED[form]} already")
         return ExitCode.YES
     owner = workspace.owner(voice.note)
     with voice.working(f"signing {name} in {_CALLED[form]}"):

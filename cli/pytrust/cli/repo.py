@@ -13,7 +13,7 @@ from pytrust.cli.outcome import say_outcome
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.limits import WARN_BEFORE
-from pytrust.trust.names import CollectionName, RoleName, parse_collection, parse_role
+from pytrust.trust.names import CollectionName, Format, RoleName, parse_collection, parse_role
 
 _PORT_MAX = 65535
 
@@ -39,7 +39,7 @@ def export(workspace: Workspace, folder: Path, names: tuple[str, ...]) -> int:
     """
     from pytrust.trust.publish.export import export_files
 
-    chosen = [parse_collection(name) for name in names] or workspace.reader.collections()
+    chosen = [parse_collection(name) for name in names] or workspace.reader.collections(Format.TUF)
     with voice.working(f"exporting {voice.plural(len(chosen), 'collection')}"):
         for name in chosen:
             export_files(workspace.reader, name, folder)
