@@ -11,10 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from pytrust.policy.complaint import complaint
 from pytrust.policy.core.facts import Roots
@@ -22,10 +23,13 @@ from pytrust.policy.core.rules import Containers, ImageRule, Lift, Policy, Trust
 from pytrust.policy.pattern import check_name_pattern, check_value_pattern
 from pytrust.policy.schema import Document, ImageEntry, LiftEntry, RootKeys, RootSet, TrustEntry
 from pytrust.policy.strictyaml import Path, Tree, parse_yaml
+from pytrust.trust.anchor import certificate_id, check_authority
 from pytrust.trust.collection.model import parse_signer
 from pytrust.trust.errors import UsageError
-from pytrust.trust.names import parse_key_id
+from pytrust.trust.names import Format, parse_key_id
+from pytrust.trust.pins import check_server
 
+_FORMATS: Final = {"notary-v1": Format.NOTARY, "tuf": Format.TUF}
 _Name = TypeVar("_Name", bound=str)
 
 
@@ -97,15 +101,32 @@ class _Builder:
         return Trust(roots=roots, signers=signers, threshold=entry.signers.threshold)
 
     def _accepted(self, entry: TrustEntry, path: Path) -> Roots | None:
+        """Where trust starts; None leaves it to the pins of the host."""
+        roots = self._start(entry, path)
+        if roots is None or (entry.server is UNSET and entry.format is UNSET):
+            return roots
+        with self._blaming(*path, "server"):
+            server = "" if entry.server is UNSET else check_server(entry.server)
+        return replace(roots, server=server, form=None if entry.format is UNSET else _FORMATS[entry.format])
+
+    def _start(self, entry: TrustEntry, path: Path) -> Roots | None:
         if entry.root_keys is not UNSET:
             return self._root_set(entry.root_keys, (*path, "root_keys"))
-        if entry.root is UNSET:
-            return None
-        if entry.root not in self._roots:
+        if entry.certificates is not UNSET:
+            return Roots(certificates=self._distinct(entry.certificates, _certificate, (*path, "certificates")))
+        if entry.ca is not UNSET:
+            with self._blaming(*path, "ca"):
+                return Roots(ca=check_authority(entry.ca.encode(), "ca").decode())
+        if entry.first_use is not UNSET:
+            return Roots(first_use=True)
+        return None if entry.root is UNSET else self._named(entry.root, (*path, "root"))
+
+    def _named(self, name: str, path: Path) -> Roots:
+        if name not in self._roots:
             known = ", ".join(self._roots) or "none"
-            with self._blaming(*path, "root"):
-                raise UsageError(f"roots has no {entry.root[:60]!r}; known: {known[:300]}", hint="add it to roots")
-        return self._roots[entry.root]
+            with self._blaming(*path):
+                raise UsageError(f"roots has no {name[:60]!r}; known: {known[:300]}", hint="add it to roots")
+        return self._roots[name]
 
     def _root_set(self, item: RootSet, path: Path) -> Roots:
         if isinstance(item, RootKeys):
@@ -119,7 +140,8 @@ class _Builder:
             with self._blaming(*path, index):
                 name = parse(text)
                 if name in names:
-                    raise UsageError(f"{text[:80]} stands twice", hint="keep one of them")
+                    shown = text.partition("\n")[0][:80]
+                    raise UsageError(f"{shown} stands twice", hint="keep one of them")
             names.add(name)
         return tuple(sorted(names))
 
@@ -153,3 +175,7 @@ class _Builder:
             yield
         except UsageError as error:
             raise UsageError(f"{self._what}:{self._tree.lines.get(path, 1)}: {error}", hint=error.hint) from error
+
+
+def _certificate(pem: str) -> str:
+    return certificate_id(pem.encode(), "it")

@@ -133,6 +133,8 @@ def _image(rule: ImageRule) -> Iterator[Finding]:
     yield from _loose(rule.match, rule.where)
     if rule.trust is None:
         yield Finding(Severity.RISK, rule.where, f"unsigned images run: {rule.match}")
+    if rule.trust is not None and rule.trust.roots is not None and rule.trust.roots.first_use:
+        yield Finding(Severity.RISK, rule.where, f"first_use: whoever answers first is believed: {rule.match}")
     if rule.isolation is Isolation.PRIVILEGED:
         yield Finding(Severity.RISK, rule.where, f"isolation privileged: {rule.match} may have all of the host")
 

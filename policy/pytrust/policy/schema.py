@@ -5,6 +5,7 @@ What a shape cannot say (names, patterns, references to ``roots``) is checked by
 
 from __future__ import annotations
 
+from itertools import combinations
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -17,13 +18,33 @@ MEMORY_MIN: Final = 6 * 1024**2  # bytes; the engine takes no less
 MEMORY_MAX: Final = 1024**5  # bytes, far above any machine
 PIDS_MAX: Final = 4_194_304  # the kernel's own limit (PID_MAX_LIMIT, 64 bits)
 
+PEM_MAX_CHARS: Final = 32_768  # an authority or two; it is written into the journal with every question
+
 _UNITS = {"b": 1, "k": 1024, "m": 1024**2, "g": 1024**3}
 _DEFAULTS = Containers()
 _PATTERN = "an image name in full, without tag: * stands for a part between slashes, ** for any rest"
 
 
+_STARTS = ("root", "root_keys", "certificates", "ca", "first_use")
+
+
 def _never_both(one: str, other: str) -> Meta:
     return Meta(extra_json_schema={"not": {"required": [one, other]}})
+
+
+def _one_start() -> Meta:
+    """At most one way in which trust starts; another server, or a format, only with one."""
+    pairs = [{"required": [one, other]} for one, other in combinations(_STARTS, 2)]
+    some = {"anyOf": [{"required": [key]} for key in _STARTS]}
+    only_tuf = {"required": ["format"], "properties": {"format": {"const": "tuf"}}}
+    carried = [{**only_tuf, "required": ["format", key]} for key in ("certificates", "ca")]
+    return Meta(
+        extra_json_schema={
+            "not": {"anyOf": pairs + carried},
+            "if": {"anyOf": [{"required": ["server"]}, {"required": ["format"]}]},
+            "then": some,
+        }
+    )
 
 
 class _Shape(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,6 +64,9 @@ class RootKeys(_Shape, frozen=True, kw_only=True):
 RootSet = Annotated[list[str], Meta(min_length=1, description="key ids, one of which is enough")] | RootKeys
 
 
+PemText = Annotated[str, Meta(pattern="^-----BEGIN CERTIFICATE-----", max_length=PEM_MAX_CHARS)]
+
+
 class Signers(_Shape, frozen=True, kw_only=True):
     """Who must vouch for exactly this content."""
 
@@ -58,18 +82,36 @@ class TrustEntry(_Shape, frozen=True, kw_only=True):
 
     root: Annotated[str, Meta(description="a name from roots")] | UnsetType = UNSET
     root_keys: RootSet | UnsetType = UNSET
+    certificates: (
+        Annotated[list[PemText], Meta(min_length=1, description="certificates of root keys, one of which is enough")]
+        | UnsetType
+    ) = UNSET
+    ca: Annotated[PemText, Meta(description="authorities that issue certificates of root keys")] | UnsetType = UNSET
+    first_use: (
+        Annotated[Literal["accept"], Meta(description="what is seen first is believed, and holds from then on")]
+        | UnsetType
+    ) = UNSET
+    server: Annotated[str, Meta(pattern="^https?://", description="url of another trust server")] | UnsetType = UNSET
+    format: Annotated[Literal["notary-v1", "tuf"], Meta(description="the only format that is believed")] | UnsetType = (
+        UNSET
+    )
     signers: Signers | UnsetType = UNSET
 
     def __post_init__(self) -> None:
-        if self.root is not UNSET and self.root_keys is not UNSET:
-            raise ValueError("root and root_keys exclude each other")
+        given = [key for key in _STARTS if getattr(self, key) is not UNSET]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} exclude each other")
+        if not given and (self.server is not UNSET or self.format is not UNSET):
+            raise ValueError(f"server and format need one of {', '.join(_STARTS)}")
+        if self.format == "tuf" and given in (["certificates"], ["ca"]):
+            raise ValueError(f"{given[0]} and format tuf exclude each other")
 
 
 class ImageEntry(_Shape, frozen=True, kw_only=True):
     """What holds for the images that fit; without trust and unsigned they must be signed, by the pins of the host."""
 
     match: Annotated[str, Meta(description=_PATTERN)]
-    trust: Annotated[TrustEntry, _never_both("root", "root_keys")] | UnsetType = UNSET
+    trust: Annotated[TrustEntry, _one_start()] | UnsetType = UNSET
     unsigned: Annotated[Literal["allow"], Meta(description="no signature is asked for")] | UnsetType = UNSET
     isolation: Annotated[Isolation, Meta(description="instead of containers.isolation")] | UnsetType = UNSET
 

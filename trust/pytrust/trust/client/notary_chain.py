@@ -109,5 +109,8 @@ def _require_current(name: CollectionName, root: RootFile, now: datetime) -> Non
     require_root(name, root, None, None)
     require_fresh(name, ROOT, root, now)
     if (end := ends(name, root)) <= now:
-        raise Stale(f"the certificates of the root keys of {name} ended {end:%Y-%m-%d %H:%M} UTC")
+        raise Stale(
+            f"the certificates of the root keys of {name} ended {end:%Y-%m-%d %H:%M} UTC",
+            hint=f"who holds its root key has to give it another: notary key rotate {name} root",
+        )
     require_root(name, root, None, now)
