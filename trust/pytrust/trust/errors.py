@@ -147,16 +147,16 @@ class InvalidUpdate(Refused):
     """A publish that may not become the next state of its collection.
 
     Args:
+        message: as for every error.
+        hint: as for every error.
         kind: what Notary v1 calls it: ``ErrValidation``, ``ErrBadHierarchy``, ``ErrBadRoot``, ``ErrBadTargets`` or
             ``ErrBadSnapshot``.
-        message: as for every error.
         missing: the role that is missing, for ``ErrBadHierarchy``.
-        hint: as for every error.
     """
 
     code = "invalid-update"
 
-    def __init__(self, kind: str, message: str, *, missing: str = "", hint: str = "") -> None:
+    def __init__(self, message: str, *, hint: str = "", kind: str = "ErrValidation", missing: str = "") -> None:
         super().__init__(message, hint=hint)
         self.kind = kind
         self.missing = missing

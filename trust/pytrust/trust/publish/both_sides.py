@@ -26,7 +26,6 @@ def require_same_words(
         return
     if not current or words(name, current) != words(name, {**current, **changed}):
         raise InvalidUpdate(
-            "ErrValidation",
             f"{name} is signed in TUF 1.0 as well, which this client cannot write",
             hint=f"sign with pytrust, or give the other side up: pytrust migrate {name} --to notary",
         )

@@ -96,12 +96,12 @@ def renewed_files(
 def _check_names(update: Update) -> None:
     strange = [role for role in update.files if role not in _UPLOADABLE and not is_delegation(role)]
     if strange:
-        raise InvalidUpdate("ErrValidation", f"{strange[0][:100]} is not a role that can be uploaded")
+        raise InvalidUpdate(f"{strange[0][:100]} is not a role that can be uploaded")
     if ROOT not in update.files and ROOT not in update.current:
-        raise InvalidUpdate("ErrValidation", "no pre-existing root and no root provided in update.")
+        raise InvalidUpdate("no pre-existing root and no root provided in update.")
     sizes = {role: len(file.data) for role, file in update.current.items()}
     if sum((sizes | {role: len(data) for role, data in update.files.items()}).values()) > NOTARY_COLLECTION_MAX_BYTES:
-        raise InvalidUpdate("ErrValidation", f"{update.name} would have more than {NOTARY_COLLECTION_MAX_BYTES} bytes")
+        raise InvalidUpdate(f"{update.name} would have more than {NOTARY_COLLECTION_MAX_BYTES} bytes")
 
 
 def _root(update: Update, now: datetime) -> RootFile:
@@ -205,8 +205,8 @@ def _server_snapshot(update: Update, root: RootFile, fresh: list[RoleFile], find
     signer = _signer(root, SNAPSHOT, finder)
     if signer is None:
         raise InvalidUpdate(
-            "ErrBadHierarchy",
             "no snapshot was included in update and server does not hold current snapshot key for repository",
+            kind="ErrBadHierarchy",
             missing=SNAPSHOT,
         )
     listed = {str(file.role): file.data for file in fresh}
@@ -214,7 +214,7 @@ def _server_snapshot(update: Update, root: RootFile, fresh: list[RoleFile], find
         listed[ROOT] = update.current[ROOT].data
     before = read_meta(SNAPSHOT, held.data).envelope.signed["meta"] if held else None
     if before is None and TARGETS not in listed:
-        raise InvalidUpdate("ErrBadHierarchy", "a first publish needs targets", missing=TARGETS)
+        raise InvalidUpdate("a first publish needs targets", kind="ErrBadHierarchy", missing=TARGETS)
     version, expires = (held.version if held else 0) + 1, now + NOTARY_SNAPSHOT_LIFETIME
     data = _signed(update.name, SNAPSHOT, write_snapshot(version, expires, listed, before), signer, root)
     return RoleFile(SNAPSHOT, version, expires, data)
@@ -230,7 +230,9 @@ def _timestamp(  # noqa: PLR0913, PLR0917
 ) -> RoleFile:
     signer = _signer(root, TIMESTAMP, finder)
     if signer is None:
-        raise InvalidUpdate("ErrBadRoot", f"the timestamp key that the root of {name} names is not held by this server")
+        raise InvalidUpdate(
+            f"the timestamp key that the root of {name} names is not held by this server", kind="ErrBadRoot"
+        )
     version = (current[TIMESTAMP].version if TIMESTAMP in current else 0) + 1
     expires = now + TIMESTAMP_LIFETIME
     data = _signed(name, TIMESTAMP, write_timestamp(version, expires, snapshot), signer, root)
@@ -244,7 +246,9 @@ def _signer(root: RootFile, role: RoleName, finder: Finder) -> Signer | None:
 def _signed(name: CollectionName, role: RoleName, envelope: Envelope, signer: Signer, root: RootFile) -> bytes:
     """Signed, and read again before anybody relies upon it: it may have grown too large, or need more than one key."""
     if root.roles[role].threshold > 1:
-        raise InvalidUpdate("ErrBadRoot", f"the root of {name} wants more than one signature on the {role} made here")
+        raise InvalidUpdate(
+            f"the root of {name} wants more than one signature on the {role} made here", kind="ErrBadRoot"
+        )
     keyid = next(key.id for key in root.keys_of(role) if key.material == signer.public)
     data = write_envelope(sign(envelope, signer, keyid))
     with _as("ErrBadSnapshot"):
@@ -259,4 +263,4 @@ def _as(kind: str) -> Iterator[None]:
     except InvalidUpdate:
         raise
     except Refused as error:
-        raise InvalidUpdate(kind, str(error), hint=error.hint) from error
+        raise InvalidUpdate(str(error), hint=error.hint, kind=kind) from error
