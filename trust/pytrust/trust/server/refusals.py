@@ -16,6 +16,7 @@ from pytrust.trust.errors import Refused
 
 _BODY_MAX_BYTES: Final = 1000  # clients read 1,024
 _CUT: Final = "..."
+_CHAR_MAX_BYTES: Final = 12  # of one character as JSON: two escapes of half a pair
 
 
 class Code(Enum):
@@ -82,11 +83,10 @@ class Refusal(Refused):
         """The error as JSON, one line; a message that is too long for clients is cut."""
         if self.status != Code.INVALID_UPDATE.status:
             return _encode(self.reason, None)
-        message = str(self)
-        body = self._with(message)
+        body, message = self._with(str(self)), str(self)[:_BODY_MAX_BYTES]
         while len(body) > _BODY_MAX_BYTES:
-            message = message[: len(message) - max(1, (len(body) - _BODY_MAX_BYTES) // 6)]
             body = self._with(message + _CUT)
+            message = message[: -max(1, (len(body) - _BODY_MAX_BYTES) // _CHAR_MAX_BYTES)]
         return body
 
     def _with(self, message: str) -> bytes:
