@@ -130,7 +130,7 @@ def test_a_failed_statement_that_is_swallowed_publishes_nothing(store: PostgresS
     with pytest.raises(Unsound, match="nothing was published"), store.writing(NAME) as transaction:
         transaction.put(NAME, file(RELEASES, 1))
         with pytest.raises(Damaged):
-            transaction.set_proposal(CollectionName("a\0b"), b"x")
+            transaction._session.rows("SELECT 1/0", ())
     assert store.read(NAME, RELEASES) is None
     put(store, file(RELEASES, 1))
 
@@ -187,7 +187,7 @@ def test_a_crash_loses_nothing_that_was_acknowledged(url: str, server: Postgres)
         def publish(number: int, store: PostgresStore = store) -> None:
             name = CollectionName(f"docker.io/foo/{number}")
             held = store.kept(name, RELEASES)
-            with suppress(Unreachable):
+            with suppress(Unreachable, Busy):
                 for version in itertools.count(held.version + 1 if held else 1):
                     put(store, file(RELEASES, version), file(TIMESTAMP, version), name=name)
                     acknowledged.append((name, version))
@@ -300,9 +300,18 @@ def test_the_password_is_in_no_message(address: str) -> None:
     assert SECRET not in f"{caught.value} {caught.value.hint}"
 
 
-def test_a_wrong_password(server: Postgres, url: str) -> None:
-    with pytest.raises(Unreachable) as caught:
-        PostgresStore(url.replace("pytrust@", "guest:hunter2@"))
+def test_the_right_password_and_a_wrong_one(server: Postgres, url: str) -> None:
+    with closing(PostgresStore(url)) as store:
+        put(store, file(RELEASES, 1))
+    wrong = url.replace("pytrust@", f"{rig.LOCKED}:hunter23@")
+    server.run(f"CREATE ROLE {rig.LOCKED} LOGIN SUPERUSER PASSWORD 'hunter2/@'")
+    try:
+        with closing(PostgresStore(url.replace("pytrust@", f"{rig.LOCKED}:hunter2%2F%40@"))) as store:
+            assert store.read(NAME, RELEASES) == b"releases 1"
+        with pytest.raises(Unreachable, match="password authentication failed") as caught:
+            PostgresStore(wrong)
+    finally:
+        server.run(f"DROP ROLE {rig.LOCKED}")
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 

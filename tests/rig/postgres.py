@@ -1,4 +1,4 @@
-"""A private PostgreSQL: data in a folder of its own, on loopback, with everybody let in, ended by its id.
+"""A private PostgreSQL: data in a folder of its own, on loopback, with (almost) everybody let in, ended by its id.
 
 It refuses to run as root; then it runs as the user that its package made.
 """
@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,6 +20,8 @@ import psycopg
 from tests.rig.ports import free_port
 from tests.rig.processes import RigError, Running, environment, start, wait_ready
 
+LOCKED: Final = "locked"
+"""The one role, if somebody creates it, that must give its password."""
 _VERSIONS: Final = Path("/usr/lib/postgresql")
 _USERS: Final = ("postgres", "nobody")
 _DATABASE: Final = "store"
@@ -38,13 +41,16 @@ class Postgres:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         settings = [word for setting in _SETTINGS for word in ("-c", setting)]
-        program = _program("postgres"), "-D", self._folder / "data", "-p", str(self.port), *settings
+        program: list[str | Path] = [_program("postgres"), "-D", self._folder / "data", "-p", str(self.port), *settings]
         self._daemon = start([*_as_user(), "--pdeathsig", "INT", *program], log=self._folder / "log")
         wait_ready(self._daemon, self._answers, 30)
 
     def stop(self) -> None:
-        """End it, if it runs."""
+        """End it, if it runs, and whoever is connected."""
         if self._daemon is not None:
+            self._daemon.process.send_signal(signal.SIGINT)
+            with suppress(subprocess.TimeoutExpired):
+                self._daemon.process.wait(10)
             self._daemon.stop()
         self._daemon = None
 
@@ -52,7 +58,8 @@ class Postgres:
         """End it so that it cannot say anything to anybody."""
         assert self._daemon is not None
         self._daemon.process.kill()
-        self.stop()
+        self._daemon.stop()
+        self._daemon = None
 
     def empty(self) -> str:
         """The URL of a database without a table; who was connected no longer is."""
@@ -60,7 +67,12 @@ class Postgres:
         if not self.run(f"SELECT 1 FROM pg_database WHERE datname='{_DATABASE}'"):
             self.run(f"CREATE DATABASE {_DATABASE}")
         self.run(gone)
-        self.run("DROP SCHEMA public CASCADE", "CREATE SCHEMA public", database=_DATABASE)
+        self.run(
+            "DROP SCHEMA public CASCADE",
+            "CREATE SCHEMA public",
+            "GRANT USAGE ON SCHEMA public TO PUBLIC",
+            database=_DATABASE,
+        )
         return self.url
 
     def run(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
@@ -100,6 +112,8 @@ def private_postgres() -> Iterator[Postgres]:
         if (user := _user()) is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
         _run("initdb", "-D", folder / "data", "-U", "pytrust", "-A", "trust", "-E", "UTF8", "--no-sync", *_ORDER)
+        rules = folder / "data" / "pg_hba.conf"
+        rules.write_text(f"host all {LOCKED} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         server = Postgres(folder, free_port())
         try:
             server.start()
