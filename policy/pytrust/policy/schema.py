@@ -64,7 +64,8 @@ class RootKeys(_Shape, frozen=True, kw_only=True):
 RootSet = Annotated[list[str], Meta(min_length=1, description="key ids, one of which is enough")] | RootKeys
 
 
-PemText = Annotated[str, Meta(pattern="^-----BEGIN CERTIFICATE-----", max_length=PEM_MAX_CHARS)]
+_PEM = "^-----BEGIN CERTIFICATE-----"
+PemText = Annotated[str, Meta(pattern=_PEM, max_length=PEM_MAX_CHARS, description="a certificate in PEM")]
 
 
 class Signers(_Shape, frozen=True, kw_only=True):
@@ -86,12 +87,15 @@ class TrustEntry(_Shape, frozen=True, kw_only=True):
         Annotated[list[PemText], Meta(min_length=1, description="certificates of root keys, one of which is enough")]
         | UnsetType
     ) = UNSET
-    ca: Annotated[PemText, Meta(description="authorities that issue certificates of root keys")] | UnsetType = UNSET
+    ca: (
+        Annotated[PemText, Meta(description="certificates in PEM, of authorities that issue those of root keys")]
+        | UnsetType
+    ) = UNSET
     first_use: (
         Annotated[Literal["accept"], Meta(description="what is seen first is believed, and holds from then on")]
         | UnsetType
     ) = UNSET
-    server: Annotated[str, Meta(pattern="^https?://", description="url of another trust server")] | UnsetType = UNSET
+    server: Annotated[str, Meta(pattern="^https?://", description="a url: https://HOST[:PORT]")] | UnsetType = UNSET
     format: Annotated[Literal["notary-v1", "tuf"], Meta(description="the only format that is believed")] | UnsetType = (
         UNSET
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.fakes.notary_repository import certify, issue, new_key
 
 from pytrust.cli.settings import DEFAULT_URL, add_root_key, check_url, parse_settings, render_settings
 from pytrust.trust.errors import UsageError
-from pytrust.trust.names import KeyId, RoleName
+from pytrust.trust.formats.notary.keys import WireKey
+from pytrust.trust.names import Format, KeyId, RoleName
 from pytrust.trust.pins import Pin
 
 KEY, NEW = KeyId("0123456789abcdef" * 4), KeyId("fedcba9876543210" * 4)
@@ -56,6 +59,11 @@ def test_the_environment_comes_first() -> None:
         "[[pins]]\nmatch = '**'\nroot_keys = []", "[[pins]]\nmatch = '**'\nroot_keys = 'x'",
         "[[pins]]\nmatch = '**'\nroot_keys = ['x']", "[[pins]]\nmatch = '**'\nroot_keys = [1]",
         f"[[pins]]\nroot_keys = ['{KEY}']",
+        PIN + "server = 'http://notary.example.com'", PIN + "server = ''", PIN + "server = 1", PIN + "format = 'v1'",
+        PIN + "format = 1", PIN + "first_use = 'accept'", "[[pins]]\nmatch = '**'\nfirst_use = true",
+        "[[pins]]\nmatch = '**'\nfirst_use = 'yes'", "[[pins]]\nmatch = '**'\nfirst_use = ''",
+        "[[pins]]\nmatch = '**'\nca = 'ca.pem'", "[[pins]]\nmatch = '**'\ncertificates = ['x.pem']",
+        "[[pins]]\nmatch = '**'\ncertificates = 'x.pem'",
         f"[[pins]]\nmatch = '**'\nroot_keys = ['{KEY}', 'sha256:{KEY}']\nthreshold = 2",
     ],
 )  # fmt: skip
@@ -133,3 +141,50 @@ def test_a_key_that_cannot_be_joined_is_an_error() -> None:
     text = f"[[pins]]\nmatch = '**'\nroot_keys = [\"{KEY[:-1]}\\u0066\"]\n"
     with pytest.raises(UsageError, match="cannot be added"):
         add_root_key(text, KEY, NEW, "config.toml")
+
+
+# -- other servers, other ways to pin -------------------------------------------------------------------------------
+
+AUTHORITY_KEY, ROOT_KEY = new_key(), new_key()
+START = datetime(2026, 1, 1, tzinfo=UTC)
+FILES = {
+    "ca.pem": issue(AUTHORITY_KEY, "ca", AUTHORITY_KEY, "ca", START, START + timedelta(days=9999), ca=True),
+    "root.pem": certify(ROOT_KEY, "docker.io/foo/web"),
+    "junk.pem": b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+    "text.pem": b"x",
+}
+
+
+def pins(line: str) -> tuple[Pin, ...]:
+    return parse_settings(f"[[pins]]\nmatch = '**'\n{line}", {}, "config.toml", FILES.__getitem__).pins
+
+
+def test_a_pin_may_name_a_server_and_a_format() -> None:
+    text = f"root_keys = ['{KEY}']\nserver = 'https://notary.example.com'\nformat = 'notary-v1'"
+    server = "https://notary.example.com"
+    assert pins(text) == (Pin("**", frozenset({KEY}), server=server, form=Format.NOTARY),)
+    assert pins("first_use = 'accept'\nformat = 'tuf'") == (Pin("**", first_use=True, form=Format.TUF),)
+
+
+def test_certificates_and_authorities_are_files() -> None:
+    wire = WireKey.carried(FILES["root.pem"]).id
+    assert pins("certificates = ['root.pem']") == (Pin("**", certificates=frozenset({wire})),)
+    assert pins("ca = 'ca.pem'") == (Pin("**", ca=FILES["ca.pem"]),)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ca = 'root.pem'", "ca = 'junk.pem'", "ca = 'text.pem'", "certificates = ['junk.pem']",
+        "certificates = ['text.pem']", "certificates = ['root.pem']\nca = 'ca.pem'", "ca = 'ca.pem'\nformat = 'tuf'",
+        "certificates = ['root.pem']\nformat = 'tuf'", "certificates = ['root.pem']\nthreshold = 2",
+    ],
+)  # fmt: skip
+def test_files_that_cannot_be_pinned(line: str) -> None:
+    with pytest.raises(UsageError, match=r"config\.toml"):
+        pins(line)
+
+
+def test_a_root_key_is_added_beside_pins_by_file() -> None:
+    text = f"{PIN}[[pins]]\nmatch = 'x'\nca = 'ca.pem'\n"
+    assert f'"{NEW}", "{KEY}"' in add_root_key(text, KEY, NEW, "config.toml")

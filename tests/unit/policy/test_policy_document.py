@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
+from tests.fakes.notary_repository import certify, issue, new_key
 
 from pytrust.policy.core.facts import Roots
 from pytrust.policy.core.request import Field
@@ -18,8 +20,9 @@ from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mo
 from pytrust.policy.document import parse_policy, read_document
 from pytrust.policy.schema import MEMORY_MAX, MEMORY_MIN, policy_schema
 from pytrust.policy.starter import starter
+from pytrust.trust.anchor import certificate_id
 from pytrust.trust.errors import UsageError
-from pytrust.trust.names import KeyId, RoleName
+from pytrust.trust.names import Format, KeyId, RoleName
 
 RELAXED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # a busy machine is no fault
 KEY, OTHER = KeyId("a1" * 32), KeyId("b2" * 32)
@@ -128,6 +131,17 @@ def test_memory(text: str, size: int) -> None:
     assert parse(f"{V}containers: {{memory: {text}}}").containers.memory == size
 
 
+PEM_START = "'-----BEGIN CERTIFICATE-----'"
+_CA_KEY, _LEAF_KEY = new_key(), new_key()
+_START = datetime(2026, 1, 1, tzinfo=UTC)
+AUTHORITY = issue(_CA_KEY, "ca", _CA_KEY, "ca", _START, _START + timedelta(days=9999), ca=True).decode()
+LEAF = certify(_LEAF_KEY, "docker.io/foo/web").decode()
+
+
+def indented(text: str, columns: int) -> str:
+    return "".join(f"{' ' * columns}{line}\n" for line in text.splitlines())
+
+
 WRONG_SHAPE = [
     ("[]", 1, "the policy: expected a mapping, got a list"),
     ("policy", 1, "the policy: expected a mapping, got text"),
@@ -144,7 +158,13 @@ WRONG_SHAPE = [
     (V + "images:\n  - match: 1", 3, "match: expected text, got a whole number"),
     (IMAGE + "    trust:", 4, "trust: expected a mapping, got nothing"),
     (IMAGE + "    trust: pinned", 4, "trust: expected a mapping, got text"),
-    (IMAGE + "    trust:\n      singers: {}", 5, "unknown key 'singers' in trust; known: root, root_keys, signers"),
+    (IMAGE + "    trust:\n      singers: {}", 5, "unknown key 'singers' in trust; known: root, root_keys, certificates, ca, first_use, server, format, signers"),
+    (IMAGE + "    trust: {first_use: yes}", 4, "first_use: 'yes' is not known; known: accept"),
+    (IMAGE + "    trust: {ca: cert.pem}", 4, "ca: expected certificates in PEM"),
+    (IMAGE + "    trust: {certificates: []}", 4, "certificates: expected a list of length >= 1"),
+    (IMAGE + "    trust: {certificates: [x]}", 4, "certificates: expected a certificate in PEM"),
+    (IMAGE + "    trust: {first_use: accept, format: v1}", 4, "format: 'v1' is not known; known: notary-v1, tuf"),
+    (IMAGE + "    trust: {first_use: accept, server: x}", 4, "server: expected a url: https://HOST[:PORT]"),
     (IMAGE + "    trust:\n      signers: [alice]", 5, "signers: expected a mapping, got a list"),
     (IMAGE + "    trust: {signers: {any_of: []}}", 4, "any_of: expected a list of length >= 1"),
     (IMAGE + "    trust: {signers: {threshold: 1}}", 4, "any_of is missing in signers"),
@@ -185,6 +205,12 @@ WRONG_SENSE = [
     (IMAGE + "    trust:\n      root: ''", 5, "roots has no ''; known: none"),
     (IMAGE + "    trust:\n      root_keys:\n        - x", 6, "'x' is not a key id"),
     (IMAGE + "    trust:\n      root_keys:\n        keys:\n          - x", 7, "'x' is not a key id"),
+    (IMAGE + f"    trust:\n      root_keys: [{KEY}]\n      server: http://x", 6, "'http://x' is not a trust server"),
+    (IMAGE + f"    trust:\n      root_keys: [{KEY}]\n      server: https://u:p@x", 6, "is not a trust server"),
+    (IMAGE + f"    trust:\n      ca: {PEM_START}", 5, "ca holds no certificates of authorities"),
+    (IMAGE + f"    trust:\n      certificates:\n        - {PEM_START}", 6, "it is no certificate of a root key"),
+    (IMAGE + "    trust:\n      ca: |\n" + indented(LEAF, 8), 5, "ca holds a certificate that is no authority's"),
+    (IMAGE + "    trust:\n      certificates:\n" + 2 * ("        - |\n" + indented(LEAF, 10)), 7 + LEAF.count("\n"), "stands twice"),
     (IMAGE + "    trust:\n      signers:\n        any_of: [a,\n          B]", 7, "'B' is not a role name"),
     (IMAGE + "    trust: {signers: {any_of: [targets]}}", 4, "'targets' is a reserved name"),
     (IMAGE + "    trust: {signers: {any_of: [a, a], threshold: 2}}", 4, "a stands twice"),
@@ -196,8 +222,14 @@ WRONG_SENSE = [
 WRONG_TOGETHER = [
     (IMAGE + "    trust: {}\n    unsigned: allow", 3, "images: trust and unsigned exclude each other"),
     (V + f"roots: {{a: [{KEY}]}}\nimages:\n  - match: '**'\n    trust: {{root: a, root_keys: [{KEY}]}}", 5, "trust: root and root_keys exclude each other"),
+    (IMAGE + f"    trust: {{root_keys: [{KEY}], first_use: accept}}", 4, "trust: root_keys and first_use exclude each other"),
+    (IMAGE + f"    trust: {{ca: {PEM_START}, certificates: [{PEM_START}]}}", 4, "trust: certificates and ca exclude each other"),
+    (IMAGE + f"    trust: {{ca: {PEM_START}, format: tuf}}", 4, "trust: ca and format tuf exclude each other"),
+    (IMAGE + f"    trust: {{certificates: [{PEM_START}], format: tuf}}", 4, "trust: certificates and format tuf exclude"),
+    (IMAGE + "    trust: {server: https://x}", 4, "trust: server and format need one of root, root_keys, "),
+    (IMAGE + "    trust: {format: tuf}", 4, "trust: server and format need one of root, root_keys, "),
 ]  # fmt: skip
-LATER = ["scan: {required: true}", "profile: required", "trust: {server: https://x}", "trust: {format: notary-v1}"]
+LATER = ["scan: {required: true}", "profile: required"]
 
 
 @pytest.mark.parametrize(("text", "line", "why"), [*WRONG_SHAPE, *WRONG_SENSE, *WRONG_TOGETHER])
@@ -239,6 +271,35 @@ def test_what_the_starter_proposes_is_a_policy() -> None:
     assert [lift.field for lift in policy.containers.lifts] == [Field.CAPABILITY, Field.BIND]
 
 
+def roots_of(trust: str) -> Roots | None:
+    roots = f"roots: {{a: {{keys: [{KEY}, {OTHER}], threshold: 2}}}}"
+    policy = parse(f"{V}{roots}\n{IMAGE.removeprefix(V)}    trust:\n{trust}")
+    assert policy.images[0].trust is not None
+    return policy.images[0].trust.roots
+
+
+FOREIGN = {
+    f"      root_keys: [{KEY}]\n      server: https://n.example.com:4443/x\n": Roots(
+        keys=(KEY,), server="https://n.example.com:4443/x"
+    ),
+    "      root: a\n      server: https://n.example.com\n      format: notary-v1\n": Roots(
+        keys=tuple(sorted((KEY, OTHER))), threshold=2, server="https://n.example.com", form=Format.NOTARY
+    ),
+    f"      root_keys: [{KEY}]\n      format: tuf\n": Roots(keys=(KEY,), form=Format.TUF),
+    "      first_use: accept\n": Roots(first_use=True),
+    "      ca: |\n" + indented(AUTHORITY, 8): Roots(ca=AUTHORITY),
+    "      certificates:\n        - |\n" + indented(LEAF, 10): Roots(
+        certificates=(certificate_id(LEAF.encode(), "it"),)
+    ),
+}
+
+
+@pytest.mark.parametrize("text", FOREIGN)
+def test_where_trust_starts_and_at_which_server(text: str) -> None:
+    assert roots_of(text) == FOREIGN[text]
+    assert fits(f"{IMAGE}    trust:\n{text.replace('root: a', 'root: b')}")
+
+
 def test_roots_that_no_rule_uses() -> None:
     text = V + f"roots: {{a: [{KEY}],\n  b: [{KEY}]}}\nimages: [{{match: '**', trust: {{root: a}}}}]"
     assert read_document(text, what="policy.yaml").unused_roots == (("b", "policy.yaml:3"),)
@@ -276,7 +337,7 @@ def test_the_schema_refuses_what_the_decoder_refuses(text: str) -> None:
 
 
 WORDS = st.sampled_from(
-    ["version", "images", "match", "trust", "root", "roots", "root_keys", "keys", "threshold", "signers", "any_of",
+    ["version", "images", "match", "trust", "root", "roots", "root_keys", "keys", "server", "format", "first_use", "ca", "threshold", "signers", "any_of",
      "unsigned", "isolation", "containers", "pids", "memory", "allow", "rule", "values", "mode", "scan"]
 )  # fmt: skip
 VALUES = st.sampled_from([1, 2, 0, True, None, "**", "allow", "baseline", "bind", "enforce", KEY, "alice", "6m", ""])

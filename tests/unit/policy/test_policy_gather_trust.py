@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.fakes.notary_repository import RELEASES, FakeNotary, FakeNotaryRepository
 from tests.fakes.repository import FakeCollection, FakeRepository, flip_bit, new_key
 
 from pytrust.policy import trust_facts
@@ -19,6 +20,7 @@ from pytrust.policy.core.facts import Fact, NotSigned, Roots, Signed, TrustQuery
 from pytrust.policy.outage import REST
 from pytrust.policy.trust_facts import KEPT_AGE, TrustFacts
 from pytrust.trust.client.cache import Bundle, Cache
+from pytrust.trust.client.source import Source
 from pytrust.trust.errors import (
     AccessDenied,
     BadContent,
@@ -33,7 +35,7 @@ from pytrust.trust.errors import (
 )
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import CLOCK_TOLERANCE, OFFLINE_MAX_AGE
-from pytrust.trust.names import CollectionName, ImageRef
+from pytrust.trust.names import CollectionName, Format, ImageRef
 from pytrust.trust.pins import Pin
 
 V1, V2, V3 = (f"sha256:{number * 64}" for number in "123")
@@ -43,7 +45,7 @@ SECOND = timedelta(seconds=1)
 class Line:
     """The way to a repository: it can be cut, and held."""
 
-    def __init__(self, repository: FakeRepository) -> None:
+    def __init__(self, repository: Source) -> None:
         self.repository = repository
         self.failure: PytrustError | None = None
         self.held: set[str] = set()
@@ -552,3 +554,118 @@ def test_not_more_collections_at_once_than_allowed(known: Scene, monkeypatch: py
         await known.facts.answer(queries[2])
 
     asyncio.run(scene())
+
+
+# -- other servers ----------------------------------------------------------------------------------------------------
+
+HERE, THERE = "https://here.example.com", "https://there.example.com"
+
+
+class Abroad(Scene):
+    """Two foreign Notary servers besides the host's own source, and rules that name them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.notary = FakeNotary("registry.example.com/foo/web")
+        self.notary.release("v1", V2, 100)
+        self.lines = {HERE: Line(FakeNotaryRepository(self.notary)), THERE: Line(FakeNotaryRepository(self.notary))}
+        super().__init__(folder)
+
+    def start(self, *pins: Pin, cache: Cache | None = None) -> TrustFacts:
+        found = cache or Cache(self.folder / "cache")
+        return TrustFacts(
+            self.line, found, pins or [self.pin], now=self.now, generation=lambda: 1, elsewhere=self.lines.__getitem__
+        )
+
+    def rule(self, server: str, **more: Any) -> Roots:
+        keys: dict[str, Any] = {} if more else {"keys": tuple(sorted(self.notary.pin.root_keys))}
+        return Roots(server=server, form=Format.NOTARY, **keys, **more)
+
+
+@pytest.fixture
+def abroad(tmp_path: Path) -> Iterator[Abroad]:
+    scene = Abroad(tmp_path)
+    yield scene
+    scene.line.free.set()
+
+
+def test_a_rule_names_the_server_that_is_asked(abroad: Abroad) -> None:
+    assert str(abroad.signed().digest) == V1
+    assert abroad.lines[HERE].asked == 0
+    assert str(abroad.signed(roots=abroad.rule(HERE)).digest) == V2
+    assert (abroad.lines[HERE].asked > 0, abroad.lines[THERE].asked) == (True, 0)
+
+
+def test_a_pin_names_the_server_that_is_asked(abroad: Abroad) -> None:
+    pin = Pin("registry.example.com/foo/*", abroad.notary.pin.root_keys, server=HERE)
+    assert str(abroad.signed(facts=abroad.start(pin)).digest) == V2
+
+
+def test_what_another_server_says_is_asked_for_each_time(abroad: Abroad) -> None:
+    """The state of the own store tells nothing of a foreign server."""
+    abroad.signed(roots=abroad.rule(HERE))
+    abroad.notary.release("v1", V3, 100)
+    assert str(abroad.signed(roots=abroad.rule(HERE)).digest) == V3
+
+
+def test_an_outage_of_one_server_is_no_other_ones(abroad: Abroad) -> None:
+    for server in (HERE, THERE):
+        abroad.signed(roots=abroad.rule(server))
+    abroad.lines[HERE].failure = Unreachable("cut")
+    found = abroad.signed(roots=abroad.rule(HERE))
+    assert (str(found.digest), found.offline, found.fallback) == (V2, True, "unreachable")
+    assert not abroad.signed(roots=abroad.rule(THERE)).offline
+    assert not abroad.signed().offline
+    asked = abroad.lines[HERE].asked
+    abroad.signed(roots=abroad.rule(HERE))
+    assert abroad.lines[HERE].asked == asked
+
+
+def test_what_one_server_said_is_not_known_of_another(abroad: Abroad) -> None:
+    abroad.signed(roots=abroad.rule(HERE))
+    abroad.lines[THERE].failure = Unreachable("cut")
+    assert abroad.unknown(roots=abroad.rule(THERE)) == "expired-cache"
+
+
+def test_stock_outages_end_with_the_timestamp(abroad: Abroad) -> None:
+    abroad.notary.expires["timestamp"] = datetime.now(UTC) + timedelta(days=2)
+    abroad.notary.settle()
+    abroad.signed(roots=abroad.rule(HERE))
+    abroad.lines[HERE].failure = Unreachable("cut")
+    abroad.moment = datetime.now(UTC) + timedelta(days=3)
+    assert abroad.unknown(roots=abroad.rule(HERE)) == "expired-cache"
+
+
+def test_a_forged_answer_and_a_rollback(abroad: Abroad) -> None:
+    rule, old = abroad.rule(HERE), abroad.notary.record()
+    abroad.notary.release("v1", V3, 100)
+    abroad.signed(roots=rule)
+    new = abroad.notary.record()
+    abroad.notary.replay(old)
+    assert abroad.refused(roots=rule) == "rollback"
+    abroad.notary.replay(new)
+    abroad.notary.forge("targets", lambda _: None, by=[])
+    assert abroad.signed(roots=rule).fallback == "bad-signature"
+
+
+def test_releases_that_cannot_be_believed_are_refused_at_first_sight(abroad: Abroad) -> None:
+    abroad.notary.keys[RELEASES] = [new_key()]
+    abroad.notary.publish("targets")
+    fact = abroad.ask(roots=abroad.rule(HERE))
+    assert isinstance(fact, NotSigned)
+    assert (fact.code, "what is released cannot be believed" in fact.why) == ("bad-signature", True)
+
+
+def test_first_use_by_a_rule(abroad: Abroad) -> None:
+    rule = abroad.rule(HERE, first_use=True)
+    abroad.signed(roots=rule)
+    other = FakeNotary(abroad.notary.name)
+    other.release("v1", V3, 100)
+    abroad.lines[HERE].repository = FakeNotaryRepository(other)
+    assert str(abroad.signed(roots=rule).digest) == V2
+    assert abroad.signed(roots=rule, facts=abroad.start()).fallback == "bad-signature"
+
+
+def test_other_root_keys_at_the_same_server(abroad: Abroad) -> None:
+    abroad.signed(roots=abroad.rule(HERE))
+    stranger = Roots(keys=(new_key().public.id,), server=HERE, form=Format.NOTARY)
+    assert abroad.refused(roots=stranger) == "untrusted-root"

@@ -54,6 +54,14 @@ mode: enforce
 """) == []  # fmt: skip
 
 
+def test_first_use() -> None:
+    server = "server: 'https://n.example.com'"
+    assert of_images(
+        "match: a.example.com/**, trust: {first_use: accept}",
+        f"match: b.example.com/**, trust: {{root_keys: [{KEY}], {server}}}",
+    ) == ["policy.yaml:3 risk first_use: whoever answers first is believed: a.example.com/**"]
+
+
 def test_no_rule_and_learning_mode() -> None:
     assert findings("mode: warn") == [
         "policy.yaml mistake no image may run: images has no rule",

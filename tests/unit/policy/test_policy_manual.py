@@ -37,7 +37,7 @@ def test_examples_are_policies_without_mistakes(text: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 2
+    assert len(EXAMPLES) == 3
 
 
 RULES = {row[0].strip("`"): row for row in rows("Rules")}
