@@ -668,6 +668,19 @@ def test_a_client_may_not_list_what_is_older() -> None:
     check(held.files)
 
 
+def test_a_client_may_not_leave_out_who_has_a_say() -> None:
+    """Only who was removed: notary's client drops those from its snapshot."""
+    home = Home(client_snapshot=bare("client snapshot"))
+    held = shelf(home)
+    mine = {role: data for role, data in held.files.items() if role not in {"snapshot", "timestamp"}}
+    seen = {role: data for role, data in mine.items() if role != RELEASES}
+    with pytest.raises(InvalidUpdate, match="leaves targets/releases out, which targets delegates to"):
+        held.publish({"snapshot": home.snapshot(2, seen)})
+    targets = replace(home, releasers=()).targets(3)
+    held.publish({"targets": targets, "snapshot": home.snapshot(2, seen | {"targets": targets})})
+    assert held.versions()["snapshot"] == 2
+
+
 def test_the_server_takes_the_snapshot_over() -> None:
     home = Home(client_snapshot=bare("client snapshot"))
     held = shelf(home)

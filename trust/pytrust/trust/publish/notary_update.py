@@ -2,9 +2,10 @@
 
 The steps are those of the stock server's validation (root, then targets and what they delegate to, then snapshot), and
 stricter in six places: the bytes that came are hashed, not a copy written anew; a snapshot that a client made may list
-nothing that is not stored, and nothing older; a root may not leave the targets behind that its keys did not sign;
-nobody speaks through a parent that lost its own say; keys and thresholds must be such that somebody can use them; and
-sizes are bounded. A delegation may stay behind its keys: ``witness`` is how its signers catch up.
+nothing that is not stored, nothing older, and leave out nobody who still has a say; a root may not leave the targets
+behind that its keys did not sign; nobody speaks through a parent that lost its own say; keys and thresholds are such
+that somebody can use them; sizes are bounded. A delegation may stay behind its keys: ``witness`` is how its signers
+catch up.
 """
 
 from __future__ import annotations
@@ -198,6 +199,12 @@ def _check_listed(update: Update, snapshot: MetaFile, fresh: list[RoleFile]) -> 
     for file in fresh:
         if file.role not in snapshot.meta:
             raise BadMetadata(f"the snapshot does not list {file.role}, which is uploaded with it")
+    held = update.current.get(SNAPSHOT)
+    gone = read_meta(SNAPSHOT, held.data).meta.keys() - snapshot.meta.keys() if held else set()
+    for above in {parent(role) for role in gone} & snapshot.meta.keys():
+        said = {item.name for item in read_targets(above, newest[RoleName(above)]).delegations}
+        if hidden := sorted(said & gone):
+            raise BadMetadata(f"the snapshot leaves {hidden[0]} out, which {above} delegates to")
 
 
 def _server_snapshot(update: Update, root: RootFile, fresh: list[RoleFile], finder: Finder, now: datetime) -> RoleFile:
