@@ -35,7 +35,7 @@ from pytrust.trust.errors import (
 )
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import CLOCK_TOLERANCE, OFFLINE_MAX_AGE
-from pytrust.trust.names import CollectionName, Format, ImageRef
+from pytrust.trust.names import CollectionName, Format, ImageRef, KeyId
 from pytrust.trust.pins import Pin
 
 V1, V2, V3 = (f"sha256:{number * 64}" for number in "123")
@@ -378,7 +378,7 @@ def test_a_source_that_knows_nothing_any_more(known: Scene) -> None:
 
 
 def roots_of(web: FakeCollection, threshold: int = 1) -> Roots:
-    return Roots(keys=tuple(sorted(web.pin.root_keys)), threshold=threshold)
+    return Roots(keys=tuple(sorted(map(KeyId, web.pin.root_keys))), threshold=threshold)
 
 
 def test_a_rule_may_name_other_root_keys_than_the_host(scene: Scene) -> None:

@@ -1,0 +1,218 @@
+"""Images that the stock docker client signed at the stock notary-server: verified, and enforced by the proxy."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.rig import docker_trust, notary
+from tests.rig.docker_trust import DockerTrust
+from tests.rig.dockerd import PrivateEngine
+from tests.rig.images import Docker
+from tests.rig.needs import need
+from tests.rig.notary_client import NotaryClient, Said
+from tests.rig.processes import RigError
+from tests.rig.proxy import Stage
+from tests.rig.registry import Registry
+from tests.rig.throwaway import mint
+from tests.rig.trust_server import TrustServer
+
+
+@dataclass(slots=True)
+class Foreign:
+    """A publisher with stock tools, and a host that verifies what he signed.
+
+    ``signed`` has the signer ann and the tag v1; ``classic`` was pushed with content trust, so that ``targets`` says v1.
+    Both have a tag v2 that nobody signed.
+    """
+
+    stage: Stage
+    server: TrustServer
+    ann: DockerTrust
+    digests: dict[str, str]
+
+    def name(self, which: str) -> str:
+        return f"{self.stage.registry.host}/foreign/{which}"
+
+    def docker(self, *words: str) -> Said:
+        said = self.ann.attempt(*words)
+        if said.code:
+            raise RigError(f"docker {' '.join(words)}: {said.out}{said.err}")
+        return said
+
+    def root_key(self, which: str) -> str:
+        """What docker calls the root key of a collection."""
+        shown = json.loads(self.docker("trust", "inspect", self.name(which)).out)
+        return str(next(keys["Keys"][0]["ID"] for keys in shown[0]["AdministrativeKeys"] if keys["Name"] == "Root"))
+
+    def pin(self, which: str, how: str, *, server: bool = True) -> None:
+        """Pin one collection in ``config.toml``, and nothing else."""
+        home = self.stage.home
+        config = (home / "config.toml").read_text().partition("[[pins]]")[0]
+        where = f'server = "{self.server.url}"\nformat = "notary-v1"\n' if server else ""
+        (home / "config.toml").write_text(f'{config}[[pins]]\nmatch = "{self.name(which)}"\n{where}{how}\n')
+
+    def policy(self, which: str, how: str) -> str:
+        trust = f"{{server: '{self.server.url}', format: notary-v1, {how}}}"
+        rule = f"  - match: '{self.name(which)}'\n    trust: {trust}\n"
+        return f"version: 1\nimages:\n{rule}containers:\n  isolation: baseline\n"
+
+
+@pytest.fixture(scope="module")
+def foreign(
+    engine: PrivateEngine, registry: Registry, docker: Docker, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Foreign]:
+    need(notary.missing())
+    need(docker_trust.missing())
+    folder = tmp_path_factory.mktemp("foreign")
+    files = mint(folder / "tls")
+    host = Docker(engine.host, folder / "host-config")
+    with notary.notary_server(folder / "server", files) as server:
+        trusted = host.config / "tls" / f"127.0.0.1:{server.port}"
+        trusted.mkdir(parents=True)
+        shutil.copy(files.ca, trusted / "ca.crt")
+        made = Foreign(
+            Stage(folder, engine, registry, host),
+            server,
+            DockerTrust(Docker(engine.host, folder / "ann"), server.url),
+            {},
+        )
+        made.stage.pytrust("init", "--signer", "alice")
+        _publish(made, docker)
+        yield made
+
+
+def _publish(made: Foreign, docker: Docker) -> None:
+    for which in ("signed", "classic"):
+        for tag in ("v1", "v2"):
+            docker.make_image(f"{made.name(which)}:{tag}", content=f"{which} {tag}")
+            made.digests[f"{which}:{tag}"] = docker.push(f"{made.name(which)}:{tag}")
+    made.docker("push", f"{made.name('classic')}:v1")
+    made.docker("trust", "key", "generate", "ann", "--dir", str(made.stage.folder))
+    made.docker("trust", "signer", "add", "--key", str(made.stage.folder / "ann.pub"), "ann", made.name("signed"))
+    made.docker("trust", "sign", f"{made.name('signed')}:v1")
+
+
+@pytest.fixture(autouse=True)
+def forget(foreign: Foreign) -> None:
+    """Every test sees the server for the first time."""
+    shutil.rmtree(foreign.stage.home / "cache", ignore_errors=True)
+
+
+@pytest.mark.parametrize("which", ["signed", "classic"])
+def test_verify(foreign: Foreign, which: str) -> None:
+    foreign.pin(which, f'root_keys = ["{foreign.root_key(which)}"]')
+    said = foreign.stage.pytrust("verify", f"{foreign.name(which)}:v1")
+    by = "ann (releases 1 of 1)" if which == "signed" else "nobody in particular (targets 1 of 1)"
+    assert f"{foreign.name(which)}:v1@{foreign.digests[f'{which}:v1']} signed by {by}, expires " in said
+    denied = foreign.stage.attempt("verify", f"{foreign.name(which)}:v2")
+    assert (denied.returncode, "is not signed" in denied.stderr) == (1, True)
+    assert f"{foreign.name(which)}:v1@" in foreign.stage.pytrust("verify", "--offline", f"{foreign.name(which)}:v1")
+
+
+def test_inspect(foreign: Foreign) -> None:
+    foreign.pin("signed", f'root_keys = ["{foreign.root_key("signed")}"]')
+    shown = foreign.stage.pytrust("inspect", foreign.name("signed"))
+    assert re.search(rf"v1 +{foreign.digests['signed:v1']} +ann", shown)
+    roles = json.loads(foreign.stage.pytrust("inspect", "--json", foreign.name("signed")))["roles"]
+    assert {item["role"] for item in roles} == {"root", "targets", "snapshot", "timestamp", "releases", "ann"}
+
+
+def test_the_name_of_the_key_file_is_a_pin(foreign: Foreign) -> None:
+    """docker names the file of the bare key by another id than its metadata do."""
+    private = foreign.ann.docker.config / "trust" / "private"
+    root = next(path.stem for path in private.glob("*.key") if "role: root" in path.read_text())
+    foreign.pin("signed", f'root_keys = ["{root}"]')
+    foreign.stage.pytrust("verify", f"{foreign.name('signed')}:v1")
+
+
+def test_a_pinned_certificate(foreign: Foreign) -> None:
+    from pytrust.trust.formats.notary.files import read_root
+
+    data = (
+        foreign.ann.docker.config / "trust" / "tuf" / foreign.name("signed") / "metadata" / "root.json"
+    ).read_bytes()
+    (foreign.stage.home / "root.pem").write_bytes(read_root(data).keys_of("root")[0].public)
+    foreign.pin("signed", 'certificates = ["root.pem"]')
+    foreign.stage.pytrust("verify", f"{foreign.name('signed')}:v1")
+    foreign.pin("classic", 'certificates = ["root.pem"]')
+    denied = foreign.stage.attempt("verify", f"{foreign.name('classic')}:v1")
+    assert (denied.returncode, "certificates pinned" in denied.stderr) == (1, True)
+
+
+def test_first_use_is_said(foreign: Foreign) -> None:
+    foreign.pin("signed", 'first_use = "accept"')
+    done = foreign.stage.attempt("verify", f"{foreign.name('signed')}:v1")
+    assert (done.returncode, "no pin covers" in done.stderr) == (0, True)
+
+
+def test_another_key_and_no_pin(foreign: Foreign) -> None:
+    foreign.pin("signed", f'root_keys = ["{"ab" * 32}"]')
+    denied = foreign.stage.attempt("verify", f"{foreign.name('signed')}:v1")
+    assert (denied.returncode, "no root of" in denied.stderr) == (1, True)
+    denied = foreign.stage.attempt("verify", f"{foreign.name('classic')}:v1")
+    assert (denied.returncode, "no root key is pinned" in denied.stderr) == (1, True)
+
+
+def test_the_certificate_of_the_server_counts(foreign: Foreign, tmp_path: Path) -> None:
+    foreign.pin("signed", f'root_keys = ["{foreign.root_key("signed")}"]')
+    lost = foreign.stage.attempt("verify", f"{foreign.name('signed')}:v1", env={"DOCKER_CONFIG": str(tmp_path)})
+    assert (lost.returncode, "certificate" in lost.stderr.lower()) == (3, True)
+
+
+@pytest.mark.parametrize("which", ["signed", "classic"])
+def test_the_proxy_enforces_it(foreign: Foreign, which: str) -> None:
+    policy = foreign.policy(which, f"root_keys: [{foreign.root_key(which)}]")
+    with foreign.stage.proxy(policy) as proxy:
+        made = proxy.create(f"{foreign.name(which)}:v1")
+        assert made.status == 201, made.message
+        image = foreign.stage.direct("GET", f"/containers/{made.json['Id']}/json").json
+        assert image["Config"]["Image"] == f"{foreign.name(which)}@{foreign.digests[f'{which}:v1']}"
+        denied = proxy.create(f"{foreign.name(which)}:v2")
+        assert (denied.status, "is not signed" in denied.message) == (403, True)
+        foreign.stage.direct("DELETE", f"/containers/{made.json['Id']}?force=1")
+
+
+def test_the_proxy_asks_for_signers(foreign: Foreign) -> None:
+    with foreign.stage.proxy(
+        foreign.policy("classic", f"root_keys: [{foreign.root_key('classic')}], signers: {{any_of: [ann]}}")
+    ) as proxy:
+        denied = proxy.create(f"{foreign.name('classic')}:v1")
+        assert (denied.status, "signed by nobody by name; the rule asks for 1 of ann" in denied.message) == (403, True)
+
+
+def test_a_rotated_root_is_followed(foreign: Foreign) -> None:
+    """A new root key, by the stock notary client, on the files of the stock docker client."""
+    foreign.pin("signed", f'root_keys = ["{foreign.root_key("signed")}"]')
+    foreign.stage.pytrust("verify", f"{foreign.name('signed')}:v1")
+    client = NotaryClient(foreign.ann.docker.config / "trust", foreign.server.url, foreign.server.files.ca)
+    said = client.attempt("key", "rotate", foreign.name("signed"), "root", stdin="yes\n")
+    assert said.code == 0, said
+    known = foreign.stage.pytrust("inspect", "--json", foreign.name("signed"))
+    shutil.rmtree(foreign.stage.home / "cache")
+    fresh = foreign.stage.pytrust("inspect", "--json", foreign.name("signed"))
+    for shown in (known, fresh):
+        assert next(item["version"] for item in json.loads(shown)["roles"] if item["role"] == "root") == 2
+
+
+def test_without_the_server(foreign: Foreign) -> None:
+    """Last: the server stays down. What was verified serves on, and what was not is not let in."""
+    policy = foreign.policy("signed", f"root_keys: [{foreign.root_key('signed')}]")
+    with foreign.stage.proxy(policy) as proxy:
+        made = proxy.create(f"{foreign.name('signed')}:v1")
+        assert made.status == 201, made.message
+        foreign.server.daemon.stop()
+        again = proxy.create(f"{foreign.name('signed')}:v1")
+        assert again.status == 201, again.message
+        for reply in (made, again):
+            foreign.stage.direct("DELETE", f"/containers/{reply.json['Id']}?force=1")
+        proxy.reload(foreign.policy("classic", f"root_keys: [{'ab' * 32}]"))
+        assert proxy.create(f"{foreign.name('classic')}:v1").status == 403
+    foreign.pin("signed", f'root_keys = ["{"ab" * 32}"]')
+    lost = foreign.stage.attempt("verify", f"{foreign.name('signed')}:v1")
+    assert (lost.returncode, str(foreign.server.port) in lost.stderr) == (3, True)
