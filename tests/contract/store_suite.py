@@ -364,6 +364,22 @@ class StoreSuite:
             assert transaction.delete(NAME)
         assert kind.store.proposals() == []
 
+    @FORMATS
+    def test_dropping_one_format(self, kind: Kind, form: Format) -> None:
+        for each in Format:
+            put(kind.store, file(ROOT, 1), file(TIMESTAMP, 4), form=each)
+        put(kind.store, file(TIMESTAMP, 4), name=OTHER, form=form)
+        with kind.store.writing(NAME) as transaction:
+            transaction.set_proposal(NAME, b"waits")
+        with kind.store.writing(NAME) as transaction:
+            transaction.drop(NAME, form)
+            transaction.put(NAME, file(TIMESTAMP, 1, b"anew"), form=form)
+        (other,) = set(Format) - {form}
+        assert current(kind.store, form=form) == {TIMESTAMP: file(TIMESTAMP, 1, b"anew")}
+        assert set(current(kind.store, form=other)) == {ROOT, TIMESTAMP}
+        assert kind.reader.read(OTHER, TIMESTAMP, form=form) == b"timestamp 4"
+        assert kind.store.proposals() == []
+
     # -- the change feed --
 
     def test_changes(self, kind: Kind) -> None:

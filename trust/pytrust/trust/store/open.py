@@ -11,8 +11,7 @@ if TYPE_CHECKING:
     from pytrust.trust.store.postgres import PostgresStore
     from pytrust.trust.store.sqlite import SqliteStore
 
-    OpenStore: TypeAlias = SqliteStore | PostgresStore
-
+OpenStore: TypeAlias = "SqliteStore | PostgresStore"
 _SQLITE: Final = "sqlite:///"
 _POSTGRES: Final = ("postgresql://", "postgres://")
 

@@ -100,6 +100,15 @@ class PostgresStore(SqlReading):
         """Whether somebody wrote cannot be told without asking the server."""
         return
 
+    @contextmanager
+    def connected(self) -> Iterator[Connection]:
+        """A connection for a copy of all; what is left open is rolled back."""
+        with self._guarded(), self._pool.connection() as connection:
+            try:
+                yield connection
+            finally:
+                connection.rollback()
+
     def close(self) -> None:
         """Close all connections."""
         self._pool.close()

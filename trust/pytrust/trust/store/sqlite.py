@@ -36,18 +36,18 @@ class SqliteReader(SqlReading):
 
     def __init__(self, path: Path, *, timeout: float = LOCK_TIMEOUT) -> None:
         check_owned(path, forbidden=0o077)
-        self._path = path
+        self.path = path
         self._timeout = timeout
         self._idle: list[sqlite3.Connection] = []
         self._closed = False
-        with _guarded(path):
+        with guarded(path):
             self._watching = self._connect("ro")
         with self._closing_on_failure():
             check_layout(path, self._watching)
 
     def generation(self) -> int:
         """A number that stays the same as long as nobody writes to the store."""
-        with _guarded(self._path):  # one connection for all, since another would count from elsewhere
+        with guarded(self.path):  # one connection for all, since another would count from elsewhere
             return int(self._watching.execute("PRAGMA data_version").fetchone()[0])
 
     def close(self) -> None:
@@ -65,14 +65,14 @@ class SqliteReader(SqlReading):
         except (OverflowError, UnicodeEncodeError):
             return []
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise failure(self._path, error) from error
+            raise failure(self.path, error) from error
         finally:
             self._put_back(connection)
 
     def _take(self) -> sqlite3.Connection:
         with suppress(IndexError):
             return self._idle.pop()
-        with _guarded(self._path):
+        with guarded(self.path):
             return self._connect("ro")
 
     def _put_back(self, connection: sqlite3.Connection) -> None:
@@ -82,7 +82,7 @@ class SqliteReader(SqlReading):
             self._idle.append(connection)
 
     def _connect(self, mode: str, *pragmas: str) -> sqlite3.Connection:
-        return _connect(self._path, mode, self._timeout, *pragmas)
+        return connect(self.path, mode, self._timeout, *pragmas)
 
     @contextmanager
     def _closing_on_failure(self) -> Iterator[None]:
@@ -124,10 +124,10 @@ class _Writer:
     """The connection that writes: a ``Database`` for batches, a ``Session`` for transactions."""
 
     def __init__(self, path: Path, timeout: float) -> None:
-        self._path = path
+        self.path = path
         self._lock = WriterLock(path, timeout)
-        with _guarded(path):
-            self._connection = _connect(path, "rw", timeout, "PRAGMA synchronous=FULL")
+        with guarded(path):
+            self._connection = connect(path, "rw", timeout, "PRAGMA synchronous=FULL")
         try:
             self._prepare()
         except BaseException:
@@ -141,7 +141,7 @@ class _Writer:
     def begin(self) -> None:
         self._lock.acquire()
         try:
-            with _guarded(self._path):
+            with guarded(self.path):
                 self._connection.execute("BEGIN IMMEDIATE")
         except BaseException:
             self._lock.release()
@@ -149,7 +149,7 @@ class _Writer:
 
     def commit(self) -> None:
         try:
-            with _guarded(self._path):
+            with guarded(self.path):
                 self._connection.execute("COMMIT")
         finally:
             with suppress(sqlite3.Error):
@@ -168,11 +168,11 @@ class _Writer:
         self.rows("RELEASE block", ())
 
     def rows(self, statement: str, values: Sequence[object]) -> Rows:
-        with _guarded(self._path):
+        with guarded(self.path):
             return self._connection.execute(statement, values).fetchall()
 
     def each(self, statement: str, values: Sequence[Sequence[object]]) -> None:
-        with _guarded(self._path):
+        with guarded(self.path):
             self._connection.executemany(statement, values)
 
     def close(self) -> None:
@@ -186,7 +186,7 @@ class _Writer:
             for statement in [] if self.rows(_TABLES, ()) else statements.schema(statements.SQLITE):
                 self.rows(statement, ())
             self.commit()
-        check_layout(self._path, self._connection)
+        check_layout(self.path, self._connection)
         if self.rows("PRAGMA journal_mode", ()) != [("wal",)]:
             self._lock.acquire()
             try:
@@ -205,7 +205,7 @@ class _Writer:
 
 def check_layout(path: Path, connection: sqlite3.Connection) -> None:
     """Refuse what is no store of this layout; raises ``Damaged``."""
-    with _guarded(path):
+    with guarded(path):
         if ("layout",) not in connection.execute(_TABLES).fetchall():
             raise Damaged(
                 f"{path} is not a metadata store", hint="it belongs to another program, or another version of pytrust"
@@ -229,14 +229,15 @@ def failure(path: Path, error: BaseException | None) -> PytrustError:
 
 
 @contextmanager
-def _guarded(path: Path) -> Iterator[None]:
+def guarded(path: Path) -> Iterator[None]:
+    """Let no complaint of SQLite about ``path`` out of the block but as ``failure`` puts it."""
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where a damaged file's schema is no text
         raise failure(path, error) from error
 
 
-def _connect(path: Path, mode: str, timeout: float, *pragmas: str) -> sqlite3.Connection:
+def connect(path: Path, mode: str, timeout: float, *pragmas: str) -> sqlite3.Connection:
     """A connection for any thread, each statement its own transaction; a schema put there is not trusted."""
     uri = f"{path.absolute().as_uri()}?mode={mode}"
     connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)

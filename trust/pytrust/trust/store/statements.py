@@ -84,6 +84,21 @@ def schema(dialect: Dialect) -> list[str]:
     return _SCHEMA.format(**dialect._asdict(), layout=LAYOUT).split(";")
 
 
+def select(table: str) -> str:
+    """All rows of a table, for a copy."""
+    return f"SELECT {TABLES[table]} FROM {table}"
+
+
+def insert(table: str) -> str:
+    """One row of a copy."""
+    return f"INSERT INTO {table} ({TABLES[table]}) VALUES ({', '.join('?' * len(TABLES[table].split(', ')))})"
+
+
+def count(table: str) -> str:
+    """How many rows a table has."""
+    return f"SELECT COUNT(*) FROM {table}"
+
+
 READ_LAYOUT: Final = "SELECT version FROM layout"
 
 _FILE = "collection=? AND format=? AND role=?"
@@ -96,9 +111,9 @@ CURRENT: Final = (  # a cross join, since SQLite must not begin with the files: 
     " AND f.collection=c.collection AND f.format=c.format AND f.role=c.role AND f.version=c.version"
 )
 VERSIONS: Final = "SELECT role, version FROM current WHERE collection=? AND format=?"
-ADD_FILE: Final = f"INSERT INTO files ({TABLES['files']}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_FILE: Final = insert("files")
 SET_CURRENT: Final = (
-    f"INSERT INTO current ({TABLES['current']}) VALUES (?, ?, ?, ?, ?) ON CONFLICT (collection, format, role)"
+    f"{insert('current')} ON CONFLICT (collection, format, role)"
     " DO UPDATE SET version=excluded.version, expires=excluded.expires"
 )
 IS_THERE: Final = "SELECT 1 FROM files WHERE collection=? UNION ALL SELECT 1 FROM proposals WHERE collection=? LIMIT 1"
@@ -117,10 +132,7 @@ EXPIRING: Final = (
 
 PROPOSALS: Final = "SELECT collection FROM proposals ORDER BY collection"
 PROPOSAL: Final = "SELECT document FROM proposals WHERE collection=?"
-SET_PROPOSAL: Final = (
-    "INSERT INTO proposals (collection, document) VALUES (?, ?)"
-    " ON CONFLICT (collection) DO UPDATE SET document=excluded.document"
-)
+SET_PROPOSAL: Final = f"{insert('proposals')} ON CONFLICT (collection) DO UPDATE SET document=excluded.document"
 DROP_PROPOSAL: Final = "DELETE FROM proposals WHERE collection=?"
 
 _CHANGE = f"SELECT {TABLES['changes']} FROM changes WHERE"

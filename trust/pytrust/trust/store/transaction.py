@@ -64,7 +64,7 @@ class SqlTransaction:
     def drop(self, name: CollectionName, form: Format) -> None:
         """See ``Transaction``."""
         for statement in statements.DROP:
-            self._session.rows(statement, (name, form))
+            self._session.rows(statement, (name, form.value))
         self._session.rows(statements.DROP_PROPOSAL, (name,))
 
     def note_change(self, name: CollectionName, at: datetime, version: int, sha256: str) -> None:
