@@ -98,9 +98,12 @@ async def living(app: ASGIApp) -> AsyncIterator[None]:
     """The application's lifespan, from its first moment to its last."""
     told: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
     said: asyncio.Queue[MutableMapping[str, Any]] = asyncio.Queue()
-    running = asyncio.create_task(
-        app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, told.get, said.put)
-    )
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}
+
+    async def live() -> None:
+        await app(scope, told.get, said.put)
+
+    running = asyncio.create_task(live())
     await told.put({"type": "lifespan.startup"})
     assert (await said.get())["type"] == "lifespan.startup.complete"
     try:
