@@ -83,11 +83,12 @@ def foreign(
             {},
         )
         made.stage.pytrust("init", "--signer", "alice")
-        _publish(made, docker)
+        publish(made, docker)
         yield made
 
 
-def _publish(made: Foreign, docker: Docker) -> None:
+def publish(made: Foreign, docker: Docker) -> None:
+    """Push both images with their tags, and sign one of each."""
     for which in ("signed", "classic"):
         for tag in ("v1", "v2"):
             docker.make_image(f"{made.name(which)}:{tag}", content=f"{which} {tag}")
