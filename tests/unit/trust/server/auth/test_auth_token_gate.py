@@ -8,10 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from tests.fakes.certificates import Held, authority, client
+from tests.fakes.certificates import Held, authority, client, usage
+from tests.fakes.certificates import name as cn
 from tests.fakes.token_issuer import (
     ISSUER,
     KID,
@@ -303,6 +305,23 @@ def test_a_chain_to_a_trusted_certificate(tmp_path: Path, token: str) -> None:
 
 
 LEAF = client(ROOT, at=NOW)
+
+
+def no_signer() -> Held:
+    """A CA whose key usage leaves certificates out."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    builder = (
+        x509.CertificateBuilder(ROOT.certificate.subject, cn("lists alone"), key.public_key(), 7)
+        .not_valid_before(NOW - timedelta(days=1))
+        .not_valid_after(NOW + timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(usage(certificates=False, lists=True, anything_else=False), critical=True)
+    )
+    assert isinstance(ROOT.key, ec.EllipticCurvePrivateKey)
+    return Held(builder.sign(ROOT.key, SHA256()), key)
+
+
+NO_SIGNER = no_signer()
 FOREIGN_MIDDLE = authority("middle", OTHER_ROOT, at=NOW)
 CHAINS_BAD = {
     "of another root with that name": by_chain(client(OTHER_ROOT, at=NOW)),
@@ -311,8 +330,9 @@ CHAINS_BAD = {
     "with a gap": by_chain(client(LOW, at=NOW), MIDDLE),
     "in the wrong order": by_chain(client(LOW, at=NOW), MIDDLE, LOW),
     "whose CA is a leaf": by_chain(client(LEAF, at=NOW), LEAF),
+    "whose CA is a leaf of any use": by_chain(client(any_use := client(ROOT, at=NOW, usage=False), at=NOW), any_use),
     "whose CA does not say so": by_chain(client(no_ca := authority("x", ROOT, at=NOW, ca=None), at=NOW), no_ca),
-    "whose CA may not sign": by_chain(client(no_sign := authority("x", ROOT, at=NOW, ca=False), at=NOW), no_sign),
+    "whose CA may not sign": by_chain(client(NO_SIGNER, at=NOW), NO_SIGNER),
     "longer than its CA allows": by_chain(
         client(deep := authority("deep", short := authority("short", ROOT, at=NOW, path_length=0), at=NOW), at=NOW),
         deep,
