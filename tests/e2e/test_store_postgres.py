@@ -10,9 +10,11 @@ import time
 import traceback
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from pathlib import Path
 
 import pytest
-from tests.contract.store_suite import NAME, OTHER, Kind, StoreSuite, count_up, current, file, in_threads, put
+from tests.contract.backup_suite import BackupSuite, everything, fill
+from tests.contract.store_suite import NAME, OTHER, Kind, StoreSuite, count_up, current, file, in_threads, note, put
 from tests.rig import postgres as rig
 from tests.rig.needs import need
 from tests.rig.postgres import Postgres
@@ -20,7 +22,8 @@ from tests.rig.postgres import Postgres
 from pytrust.trust.collection.model import RELEASES, TIMESTAMP
 from pytrust.trust.errors import Busy, Damaged, PytrustError, Unreachable, Unsound
 from pytrust.trust.names import CollectionName
-from pytrust.trust.store.open import open_store
+from pytrust.trust.store.backup import backup, restore
+from pytrust.trust.store.open import OpenStore, open_store
 from pytrust.trust.store.postgres import PostgresStore
 
 
@@ -50,6 +53,26 @@ def kind(store: PostgresStore) -> Kind:
 
 class TestPostgres(StoreSuite):
     pass
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty(request: pytest.FixtureRequest, server: Postgres, tmp_path: Path) -> Iterator[OpenStore]:
+    with closing(open_store(tmp_path / "s.db" if request.param == "sqlite" else server.empty("another"))) as store:
+        yield store
+
+
+class TestPostgresBackup(BackupSuite):
+    pass
+
+
+def test_from_sqlite_to_postgres(store: PostgresStore, tmp_path: Path) -> None:
+    with closing(open_store(tmp_path / "s.db")) as old:
+        fill(old)
+        backup(old, tmp_path / "saved")
+        restore(tmp_path / "saved", store)
+        assert everything(store) == everything(old)
+    note(store, 3)
+    assert [change.id for change in store.changes(None, 0, 9)] == [1, 2, 3, 4]
 
 
 # -- many who write -----------------------------------------------------------------------------------------------------
@@ -265,7 +288,7 @@ def test_another_encoding(server: Postgres) -> None:
         "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'",
     )
     with pytest.raises(Unsound, match="UTF-8"):
-        PostgresStore(server.url.replace("/store", "/latin"))
+        PostgresStore(f"postgresql://pytrust@127.0.0.1:{server.port}/latin")
 
 
 @pytest.mark.parametrize("where", ["/nothing", "/store?user=nobody-knows-him"])

@@ -30,11 +30,10 @@ _SETTINGS: Final = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "m
 
 
 class Postgres:
-    """A server whose files lie in ``folder``; ``url`` is the database for stores, see ``empty``."""
+    """A server whose files lie in ``folder``."""
 
     def __init__(self, folder: Path, port: int) -> None:
         self.port = port
-        self.url = f"postgresql://pytrust@127.0.0.1:{port}/{_DATABASE}"
         self._folder = folder
         self._daemon: Running | None = None
 
@@ -61,19 +60,15 @@ class Postgres:
         self._daemon.stop()
         self._daemon = None
 
-    def empty(self) -> str:
+    def empty(self, database: str = _DATABASE) -> str:
         """The URL of a database without a table; who was connected no longer is."""
-        gone = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='{_DATABASE}'"
-        if not self.run(f"SELECT 1 FROM pg_database WHERE datname='{_DATABASE}'"):
-            self.run(f"CREATE DATABASE {_DATABASE}")
+        gone = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname='{database}'"
+        if not self.run(f"SELECT 1 FROM pg_database WHERE datname='{database}'"):
+            self.run(f"CREATE DATABASE {database}")
         self.run(gone)
-        self.run(
-            "DROP SCHEMA public CASCADE",
-            "CREATE SCHEMA public",
-            "GRANT USAGE ON SCHEMA public TO PUBLIC",
-            database=_DATABASE,
-        )
-        return self.url
+        remake = "CREATE SCHEMA public", "GRANT USAGE ON SCHEMA public TO PUBLIC"
+        self.run("DROP SCHEMA public CASCADE", *remake, database=database)
+        return self._address(database)
 
     def run(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run statements as the owner of all; the rows of the last one."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pytrust.trust.errors import Damaged, InvalidName
 from pytrust.trust.limits import NOTARY_NAME_MAX_BYTES
-from pytrust.trust.names import CollectionName, Format, KeyId, RoleName, parse_collection, parse_key_id, parse_role
+from pytrust.trust.names import CollectionName, Format, KeyId, RoleName, parse_collection, parse_role
 from pytrust.trust.store.interface import Change, Kept, RoleFile, ServerKey
 
 _NOT_A_NOTARY_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f*]")
@@ -95,14 +95,9 @@ def change(row: tuple[Any, ...]) -> Change:
 def server_key(row: tuple[Any, ...]) -> ServerKey:
     """From ``role, key, sealed``."""
     role, key, sealed = row
-    try:
-        return ServerKey(stored_role(role, Format.NOTARY), _key_id(key), stored_bytes(sealed))
-    except InvalidName as error:
-        raise Damaged(f"the store holds a key with the id {_shown(key)}") from error
-
-
-def _key_id(value: object) -> KeyId:
-    return parse_key_id(str(value))
+    if not (isinstance(key, str) and _SHA256.fullmatch(key)):
+        raise Damaged(f"the store holds a key with the id {_shown(key)}")
+    return ServerKey(stored_role(role, Format.NOTARY), KeyId(key), stored_bytes(sealed))
 
 
 def _is_gun(text: str) -> bool:
