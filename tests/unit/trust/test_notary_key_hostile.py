@@ -19,6 +19,7 @@ from tests.fakes.notary_keys import (
 )
 
 from pytrust.trust.errors import Damaged, PytrustError, UsageError, WrongPassphrase
+from pytrust.trust.keys import notary_pbes2
 from pytrust.trust.keys.notary_file import Kind, file_name, open_key, parse, parse_all
 from pytrust.trust.keys.notary_pem import Block, write_block
 from pytrust.trust.keys.notary_pkcs8 import encode_pkcs8
@@ -63,6 +64,12 @@ def test_a_path_that_names_another_key() -> None:
         (b"role: alice\n", b"Proc-Type: 4,ENCRYPTED\n", "belong together"),
         (b"role: alice\n", b"DEK-Info: AES-256-CBC,00\n", "belong together"),
         (b"role: alice\n\n", b"role: alice\n", "not a private key file"),
+        (b"PRIVATE KEY-----\n", b"PRIVATE KEY-----\njunk\n", "not a private key file"),
+        (
+            b"\n-----END ENCRYPTED PRIVATE KEY-----\n",
+            b"\n-----END ENCRYPTED PRIVATE KEY-----\njunk\n",
+            "not a private key file",
+        ),
         (b"-----BEGIN", b"Bag Attributes\n-----BEGIN", "not a private key file"),
         (b"ENCRYPTED PRIVATE", b"PUBLIC", "not a private key of docker or notary"),
         (b"ENCRYPTED PRIVATE", b"OPENSSH PRIVATE", "not a private key of docker or notary"),
@@ -107,6 +114,13 @@ def test_an_encryption_that_docker_does_not_know() -> None:
     scrypt_like = parse(written(), "it").block.body.replace(bytes.fromhex("2a864886f70d01050c"), bytes(9))
     with pytest.raises(UsageError, match="not encrypted as docker"):
         open_key(parse(write_block(Block("ENCRYPTED PRIVATE KEY", {}, scrypt_like)), "it"), WORD, "it")
+
+
+def test_noise_that_looks_like_padding() -> None:
+    """One wrong passphrase in 256 gets as far as this."""
+    body = notary_pbes2.encrypt(b"noise", WORD, rounds=1)
+    with pytest.raises(WrongPassphrase):
+        open_key(parse(write_block(Block("ENCRYPTED PRIVATE KEY", {}, body)), "it"), WORD, "it")
 
 
 def test_several_keys_where_one_is_wanted() -> None:
