@@ -93,7 +93,9 @@ def run(plan: Plan) -> None:
         server = _granian(plan, place_pair(pair, folder) if pair else None)
         _send_logs(plan.note)
         if plan.tls and pair:
-            _Watch(plan.tls, pair, folder, plan.note).start()
+            watch = _Watch(plan.tls, pair, folder, plan.note)
+            server.on_reload(watch.take)
+            watch.start()
         try:
             server.serve(target_loader=partial(load_app, plan, folder / "counters"), wrap_loader=False)
         except SystemExit as error:
@@ -127,22 +129,27 @@ class _Watch:
 
     def start(self) -> None:
         """Look now and then, for as long as the process lives."""
-        threading.Thread(target=self._look_always, name="certificate", daemon=True).start()
+        threading.Thread(target=self._look, name="certificate", daemon=True).start()
 
-    def _look_always(self) -> None:
-        pause = threading.Event()
-        while not pause.wait(TLS_LOOK_EVERY):
-            try:
-                self._look()
-            except PytrustError as error:
-                self._note(f"error: the certificate stays as it is: {error}")
-
-    def _look(self) -> None:
-        found = read_pair(self._files)
-        if found != self._pair:
+    def take(self) -> None:
+        """Let the next processes have what is there now, if it can be served with."""
+        if found := self._read():
             place_pair(found, self._folder)
             self._pair = found
-            os.kill(os.getpid(), signal.SIGHUP)
+
+    def _look(self) -> None:
+        pause = threading.Event()
+        while not pause.wait(TLS_LOOK_EVERY):
+            found = self._read()
+            if found and found != self._pair:
+                os.kill(os.getpid(), signal.SIGHUP)
+
+    def _read(self) -> Pair | None:
+        try:
+            return read_pair(self._files)
+        except PytrustError as error:
+            self._note(f"error: the certificate stays as it is: {error}")
+            return None
 
 
 class _Lines(logging.Handler):
