@@ -56,8 +56,7 @@ def make_plan(workspace: Workspace, given: ServeFile, htpasswd: Path | None, con
     address = parse_address(given.listen or said.listen or DEFAULT_LISTEN)
     tls, auth = _tls(given, said), _auth(workspace, said, htpasswd)
     _check_open(address, tls, auth, given, said)
-    make_state(workspace.home.online)
-    return Plan(
+    plan = Plan(
         host=address.host,
         port=address.port,
         tls=tls,
@@ -67,6 +66,8 @@ def make_plan(workspace: Workspace, given: ServeFile, htpasswd: Path | None, con
         open_backend=partial(open_backend, _store(workspace, given, said), workspace.home.online),
         note=voice.try_note,
     )
+    make_state(workspace.home.online)
+    return plan
 
 
 def _read(workspace: Workspace, config: Path | None) -> ServeFile:
