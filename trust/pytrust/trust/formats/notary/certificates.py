@@ -30,6 +30,7 @@ _COMMON_NAME_MAX: Final = 64  # characters: RFC 5280, ub-common-name
 _EARLY: Final = timedelta(days=1)  # how long before its time notary lets a certificate count
 _BACKDATED: Final = timedelta(minutes=5)  # clocks of others may be behind
 _BROKEN: Final = (hashes.SHA1, hashes.MD5)
+_COMPLAINTS: Final = (x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 def parse_bundle(pem: bytes) -> list[x509.Certificate]:
@@ -122,7 +123,7 @@ def _reading() -> Iterator[None]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of serials and long names that notary itself makes
             yield
-    except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension, x509.UnsupportedGeneralNameType) as error:
+    except (ValueError, UnsupportedAlgorithm, *_COMPLAINTS) as error:
         raise BadMetadata("a certificate cannot be read") from error
 
 
