@@ -50,8 +50,7 @@ def import_all(workspace: Workspace, source: Path, old: bytes | None) -> int:
         except PytrustError as error:
             errors.append(error)
     _tell(errors)
-    with voice.working("sealing the keys"):
-        _keep_all(workspace, opened)
+    _keep_all(workspace, opened)
     return max((error.exit_code for error in errors), default=ExitCode.YES)
 
 
@@ -123,7 +122,9 @@ def _keep_all(workspace: Workspace, opened: list[_Opened]) -> None:
             _say_known(known[public.id], public, owner)
             continue
         name = free_name(role, public, known.values())
-        workspace.keyring.add(name, key, workspace.passphrases.new(name))
+        passphrase = workspace.passphrases.new(name)
+        with voice.working(f"sealing the key {name}"):
+            workspace.keyring.add(name, key, passphrase)
         known[public.id] = name
         voice.say(f"{name} sha256:{public.id} ({owner})")
 
