@@ -6,6 +6,7 @@ under the same content; any other is pushed first, from the engine.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from pytrust.trust.collection.model import Target
     from pytrust.trust.formats.notary.files import RootFile
 
-_BETWEEN = "\n\n"
+_GAP = "\n\n"
 
 
 @click.command(epilog="example: docker trust inspect --pretty registry.example.com/foo/web")
@@ -36,7 +37,8 @@ _BETWEEN = "\n\n"
 def inspect(workspace: Workspace, names: tuple[str, ...], pretty: bool) -> int:
     """What is signed under each name, by whom, and whose keys count, in the form of docker.
 
-    A name that is not signed, or whose signatures cannot be believed, is left out of the list: exit code 1 or more.
+    A name that is not signed, or whose signatures cannot be believed, is left out of the list, and ends the tables of
+    --pretty: exit code 1 or more.
     """
     found: list[Inspected] = []
     code = ExitCode.YES
@@ -47,9 +49,16 @@ def inspect(workspace: Workspace, names: tuple[str, ...], pretty: bool) -> int:
             voice.note(f"no signatures or cannot access {name}")
             voice.fail(error)
             code = max(code, error.exit_code)
-    text = _BETWEEN.join(map(as_tables, found)) if pretty else as_json(found)
+            if pretty:
+                break
+    text = _tables(found, len(names)) if pretty else as_json(found)
     voice.write(text.encode())
     return code
+
+
+def _tables(found: Sequence[Inspected], asked: int) -> str:
+    """Between two images stands a gap; docker leaves it also before one that it has nothing to say of."""
+    return "".join(f"{as_tables(item)}{_GAP if place < asked else ''}" for place, item in enumerate(found, 1))
 
 
 @click.command(epilog="example: docker trust sign registry.example.com/foo/web:v2")
