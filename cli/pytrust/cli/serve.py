@@ -5,12 +5,14 @@ from __future__ import annotations
 import gc
 import ipaddress
 import socket
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.lazy import LazyGroup
 from pytrust.cli.serve_plan import make_plan
 from pytrust.cli.serve_settings import DEFAULT_LISTEN, ServeFile
 from pytrust.cli.workspace import Workspace
@@ -20,13 +22,22 @@ if TYPE_CHECKING:
     from pytrust.trust.server.workers import Plan
 
 
+class _Commands(LazyGroup):
+    table: ClassVar[Mapping[str, tuple[str, str]]] = {
+        "backup": ("serve_copy", "write the store to one file, while it is in use"),
+        "restore": ("serve_copy", "make the store what it was when a backup was made"),
+    }
+
+
 @click.group(
+    cls=_Commands,
     invoke_without_command=True,
     epilog="""\b
 examples:
   pytrust serve
   pytrust ca server && pytrust serve --tls-cert ~/.local/share/pytrust/ca/servers/NAME/cert.pem --tls-key .../key.pem
   pytrust serve --listen 0.0.0.0:4443 --config /etc/pytrust/serve.toml
+  pytrust serve --config /etc/pytrust/serve.toml backup /srv/backup/trust.db
 \b
 Clients want https, and a CA that they know: ~/.docker/tls/HOST:PORT/ca.crt, or the system's.
 SIGHUP, or a certificate that changed, starts the processes afresh one by one.""",

@@ -70,6 +70,11 @@ def make_plan(workspace: Workspace, given: ServeFile, htpasswd: Path | None, con
     return plan
 
 
+def store_of(workspace: Workspace, store: str | None, config: Path | None) -> str:
+    """The address of the store that would be served, as ``make_plan`` finds it."""
+    return _store(workspace, _NOTHING._replace(store=store), _read(workspace, config))
+
+
 def _read(workspace: Workspace, config: Path | None) -> ServeFile:
     file = config or workspace.home.path / _FILE
     if config is None and not file.exists():
