@@ -19,9 +19,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tests.rig import clock, demo_proxy, demo_tls, dockerd, images
+from tests.rig import clock, demo_proxy, demo_tls, demo_trust, docker_trust, dockerd
 from tests.rig.demo_proxy import Guarded, expect
 from tests.rig.demo_tls import Exposed
+from tests.rig.demo_trust import Served
 from tests.rig.dockerd import PrivateEngine, private_engine
 from tests.rig.images import Docker
 from tests.rig.processes import RigError, ending_on_sigterm, environment
@@ -192,13 +193,27 @@ _WITH_TLS: Final[tuple[tuple[str, Callable[[Exposed], None]], ...]] = (
     ("without a certificate nobody comes in, and pytrust ca doctor says why", demo_tls.keeps_strangers_out),
     ("a revoked client is refused at once, its stream is cut, others go on", demo_tls.revokes),
 )
+_WITH_DOCKER: Final[tuple[tuple[str, Callable[[Served], None]], ...]] = (
+    ("stock docker with content trust signs through pytrust serve", demo_trust.signs_with_docker),
+    ("what docker signed verifies and runs behind the proxy, once its root key is pinned", demo_trust.believes_docker),
+    ("what pytrust signed, stock docker pulls by its digest; an unsigned tag it refuses", demo_trust.pulls_with_docker),
+    ("a tag that pytrust revokes is gone for stock docker", demo_trust.agree_on_revocation),
+)
 _REVOKED: Final = "after pytrust revoke, a stopped container no longer starts"
-COUNT: Final = len(_FIRST) + len(_BEHIND_THE_PROXY) + 1 + len(_LAST_BEHIND_THE_PROXY) + len(_LAST) + len(_WITH_TLS)
+COUNT: Final = (
+    len(_FIRST)
+    + len(_BEHIND_THE_PROXY)
+    + 1
+    + len(_LAST_BEHIND_THE_PROXY)
+    + len(_LAST)
+    + len(_WITH_TLS)
+    + len(_WITH_DOCKER)
+)
 
 
 def main() -> int:
     """Show everything; exit 0 only if all of it held."""
-    if reason := dockerd.missing() or missing() or images.missing() or clock.missing():
+    if reason := dockerd.missing() or missing() or docker_trust.missing() or clock.missing():
         sys.stderr.write(f"error: the demo cannot run here: {reason}\n")
         return 1
     started = time.monotonic()
@@ -207,6 +222,7 @@ def main() -> int:
         shown += _show_proxy(stage)
         shown += sum(_show(text, partial(check, stage)) for text, check in _LAST)
         shown += _show_tls(stage)
+        shown += _show_trust(stage)
     sys.stdout.write(f"took {time.monotonic() - started:.0f} s\n")
     sys.stdout.write(f"demo: {shown} of {COUNT} checks passed\n")
     return 0 if shown == COUNT else 1
@@ -234,6 +250,16 @@ def _show_tls(stage: Stage) -> int:
             return sum(_show(text, partial(check, host)) for text, check in _WITH_TLS)
     except (RigError, AssertionError) as error:
         sys.stdout.write(f"failed the proxy does not start with TLS: {error}\n")
+        return 0
+
+
+def _show_trust(stage: Stage) -> int:
+    parts = (stage.folder, stage.home, stage.engine.socket, stage.docker, stage.registry, _PASSPHRASE)
+    try:
+        with demo_trust.serve(*parts) as host:
+            return sum(_show(text, partial(check, host)) for text, check in _WITH_DOCKER)
+    except (RigError, AssertionError) as error:
+        sys.stdout.write(f"failed the trust server does not start: {error}\n")
         return 0
 
 

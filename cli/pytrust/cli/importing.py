@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.settings import add_pin
+from pytrust.cli.pin import keep_pin
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, PytrustError, UntrustedRoot, UsageError
-from pytrust.trust.files import write_atomic
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import IMPORT_DEADLINE
 from pytrust.trust.names import CollectionName, parse_collection, parse_key_id
@@ -73,7 +72,7 @@ def _import(workspace: Workspace, source: Source, name: CollectionName, root_key
         owner = workspace.owner(voice.note, pins=(pin,) if pin else ())
         adopted = owner.adopt(name, files, resign=resign)
     if pin is not None:
-        _keep_pin(workspace, name, pin)
+        keep_pin(workspace, name, sorted(pin.root_keys))
     _say(name, adopted)
 
 
@@ -122,14 +121,6 @@ def _is_pinned(workspace: Workspace, name: CollectionName, roots: Iterable[RootF
     except UntrustedRoot:
         return False
     return any(covers_notary(pin, name, root, workspace.now()) for root in roots)
-
-
-def _keep_pin(workspace: Workspace, name: CollectionName, pin: Pin) -> None:
-    path = workspace.home.config
-    text = path.read_bytes().decode("utf-8", "surrogateescape")
-    changed = add_pin(text, name, sorted(pin.root_keys), str(path))
-    write_atomic(path, changed.encode("utf-8", "surrogateescape"))
-    voice.note(f"pinned the root key of {name} in {path}")
 
 
 def _say(name: CollectionName, adopted: Adoption) -> None:
