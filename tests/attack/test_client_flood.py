@@ -18,7 +18,7 @@ from tests.fakes.registry import Auth, Fault, oci_manifest
 from tests.fakes.repository import Trouble
 
 from pytrust.cli import workspace
-from pytrust.trust.client import lookup
+from pytrust.trust.client import either
 from pytrust.trust.errors import TooSlow
 from pytrust.trust.formats import tuf
 from pytrust.trust.http import Deadline, HttpClient
@@ -38,7 +38,7 @@ def within(seconds: float) -> Iterator[None]:
 @pytest.fixture
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same deadline as always, but shorter."""
-    monkeypatch.setattr(lookup, "DEADLINE", PATIENCE)
+    monkeypatch.setattr(either, "DEADLINE", PATIENCE)
     monkeypatch.setattr(workspace, "DEADLINE", PATIENCE)
 
 

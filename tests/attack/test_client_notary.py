@@ -44,7 +44,7 @@ from pytrust.trust.errors import (
 )
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.http import Deadline, HttpClient
-from pytrust.trust.limits import ROOT_ROTATIONS_MAX, TIMESTAMP_MAX_BYTES
+from pytrust.trust.limits import ROLES_MAX, ROOT_ROTATIONS_MAX, TIMESTAMP_MAX_BYTES
 from pytrust.trust.names import ImageRef
 from pytrust.trust.pins import Pin
 
@@ -358,6 +358,18 @@ def test_releases_that_a_removed_signer_signed_is_told_of(known: Scene) -> None:
     known.refuse(BadSignature, match="what is released cannot be believed: targets/releases .* has 0 of 1 signatures")
     known.web.publish(RELEASES)
     assert known.digest() == V1
+
+
+def test_releases_counts_however_many_signers_there_are(tmp_path: Path) -> None:
+    """docker would look at every one; what is not looked at must not be what is released."""
+    scene = Scene(tmp_path)
+    web = FakeNotary(NAME, people=[f"p{number}" for number in range(ROLES_MAX + 3)])
+    web.keys[RELEASES] = web.keys.pop(RELEASES)
+    web.release("v1", V1, 100)
+    web.release("v1", V2, 100, "targets")
+    scene.web, scene.pin = web, web.pin
+    scene.repository.collections[NAME] = web
+    assert scene.digest() == V1
 
 
 def test_releases_without_keys_says_nothing(known: Scene) -> None:

@@ -468,7 +468,7 @@ def test_no_way_back_from_tuf_to_notary(scene: Scene) -> None:
     source, repository, pins = both_sides(scene)
     either(scene, pins, source).open(scene.web.name)
     repository.collections.clear()
-    with pytest.raises(Unsigned):
+    with pytest.raises(Unsigned, match="was seen here in TUF"):
         either(scene, pins, source).open(scene.web.name)
     assert scene.digest(client=either(scene, pins, None)) == V2
 

@@ -75,8 +75,10 @@ class EitherClient:
         tuf, notary = self._pair(pin.server)
         if pin.formats == {Format.NOTARY}:
             return notary.open(name, deadline)
-        if pin.formats == {Format.TUF} or tuf.knows(name):
+        if pin.formats == {Format.TUF}:
             return tuf.open(name, deadline)
+        if tuf.knows(name):
+            return _still(tuf, name, deadline)
         if self._source is None:
             return (notary if notary.knows(name) else tuf).open(name, deadline)
         try:
@@ -99,6 +101,17 @@ class EitherClient:
             notary = NotaryClient(source, cache.within("notary"), self._pins, now=self._now)
             pair = self._pairs[server] = _Pair(tuf, notary)
         return pair
+
+
+def _still(tuf: Lookups, name: CollectionName, deadline: Deadline) -> Trusted:
+    """What has a TUF side for this host is opened by it, or not at all."""
+    try:
+        return tuf.open(name, deadline)
+    except Unsigned as error:
+        raise Unsigned(
+            f"{name} was seen here in TUF 1.0, and is there no more",
+            hint="if its owner gave that up (pytrust migrate --to notary), remove its file in the cache folder",
+        ) from error
 
 
 def _folder(server: str) -> str:

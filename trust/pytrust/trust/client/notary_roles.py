@@ -16,7 +16,6 @@ from pytrust.trust.client.source import NOTARY, cached_name
 from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
 from pytrust.trust.errors import BadMetadata, BadSignature, Refused, Rollback, Stale
 from pytrust.trust.formats.notary.checks import require_fresh, require_role
-from pytrust.trust.formats.notary.envelope import max_bytes
 from pytrust.trust.formats.notary.files import (
     FileMeta,
     MetaFile,
@@ -70,6 +69,7 @@ def read_roles(look: Look, chain: Chain) -> Roles:
     listed = reading.listed(TARGETS, snapshot.meta[TARGETS])
     targets = reading.accept(TARGETS, listed, lambda data: read_targets(TARGETS, data))
     wanted = [item for item in targets.delegations if role_name(item.name) is not None and item.role.keyids]
+    wanted.sort(key=lambda item: item.name != _RELEASES)  # however many signers stand before it
     read = ((item.name, reading.delegated(item, snapshot, targets)) for item in wanted[:ROLES_MAX])
     found = {name: file for name, file in read if file is not None}
     return Roles(timestamp, snapshot, targets, found, reading.data)
@@ -89,8 +89,6 @@ class _Reading:
             raise BadMetadata(
                 f"the metadata of {self.look.name} is incomplete: there is no {file}", hint="ask its publisher"
             )
-        if len(data) > max_bytes(role):
-            raise BadMetadata(f"{file} of {self.look.name} is larger than {max_bytes(role)} bytes")
         return data
 
     def listed(self, role: str, meta: FileMeta) -> bytes:
