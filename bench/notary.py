@@ -18,6 +18,7 @@ from typing import Final
 
 from tests.rig import notary, notary_build
 from tests.rig.notary_repository import Repository, ask
+from tests.rig.postgres import Postgres, private_postgres
 from tests.rig.processes import RigError, environment
 from tests.rig.throwaway import ServerFiles, mint
 from tests.rig.trust_server import TrustServer, connect, pytrust_server
@@ -70,6 +71,17 @@ def publish_sqlite() -> None:
         _publish("notary.publish_sqlite_8", 1.5, (ours, _WRITERS), (peer, 1))
 
 
+def publish_postgresql() -> None:
+    """Eight writers, both servers on one PostgreSQL."""
+    with tempfile.TemporaryDirectory(prefix="pytrust-bench-") as name, ExitStack() as stack:
+        folder, database = Path(name), stack.enter_context(private_postgres())
+        files = mint(folder / "tls")
+        ours = stack.enter_context(pytrust_server(folder / "ours", files, "--store", database.empty()))
+        backing = notary.postgresql(_notary_database(database))
+        peer = stack.enter_context(notary.notary_server(folder / "real", files, backing))
+        _publish("notary.publish_postgresql", 2.0, (ours, _WRITERS), (peer, _WRITERS))
+
+
 def memory() -> None:
     """What the largest process of the server holds after reads on many connections and a thousand publishes."""
     with tempfile.TemporaryDirectory(prefix="pytrust-bench-") as name:
@@ -100,6 +112,7 @@ BENCHES: Final[dict[str, Callable[[], None]]] = {
     "notary.reads": reads,
     "notary.fresh": fresh,
     "notary.publish_sqlite": publish_sqlite,
+    "notary.publish_postgresql": publish_postgresql,
     "serve.memory": memory,
     "serve.collections": collections,
 }
@@ -114,6 +127,13 @@ def _pair() -> Iterator[tuple[TrustServer, TrustServer]]:
         backing = notary.sqlite(folder / "notary.db", notary_build.sqlite_notary_server())
         ours = stack.enter_context(pytrust_server(folder / "ours", files))
         yield ours, stack.enter_context(notary.notary_server(folder / "real", files, backing))
+
+
+def _notary_database(database: Postgres) -> str:
+    """The URL of a database with the real server's tables."""
+    database.run("CREATE DATABASE notary")
+    database.run(notary.POSTGRESQL_TABLES, database="notary")
+    return f"postgresql://pytrust@127.0.0.1:{database.port}/notary?sslmode=disable"
 
 
 def _founded(gun: str, *servers: TrustServer) -> Repository:

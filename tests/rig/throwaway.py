@@ -42,6 +42,7 @@ def mint(folder: Path) -> ServerFiles:
     files = ServerFiles(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
     files.ca.write_bytes(_signed(ca, authority))
     files.cert.write_bytes(_signed(leaf, authority))
+    files.key.touch(0o600)
     files.key.write_bytes(private_pem(key))
     return files
 

@@ -24,8 +24,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from tests.rig.throwaway import self_signed
 
-SERVICE: Final = "trust of the rig"
-ISSUER: Final = "issuer of the rig"
+SERVICE: Final = "trust.rig"
+ISSUER: Final = "issuer.rig"
 _LIFETIME: Final = 300  # seconds
 
 

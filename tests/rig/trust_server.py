@@ -14,7 +14,7 @@ from typing import Final
 from tests.rig.ports import free_port
 from tests.rig.processes import Running, running
 from tests.rig.throwaway import ServerFiles
-from tests.rig.token_service import TokenService
+from tests.rig.token_service import ISSUER, SERVICE, TokenService
 
 _READY: Final = 20.0  # seconds
 _PYTRUST: Final = Path(sys.executable).with_name("pytrust")
@@ -51,8 +51,17 @@ def pytrust_server(
     port = free_port()
     command: list[str | Path] = [_PYTRUST, "--home", home or folder / "home", "serve", "--listen", f"127.0.0.1:{port}"]
     command += ["--tls-cert", files.cert, "--tls-key", files.key, *words]
+    if issuer is not None:
+        (folder / "serve.toml").write_text(_auth(issuer))
+        command += ["--config", folder / "serve.toml"]
     with served(command, folder / "serve.log", port, files, env) as server:
         yield server
+
+
+def _auth(issuer: TokenService) -> str:
+    words = {"kind": "token", "service": SERVICE, "realm": issuer.url, "issuer": ISSUER}
+    words["certificates"] = str(issuer.certificate)
+    return "[auth]\npermissions = []\n" + "".join(f'{name} = "{word}"\n' for name, word in words.items())
 
 
 @contextmanager

@@ -98,18 +98,15 @@ def refusals(play: Play) -> None:
         play.ask("GET", base + target)
     for method, target in WRONG:
         play.ask(method, target.format(gun=gun))
-    for body, kind in ((b"", ""), (b"{}", "application/json"), (b"--x\r\n", "multipart/form-data; boundary=x")):
-        play.ask("POST", base, body, kind)
+    for what, body, kind in FORMS:
+        play.ask("POST", base, body, kind, what)
     for name in ("", "other", "targets/", "targets/A", "targets/../root", "targets/a b"):
-        play.say(f"name {name!r}")
-        play.ask("POST", base, *multipart([(name, targets)]))
+        play.ask("POST", base, *multipart([(name, targets)]), f"name {name!r}")
     for parts in UPLOADS:
-        play.say(" ".join(parts))
         files = {"root": root, "targets": targets, "snapshot": snapshot, "targets/a": targets}
-        play.ask("POST", base, *multipart([(name, files[name]) for name in parts]))
+        play.ask("POST", base, *multipart([(name, files[name]) for name in parts]), "again")
     for text in (b"", b"x", b"{}", b"[]", b"null", tampered(targets)):
-        play.say(f"targets {text[:8]!r}")
-        play.ask("POST", base, *multipart([("targets", text)]))
+        play.ask("POST", base, *multipart([("targets", text)]), f"text {text[:8]!r}")
     play.ask("POST", f"/v2/{gun}/other/_trust/tuf/", *multipart([("targets", targets), ("snapshot", snapshot)]))
     play.ask("POST", f"/v2/{gun}/other/_trust/tuf/", *multipart([("root", root), ("targets", targets)]))
     play.notary("bob", "list", gun)
@@ -143,6 +140,12 @@ WRONG = [
     ("GET", "/v2/a%2Fb/_trust/tuf/root.json"),
     ("POST", "/v2/{gun}/_trust/tuf/root.key"),
     ("GET", "/v2/a*b/_trust/tuf/root.json"),
+]
+FORMS = [
+    ("nothing", b"", ""),
+    ("no form", b"{}", "application/json"),
+    ("half a form", b"--x\r\n", "multipart/form-data; boundary=x"),
+    ("an empty form", b"--x--\r\n", "multipart/form-data; boundary=x"),
 ]
 UPLOADS = [["root"], ["targets"], ["snapshot"], ["root", "targets", "snapshot"], ["targets/a"], ["targets", "targets"]]
 

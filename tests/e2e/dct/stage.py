@@ -121,15 +121,17 @@ class Play:
             f"{who}$ docker {' '.join(words)}", client.attempt(*words, stdin=stdin, env=env), code, ordered
         )
 
-    def ask(self, method: str, target: str, body: bytes = b"", kind: str = "application/octet-stream") -> bytes:
-        """One request that no stock client makes; the answer."""
+    def ask(
+        self, method: str, target: str, body: bytes = b"", kind: str = "application/octet-stream", what: str = ""
+    ) -> bytes:
+        """One request that no stock client makes, ``what`` says why; the answer."""
         connection = connect(self.stage.recorder.port, self.stage.server.files)
         try:
             connection.request(method, target, body, {"Content-Type": kind} if body else {})
             answer = connection.getresponse().read()
         finally:
             connection.close()
-        self._pass("> ")
+        self._pass(f"{what}> ")
         return answer
 
     def say(self, line: str) -> None:
