@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
+import psycopg
 import pytest
 from tests.contract.backup_suite import BackupSuite, everything, fill
 from tests.contract.store_suite import NAME, OTHER, Kind, StoreSuite, count_up, current, file, in_threads, note, put
@@ -22,6 +23,7 @@ from tests.rig.postgres import Postgres
 from pytrust.trust.collection.model import RELEASES, TIMESTAMP
 from pytrust.trust.errors import Busy, Damaged, PytrustError, Unreachable, Unsound
 from pytrust.trust.names import CollectionName
+from pytrust.trust.store import postgres_feed
 from pytrust.trust.store.backup import backup, restore
 from pytrust.trust.store.open import OpenStore, open_store
 from pytrust.trust.store.postgres import PostgresStore
@@ -156,6 +158,27 @@ def test_a_failed_statement_that_is_swallowed_publishes_nothing(store: PostgresS
             transaction._session.rows("SELECT 1/0", ())
     assert store.read(NAME, RELEASES) is None
     put(store, file(RELEASES, 1))
+
+
+@pytest.mark.parametrize("last", [0, 1, 5, 2**31 - 2, 2**31 - 1, 2**31, 2**31 + 1, 2**40])
+def test_the_feed_ends_before_a_change_that_is_not_committed(
+    store: PostgresStore, url: str, server: Postgres, last: int
+) -> None:
+    """Else whoever saw the greater id would never see the smaller one."""
+    if last:
+        server.run(f"SELECT setval('changes_id_seq', {last})", database="store")
+    note(store, 1)
+    with psycopg.connect(url) as late:
+        late.execute(postgres_feed.ANNOUNCE.encode())
+        late.execute(b"INSERT INTO changes (at, collection, version, sha256) VALUES (0, 'late', 0, '')")
+        note(store, 2, OTHER)
+        note(store, 3)
+        for feed in (store.changes(None, 0, 9), store.changes_before(None, None, 9), store.changes(NAME, 0, 9)):
+            assert [change.version for change in feed] in ([], [1])  # the one just before is hidden to be safe
+        late.commit()
+    note(store, 4)
+    assert [change.version for change in store.changes(None, 0, 9)] == [1, 0, 2, 3, 4]
+    assert [change.version for change in store.changes_before(None, None, 2)] == [3, 4]
 
 
 # -- when the server goes away --------------------------------------------------------------------------------------------

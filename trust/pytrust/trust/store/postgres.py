@@ -1,8 +1,8 @@
 """The store in PostgreSQL, which several server processes may share; with psycopg 3 (the extra ``postgresql``).
 
 A publish is one transaction that first takes a lock on the name of its collection, so that publishes of different
-collections run side by side. Ids of the change feed are given out last and under a lock of their own: a greater id is
-never visible before a smaller one. Every wait has an end, and no message holds the password of the URL.
+collections run side by side, and share the waiting for the disk. Every wait has an end, and no message holds the
+password of the URL.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from pytrust.trust.limits import (
     STORE_STATEMENT_TIMEOUT,
 )
 from pytrust.trust.names import CollectionName
-from pytrust.trust.store import statements
+from pytrust.trust.store import postgres_feed, statements
+from pytrust.trust.store.interface import Change
 from pytrust.trust.store.reading import Rows, SqlReading
 from pytrust.trust.store.transaction import SqlTransaction
 
@@ -93,8 +94,18 @@ class PostgresStore(SqlReading):
             transaction = SqlTransaction(session, int(time.time()))
             yield transaction
             if transaction.changes:
-                session.rows("SELECT pg_advisory_xact_lock(?)", (_lock_number("changes"),))
+                session.rows(postgres_feed.ANNOUNCE, ())
                 session.each(statements.ADD_CHANGE, transaction.changes)
+
+    def changes(self, name: CollectionName | None, after: int, limit: int) -> list[Change]:
+        """See ``Reader``."""
+        end = postgres_feed.settled(self._rows)
+        return [change for change in super().changes(name, after, limit) if change.id <= end]
+
+    def changes_before(self, name: CollectionName | None, before: int | None, limit: int) -> list[Change]:
+        """See ``Reader``."""
+        end = postgres_feed.settled(self._rows) + 1
+        return super().changes_before(name, end if before is None else min(before, end), limit)
 
     def generation(self) -> None:
         """Whether somebody wrote cannot be told without asking the server."""

@@ -31,7 +31,7 @@ class SqlTransaction:
         self._session = session
         self._now = now
         self.changes: list[tuple[object, ...]] = []
-        """Values for ``ADD_CHANGE``; the store writes them last, so that ids rise in the order of commits."""
+        """Values for ``ADD_CHANGE``; the store writes them last, since a change that waits holds up the feed."""
 
     def current(self, name: CollectionName, form: Format = Format.TUF) -> dict[RoleName, RoleFile]:
         """See ``Transaction``."""
