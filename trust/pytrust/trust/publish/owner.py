@@ -278,7 +278,7 @@ class Owner:
         if key.id not in self._opened:
             entry = self._keyring.find(key.id)
             if entry is None:
-                raise NoSuchKey(f"the key ring does not hold the key {key.id[:12]}", hint="pytrust key import FILE")
+                raise NoSuchKey(f"the key ring does not hold the key {key.id[:12]}", hint="pytrust key import NAME FILE")
             self._opened[key.id] = open_signer(self._keyring, entry, self._passphrase)
         return self._opened[key.id]
 
