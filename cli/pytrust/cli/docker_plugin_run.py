@@ -18,6 +18,7 @@ import click
 
 from pytrust.cli import root
 from pytrust.cli.docker_plugin import DESCRIPTIONS
+from pytrust.cli.docker_plugin_end import end_with_docker
 from pytrust.cli.docker_plugin_words import read_words
 from pytrust.cli.lazy import LazyGroup
 from pytrust.cli.main import _open_closed_streams, _silence_a_library
@@ -90,6 +91,7 @@ def start(name: str, words: Sequence[str]) -> int:
     _open_closed_streams()
     _silence_a_library()
     gc.disable()  # as in pytrust.cli.main
+    end_with_docker()
     return run(name, words)
 
 

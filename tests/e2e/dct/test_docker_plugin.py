@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
+import socket
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +20,8 @@ from tests.rig.notary_client import Said
 from tests.rig.processes import environment
 from tests.rig.throwaway import ServerFiles
 from tests.rig.trust_server import pytrust_server
+
+from pytrust.trust.limits import DEADLINE
 
 PYTRUST: Final = Path(sys.executable).with_name("pytrust")
 SECRETS: Final = {
@@ -96,7 +101,10 @@ def signed(ann: Person, parts: Parts, folder: Path) -> tuple[str, str]:
 def test_it_shows_what_docker_shows(kind: str, parts: Parts, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     stage: Stage = request.getfixturevalue(kind)
     ann = person(parts, tmp_path, stage.server.url)
-    trusted_ca(ann, stage)
+    settle(ann, stage.server.url)
+    folder = ann.docker.config / "tls" / f"127.0.0.1:{stage.server.port}"  # where docker looks, and pytrust too
+    folder.mkdir(parents=True)
+    (folder / "ca.crt").write_bytes(stage.server.files.ca.read_bytes())
     web, plain = signed(ann, parts, tmp_path)
     unsigned = f"{parts.locked.host}/{tmp_path.name}/none"
     asked = [[web], [f"{web}:v1"], [f"{web}:v9"], [plain], [web, plain, f"{web}:v2"], [web, unsigned], [unsigned]]
@@ -108,14 +116,11 @@ def test_it_shows_what_docker_shows(kind: str, parts: Parts, tmp_path: Path, req
         assert (ours.code, ours.out) == (docker.code, docker.out), names
 
 
-def trusted_ca(ann: Person, stage: Stage) -> None:
-    """Where docker looks for it, and pytrust too."""
+def settle(ann: Person, url: str) -> None:
+    """A home that believes what the server at ``url`` shows first."""
     ann.home.mkdir(mode=0o700, parents=True)
-    (ann.home / "config.toml").write_text(CONFIG.format(url=stage.server.url))
+    (ann.home / "config.toml").write_text(CONFIG.format(url=url))
     (ann.home / "config.toml").chmod(0o600)
-    folder = ann.docker.config / "tls" / f"127.0.0.1:{stage.server.port}"
-    folder.mkdir(parents=True)
-    (folder / "ca.crt").write_bytes(stage.server.files.ca.read_bytes())
 
 
 @pytest.fixture
@@ -138,6 +143,23 @@ def test_docker_knows_the_plugin(owner: Person) -> None:
     assert "Usage: docker pytrust sign" in owner.does("help", "pytrust", "sign")
     said = owner.says("pytrust", "nonsense")
     assert (said.code, said.err.splitlines()[-1]) == (2, "hint: docker pytrust --help")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_when_docker_is_told_to(parts: Parts, tmp_path: Path, number: signal.Signals) -> None:
+    """The trust server accepts, and says nothing; without a terminal, the signal reaches docker alone."""
+    ann = person(parts, tmp_path)
+    env = environment({**ann.env, "DOCKER_CONFIG": str(ann.docker.config)})
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settle(ann, f"http://127.0.0.1:{silent.getsockname()[1]}")
+        with subprocess.Popen(["docker", "pytrust", "inspect", "foo"], env=env, stderr=subprocess.PIPE) as docker:
+            assert docker.stderr is not None
+            assert docker.stderr.readline() == b"looking up docker.io/library/foo...\n"
+            begun = time.monotonic()
+            docker.send_signal(number)
+            assert docker.stderr.read().strip() == b"error: interrupted"
+            assert docker.wait(10) == 130
+            assert time.monotonic() - begun < DEADLINE / 2
 
 
 def test_sign_verify_pull_and_revoke(owner: Person, parts: Parts, tmp_path: Path) -> None:
