@@ -145,6 +145,18 @@ def test_a_root_that_only_the_new_keys_sign(known: Scene) -> None:
     known.refuse(BadSignature, match="by the keys of the root before it")
 
 
+def test_a_pinned_root_that_too_few_of_its_keys_signed(tmp_path: Path) -> None:
+    """The thief of one key of two writes a root that the pin knows him by; its successor is in perfect order."""
+    scene = Scene(tmp_path)
+    web = scene.web = FakeNotary(NAME, root_keys=[new_key(), new_key()], threshold={"root": 2})
+    scene.repository.collections[NAME] = web
+    scene.pin = Pin("**", frozenset({web.keys["root"][0].public.id}))
+    web.files["1.root.json"] = seal(web.signed("root"), web.signing("root")[:1])
+    web.rotate("root", new_key(), new_key())
+    web.release("v1", V1, 100)
+    scene.refuse(UntrustedRoot)
+
+
 def test_a_root_that_skips_a_version(known: Scene) -> None:
     known.web.forge("root", lambda signed: signed.update(version=5))
     known.web.files["2.root.json"] = known.web.files["5.root.json"]

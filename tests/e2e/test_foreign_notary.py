@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import urllib.request
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from tests.rig.processes import RigError
 from tests.rig.proxy import Stage
 from tests.rig.registry import Registry
 from tests.rig.throwaway import mint
+from tests.rig.token_service import TokenService, token_service
 from tests.rig.trust_server import TrustServer
 
 
@@ -199,6 +203,56 @@ def test_a_rotated_root_is_followed(foreign: Foreign) -> None:
     fresh = foreign.stage.pytrust("inspect", "--json", foreign.name("signed"))
     for shown in (known, fresh):
         assert next(item["version"] for item in json.loads(shown)["roles"] if item["role"] == "root") == 2
+
+
+@pytest.fixture(scope="module")
+def closed(foreign: Foreign, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TrustServer, TokenService]]:
+    """A stock server that takes tokens only; ann signed the same image there, with the stock notary client."""
+    folder = tmp_path_factory.mktemp("closed")
+    files, name = foreign.server.files, foreign.name("signed")
+    with (
+        token_service(folder / "issuer", {"ann": "secret"}, frozenset()) as issuer,
+        notary.notary_server(folder / "server", files, issuer=issuer) as server,
+    ):
+        manifest = _manifest(foreign, "signed", "v1")
+        client = NotaryClient(folder / "ann", server.url, files.ca, ("ann", "secret"))
+        digest = foreign.digests["signed:v1"].removeprefix("sha256:")
+        for words in (["init", "-p", name], ["addhash", "-p", name, "v1", str(len(manifest)), "--sha256", digest]):
+            said = client.attempt(*words)
+            assert said.code == 0, said
+        issuer.take()
+        yield server, issuer
+
+
+def _manifest(foreign: Foreign, which: str, tag: str) -> bytes:
+    """What the registry serves; the digest says that it is what was pushed."""
+    url = f"http://{foreign.stage.registry.host}/v2/foreign/{which}/manifests/{foreign.digests[f'{which}:{tag}']}"
+    request = urllib.request.Request(url, headers={"Accept": "application/vnd.docker.distribution.manifest.v2+json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        data: bytes = answer.read()
+    assert f"sha256:{sha256(data).hexdigest()}" == foreign.digests[f"{which}:{tag}"]
+    return data
+
+
+@pytest.mark.parametrize("login", ["", "ann:secret", "ann:wrong"])
+def test_a_server_that_asks_who_we_are(
+    foreign: Foreign, closed: tuple[TrustServer, TokenService], tmp_path: Path, login: str
+) -> None:
+    server, issuer = closed
+    trusted = tmp_path / "tls" / f"127.0.0.1:{server.port}"
+    trusted.mkdir(parents=True)
+    shutil.copy(server.files.ca, trusted / "ca.crt")
+    auths = {foreign.stage.registry.host: {"auth": b64encode(login.encode()).decode()}} if login else {}
+    (tmp_path / "config.json").write_text(json.dumps({"auths": auths}))
+    foreign.pin("signed", f'first_use = "accept"\nserver = "{server.url}"\nformat = "notary-v1"', server=False)
+    done = foreign.stage.attempt("verify", f"{foreign.name('signed')}:v1", env={"DOCKER_CONFIG": str(tmp_path)})
+    who = login.partition(":")[0] or "nobody"
+    if login.endswith("wrong"):
+        assert (done.returncode, "denies access" in done.stderr) == (1, True)
+    else:
+        assert done.returncode == 0, done.stderr
+        asked = issuer.take()
+        assert asked == [f"token for {who}: repository:{foreign.name('signed')}:pull: ['pull']"]
 
 
 def test_without_the_server(foreign: Foreign) -> None:

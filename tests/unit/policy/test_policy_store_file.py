@@ -7,14 +7,18 @@ import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.fakes.keys import ALICE, NAME, House, target
+from tests.fakes.notary_repository import FakeNotary
 
 from pytrust.policy.store_file import StoreFile
 from pytrust.trust.errors import BadPermissions, Damaged, Unreachable
 from pytrust.trust.http import Deadline
+from pytrust.trust.names import Format, RoleName
+from pytrust.trust.store.interface import RoleFile
 from pytrust.trust.store.sqlite import SqliteStore
 
 
@@ -54,6 +58,22 @@ def test_what_is_published_is_seen(source: StoreFile, house: House) -> None:
     house.owner().sign(NAME, [target("v2")], [ALICE])
     assert timestamp(source) != before
     assert source.fetch(NAME, "99.root.json", Deadline(5)) is None
+
+
+def test_what_docker_published_is_served_beside_it(source: StoreFile, store: SqliteStore) -> None:
+    """Files of Notary v1, by version, by hash and newest; the same names in the other format are other files."""
+    web = FakeNotary(NAME)
+    expires = datetime.now(UTC) + timedelta(days=9)
+    with store.writing(NAME) as transaction:
+        for role, data in web.current.items():
+            transaction.put(NAME, RoleFile(RoleName(role), web.versions[role], expires, data), form=Format.NOTARY)
+    served = {file: source.fetch(NAME, f"notary/{file}", Deadline(5)) for file in web.files}
+    assert {file: data for file, data in web.files.items() if served[file] != data} == {
+        file: data for file, data in web.files.items() if data not in web.current.values()
+    }
+    assert source.fetch(NAME, "notary/9.root.json", Deadline(5)) is None
+    assert source.fetch(NAME, f"notary/targets.{'0' * 64}.json", Deadline(5)) is None
+    assert timestamp(source) != web.current["timestamp"]
 
 
 def test_moved_away_and_back(source: StoreFile, path: Path) -> None:

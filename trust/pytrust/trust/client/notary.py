@@ -15,11 +15,11 @@ from typing import ClassVar
 from pytrust.trust.client.look import Look, Refreshed
 from pytrust.trust.client.lookup import Lookups
 from pytrust.trust.client.notary_chain import Chain, ends, follow, open_chain
-from pytrust.trust.client.notary_roles import OutdatedRoot, Roles, read_roles
+from pytrust.trust.client.notary_roles import Roles, read_roles
 from pytrust.trust.client.source import NOTARY, cached_name
 from pytrust.trust.client.trusted import Trusted
 from pytrust.trust.collection.model import ROOT
-from pytrust.trust.errors import BadSignature, ExpiredCache, Stale
+from pytrust.trust.errors import BadMetadata, ExpiredCache, Stale
 from pytrust.trust.formats.notary.read import collection_of, role_name
 from pytrust.trust.names import Format
 
@@ -42,7 +42,7 @@ def _refresh(look: Look) -> Refreshed:
     chain = open_chain(look)
     try:
         roles = read_roles(look, chain)
-    except (BadSignature, OutdatedRoot):
+    except BadMetadata:
         longer = follow(look, chain)  # a root that came between the two questions
         if len(longer.files) == len(chain.files):
             raise

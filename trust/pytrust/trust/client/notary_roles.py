@@ -33,10 +33,6 @@ _RELEASES = full_name(RELEASES)
 File = TypeVar("File", MetaFile, TargetsFile)
 
 
-class OutdatedRoot(BadMetadata):
-    """The snapshot goes with another root than the newest that was found."""
-
-
 @dataclass(frozen=True, slots=True)
 class Roles:
     """Verified files by full role name: what they say, and their bytes."""
@@ -57,15 +53,15 @@ def read_roles(look: Look, chain: Chain) -> Roles:
     """Fetch and verify all that consumers need: the four roles, and delegations of the first level.
 
     Raises:
-        BadSignature, OutdatedRoot: timestamp or snapshot may go with a newer root.
-        BadMetadata, Rollback, Stale: what is served cannot be believed.
+        BadMetadata: what is served is forged, malformed or mixed; or it goes with a newer root.
+        Stale: its time is over.
     """
     reading = _Reading(look, chain)
     timestamp = reading.accept(TIMESTAMP, reading.fetch(TIMESTAMP), lambda data: read_meta(TIMESTAMP, data))
     listed = reading.listed(SNAPSHOT, timestamp.meta[SNAPSHOT])
     snapshot = reading.accept(SNAPSHOT, listed, lambda data: read_meta(SNAPSHOT, data))
     if not snapshot.meta[ROOT].matches(chain.files[-1]):
-        raise OutdatedRoot(f"the snapshot of {look.name} goes with another root than the newest", hint="try again")
+        raise BadMetadata(f"the snapshot of {look.name} goes with another root than the newest", hint="try again")
     listed = reading.listed(TARGETS, snapshot.meta[TARGETS])
     targets = reading.accept(TARGETS, listed, lambda data: read_targets(TARGETS, data))
     wanted = [item for item in targets.delegations if role_name(item.name) is not None and item.role.keyids]

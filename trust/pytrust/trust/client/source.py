@@ -94,7 +94,7 @@ class HttpSource:
             case 401 | 403:
                 raise AccessDenied(
                     f"{self._url} does not serve metadata of {name} to us",
-                    hint=f"log in (docker login {name.partition('/')[0]}), or check the trust url",
+                    hint=f"log in (docker login {name.partition('/')[0]}), check the url, or say: format notary-v1",
                 )
             case status:
                 raise ServerError(f"{self._url} answered {status} for {file} of {name}", hint="try again later")
