@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import pki, proxy, proxy_core, tls, trust
+from bench import notary, pki, proxy, proxy_core, tls, trust
 
-_ALL = {**trust.BENCHES, **pki.BENCHES, **proxy_core.BENCHES, **proxy.BENCHES, **tls.BENCHES}
+_ALL = {**trust.BENCHES, **pki.BENCHES, **proxy_core.BENCHES, **proxy.BENCHES, **tls.BENCHES, **notary.BENCHES}
 
 
 def main(words: list[str]) -> int:
