@@ -217,6 +217,7 @@ def test_no_terminal_obeys_a_tag(char: str) -> None:
         ["v", "v0", "v00", "v1"],
         ["a1b2", "a1b10", "a01b1", "a2"],
         ["latest", "latest-1", "é"],
+        ["2", "a", "²"],
         ["9" * 90, "1" + "0" * 90],
     ],
     ids=str,
