@@ -19,6 +19,7 @@ from tests.fakes.notary_repository import (
     FakeNotaryRepository,
     NotaryServer,
     certify,
+    issue,
     new_key,
     seal,
 )
@@ -434,6 +435,42 @@ def test_one_key_in_two_certificates_is_one(tmp_path: Path) -> None:
     twins(signed)
     scene.web.plant("root", seal(signed, [(first.id, key), (second.id, key)]))
     scene.refuse((UntrustedRoot, BadSignature))
+
+
+def test_a_pinned_threshold_that_one_key_reaches_by_two_certificates(tmp_path: Path) -> None:
+    scene = Scene(tmp_path)
+    key = scene.web.keys["root"][0]
+    twins = [WireKey.carried(certify(key, NAME)) for _ in range(2)]
+    signed = scene.web.signed("root")
+    signed["keys"] |= {twin.id: twin.document() for twin in twins}
+    signed["roles"]["root"]["keyids"] = [twin.id for twin in twins]
+    scene.web.plant("root", seal(signed, [(twin.id, key) for twin in twins]))
+    scene.pin = Pin("**", frozenset(twin.id for twin in twins), 2)
+    scene.refuse(UntrustedRoot)
+    scene.pin = Pin("**", frozenset(twin.id for twin in twins))
+    assert scene.digest() == V1
+
+
+@pytest.mark.parametrize("how", ["root-key", "certificate", "ca"])
+def test_a_root_that_lists_what_is_pinned_and_is_signed_by_another(tmp_path: Path, how: str) -> None:
+    """A certificate is public: to list it says nothing, to sign with it does."""
+    scene = Scene(tmp_path)
+    now, ca, owner, thief = datetime.now(UTC), new_key(), new_key(), new_key()
+    above = issue(ca, "ca", ca, "ca", now - timedelta(days=2), now + timedelta(days=99), ca=True)
+    pinned = WireKey.carried(issue(owner, NAME, ca, "ca", now - timedelta(days=1), now + timedelta(days=9)))
+    own = WireKey.carried(certify(thief, NAME))
+    signed = scene.web.signed("root")
+    signed["keys"] |= {pinned.id: pinned.document(), own.id: own.document()}
+    signed["roles"]["root"]["keyids"] = [pinned.id, own.id]
+    scene.pin = {
+        "root-key": Pin("**", frozenset({owner.public.id})),
+        "certificate": Pin("**", certificates=frozenset({pinned.id})),
+        "ca": Pin("**", ca=above),
+    }[how]
+    scene.web.plant("root", seal(signed, [(own.id, thief)]))
+    scene.refuse(UntrustedRoot)
+    scene.web.plant("root", seal(signed, [(pinned.id, owner)]))
+    assert scene.digest() == V1
 
 
 @pytest.mark.parametrize("role", ["targets", "snapshot", "timestamp", RELEASES])

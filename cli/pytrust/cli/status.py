@@ -83,7 +83,8 @@ def _care(workspace: Workspace) -> list[Concern] | None:
 
 def _look(workspace: Workspace, names: tuple[str, ...]) -> _Report:
     embedded = workspace.store_path is not None
-    known = workspace.reader.collections() if embedded else workspace.cache.names()
+    seen = (cache.names() for cache in (workspace.cache, workspace.notary_cache))
+    known = workspace.reader.collections() if embedded else sorted(set().union(*seen))
     chosen = [parse_collection(name) for name in names] or known
     report = _Report()
     with voice.working(f"looking at {len(chosen)} collections"):

@@ -509,6 +509,7 @@ def test_the_login_of_the_images_registry_counts(scene: Scene, basic: bool) -> N
         assert scene.digest(client=scene.client(source=HttpSource(server.url, HttpClient(), session))) == V1
         assert set(server.scopes) == (set() if basic else {f"repository:{NAME}:pull"})
         assert sum(path == "/v2/" for path, _ in server.asked) == 1
+        assert sum("_trust" in path and not value for path, value in server.asked) == 1
         assert sum(path.startswith("/token") for path, _ in server.asked) == (0 if basic else 1)
 
 

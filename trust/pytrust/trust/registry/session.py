@@ -2,8 +2,9 @@
 
 What is learned about a host is shared by all threads: its address and challenge, its login, one token a repository.
 
-A secret goes only to the registry it belongs to and to the token service which that registry names, and only when
-it cannot be read on the way (``Url.is_private``). A redirect to another origin loses it, and what that origin
+A secret goes only to the registry it belongs to (or to the trust server that this host pins for its images, as docker
+sends it there) and to the token service which that one names, and only when it cannot be read on the way
+(``Url.is_private``). A redirect to another origin loses it, and what that origin
 answers is not asked for a challenge.
 """
 
@@ -133,8 +134,9 @@ class Session:
             if url.scheme == "https" or answer.status != _BAD_REQUEST:  # 400: a TLS server that was spoken plainly to
                 return found
         if found is None:
+            host = self._server.origin if self._server else registry
             raise Unreachable(
-                "; ".join(str(error) for error in failures), hint=f"is {registry} the right host, and is it running?"
+                "; ".join(str(error) for error in failures), hint=f"is {host} the right host, and is it running?"
             )
         return found
 
