@@ -166,6 +166,7 @@ REFUSED = [
     (400, "GET", "account=alice&account=bob", ALICE),
     (400, "GET", "scope", None),
     (400, "GET", "scope=%FF", None),
+    (400, "GET", "client_id=%FF", None),
     (400, "GET", "scope=\xff", None),
     (400, "GET", "scope=repository:foo", None),
     (400, "GET", "&".join(["scope=repository:foo:pull"] * 33), None),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from pytrust.trust.errors import UsageError
-from pytrust.trust.limits import SCOPE_MAX_CHARS, SCOPES_MAX
+from pytrust.trust.limits import SCOPES_MAX
 from pytrust.trust.server.auth.access import Access
 
 # A name ends at the last colon: hosts have ports. The class, as in repository(plugin), says nothing about access.
@@ -45,7 +45,7 @@ def parse_scopes(values: Sequence[str]) -> tuple[Scope, ...]:
 
 
 def _parse(text: str) -> Scope:
-    found = _SCOPE.fullmatch(text) if len(text) <= SCOPE_MAX_CHARS else None
+    found = _SCOPE.fullmatch(text)
     if not found:
         raise UsageError(f"{text[:100]!r} is not a scope", hint=_HINT)
     actions = dict.fromkeys(action for action in found["actions"].split(",") if action)

@@ -34,7 +34,6 @@ class Watched(Generic[_Value]):
         version = self._version()
         with self._lock:
             if self._held is None or self._held[0] != version:
-                self._held = None
                 self._held = (version, self._parse(self._read(), str(self._path)))
             return self._held[1]
 
