@@ -7,12 +7,14 @@ under the hashes that are listed. Every case is tried at first sight, and on a h
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.fakes.notary_repository import (
     RELEASES,
     FakeNotary,
@@ -35,6 +37,7 @@ from pytrust.trust.errors import (
     BadMetadata,
     BadSignature,
     PytrustError,
+    Refused,
     Rollback,
     ServerError,
     Stale,
@@ -190,6 +193,55 @@ def test_what_is_no_root(tmp_path: Path, data: bytes) -> None:
     scene.digest()
     scene.web.files["2.root.json"] = data
     scene.refuse(BadMetadata)
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 2**63)
+    | st.text(max_size=5)
+    | st.sampled_from(["", "root", "targets/x"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=4), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def _places(value: object, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, inner in items:
+        yield from _places(inner, (*path, key))
+
+
+def _replaced(value: Any, path: tuple[Any, ...], new: object) -> Any:
+    if not path:
+        return new
+    inner = _replaced(value[path[0]], path[1:], new)
+    if isinstance(value, dict):
+        return {**value, path[0]: inner}
+    return [inner if index == path[0] else item for index, item in enumerate(value)]
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+@pytest.mark.parametrize("role", ROLES)
+def test_whatever_a_publisher_signs_is_believed_or_refused(
+    role: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Rightly signed, of any shape: nothing but a refusal comes out, and never another image than was signed."""
+    scene = Scene(tmp_path_factory.mktemp("any"))
+    signed = scene.web.signed(role)
+    path = data.draw(st.sampled_from(list(_places(signed))))
+    try:
+        changed = seal(_replaced(signed, path, data.draw(JSON)), scene.web.signing(role))
+    except PytrustError:
+        return  # no canonical form, so nothing to sign
+    scene.web.plant(role, changed)
+    scene.web.files["root.json"] = scene.web.current["root"]
+    try:
+        assert scene.digest() == V1
+    except PytrustError as error:
+        assert isinstance(error, Refused)
 
 
 # -- other files than were listed -------------------------------------------------------------------------------------
