@@ -111,17 +111,26 @@ def _inspect(workspace: Workspace, name: str) -> Inspected:
     with voice.working(f"looking up {ref.collection}"):
         deadline = Deadline(DEADLINE)
         trusted = workspace.client().open(ref.collection, deadline)
-        root = _notary_root(_source(workspace, ref.collection), ref.collection, deadline)
+        root = notary_root(_source(workspace, ref.collection), ref.collection, deadline)
+    if trusted.first_use:
+        voice.note(f"note: no pin covers {ref.collection}: its root was believed when it was seen first")
     return inspected(name, trusted.collection, written_tag(name, ref), root)
 
 
-def _notary_root(source: Source, name: CollectionName, deadline: Deadline) -> RootFile | None:
-    """The names that docker's clients know keys by; see ``trust_inspect`` for what is believed of it."""
+def notary_root(source: Source, name: CollectionName, deadline: Deadline) -> RootFile | None:
+    """The names that docker's clients know keys by, where there are such; ``trust_inspect`` says what is believed.
+
+    Raises:
+        Unknown: the source cannot be reached. What it refuses, or serves in another form, is as good as nothing.
+    """
     from pytrust.trust.client.source import NOTARY
     from pytrust.trust.formats.notary.files import read_root
 
-    data = source.fetch(name, f"{NOTARY}{ROOT}.json", deadline)
-    return None if data is None else read_root(data)
+    try:
+        data = source.fetch(name, f"{NOTARY}{ROOT}.json", deadline)
+        return None if data is None else read_root(data)
+    except Refused:
+        return None
 
 
 def _source(workspace: Workspace, name: CollectionName) -> Source:

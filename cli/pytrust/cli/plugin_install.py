@@ -7,6 +7,7 @@ request, for the day of the upgrade.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -113,12 +114,14 @@ def _make(folder: Path) -> None:
 
 
 def _uninstall(folder: Path) -> int:
-    for name in DESCRIPTIONS:
-        path = folder / f"{PREFIX}{name}"
+    paths = [path for name in DESCRIPTIONS if os.path.lexists(path := folder / f"{PREFIX}{name}")]
+    for path in paths:
         if _is_foreign(path):
             voice.note(f"note: {path} was left alone: pytrust did not make it")
-        elif path.exists():
-            path.unlink()
-            sync_folder(folder)
-            voice.say(f"removed {path}")
+            continue
+        path.unlink()
+        sync_folder(folder)
+        voice.say(f"removed {path}")
+    if not paths:
+        voice.note(f"note: {folder} holds no plugin of pytrust")
     return ExitCode.YES

@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -15,18 +16,19 @@ from click.testing import CliRunner, Result
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
-from tests.fakes.keys import private, public
+from tests.fakes.keys import NAME, private, public
 
 from pytrust.cli.docker_plugin import DESCRIPTIONS, metadata
 from pytrust.cli.docker_plugin_key import read_signer_key, write_signer_key
 from pytrust.cli.docker_plugin_launcher import HEAD_BYTES, is_launcher, launcher
 from pytrust.cli.docker_plugin_run import run
-from pytrust.cli.docker_plugin_trust import written_tag
+from pytrust.cli.docker_plugin_trust import notary_root, written_tag
 from pytrust.cli.docker_plugin_words import read_words
 from pytrust.cli.plugin_install import install_plugin
 from pytrust.cli.version import __version__
-from pytrust.trust.errors import PytrustError, UsageError
-from pytrust.trust.names import ImageRef
+from pytrust.trust.errors import AccessDenied, PytrustError, Unreachable, UsageError
+from pytrust.trust.http import Deadline
+from pytrust.trust.names import CollectionName, ImageRef
 
 NOW = datetime(2026, 11, 30, 12, tzinfo=UTC)
 CAROL = public("carol", "ecdsa-p256")
@@ -233,7 +235,8 @@ def test_uninstall(docker: Path) -> None:
     done = install("--uninstall")
     assert done.stdout.splitlines() == [f"removed {docker / name}" for name in ("docker-pytrust", "docker-trust")]
     assert [path.name for path in docker.iterdir()] == ["docker-other"]
-    assert install("--uninstall").return_value == 0
+    again = install("--uninstall")
+    assert (again.return_value, again.stdout, again.stderr) == (0, "", f"note: {docker} holds no plugin of pytrust\n")
 
 
 def test_into_another_folder(docker: Path, tmp_path: Path) -> None:
@@ -255,6 +258,29 @@ def test_into_another_folder(docker: Path, tmp_path: Path) -> None:
 )
 def test_a_tag_counts_where_it_was_written(text: str, tag: str | None) -> None:
     assert written_tag(text, ImageRef.parse(text)) == tag
+
+
+@dataclass
+class Answering:
+    """A source that answers every question the same way."""
+
+    answer: bytes | PytrustError | None
+
+    def fetch(self, name: CollectionName, file: str, deadline: Deadline) -> bytes | None:
+        assert (name, file) == (NAME, "notary/root.json")
+        if isinstance(self.answer, PytrustError):
+            raise self.answer
+        return self.answer
+
+
+@pytest.mark.parametrize("answer", [None, b"{}", b"<html>", AccessDenied("403, as S3 says it of what is not there")])
+def test_without_a_notary_side(answer: bytes | PytrustError | None) -> None:
+    assert notary_root(Answering(answer), NAME, Deadline(1)) is None
+
+
+def test_a_source_that_is_away_is_told_of() -> None:
+    with pytest.raises(Unreachable):
+        notary_root(Answering(Unreachable("away")), NAME, Deadline(1))
 
 
 def certificate(*, ended: bool = False) -> bytes:
