@@ -401,6 +401,16 @@ def test_signatures_in_der_or_of_another_length() -> None:
     raw = once.signatures[0].sig
     assert alice.signer.private is not None
     der = bytes.fromhex(alice.signer.library.sign(once.payload).signature)
-    for made in (der, raw[:-1], raw + b"\0", b"", bytes(64), b"\xff" * 64, raw[32:] + raw[:32]):
+    for made in (
+        der,
+        raw[:-1],
+        raw + b"\0",
+        raw[:32] + b"\0" + raw[32:],
+        b"\0" + raw,
+        b"",
+        bytes(64),
+        b"\xff" * 64,
+        raw[32:] + raw[:32],
+    ):
         other = Envelope(once.signed, (Signature(alice.wire.id, "ecdsa", made),), once.payload)
         assert signed_by(other, [alice.wire]) == frozenset()

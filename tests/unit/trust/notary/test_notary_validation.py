@@ -45,6 +45,7 @@ Files = Mapping[str, bytes]
 Case = Callable[[Home], Files]
 PAST = when(NOW - timedelta(days=1))
 MAX = 2**31 - 1
+BROKEN = WireKey("ecdsa", b"no key")
 
 
 class Shelf:
@@ -130,10 +131,13 @@ def _unlisted(document: dict[str, Any]) -> None:
     document["roles"]["targets"]["keyids"] = ["0" * 64]
 
 
+def _unreadable_of_nobody(document: dict[str, Any]) -> None:
+    document["keys"][BROKEN.id] = BROKEN.document()
+
+
 def _unreadable(document: dict[str, Any]) -> None:
-    broken = WireKey("ecdsa", b"no key")
-    document["keys"][broken.id] = broken.document()
-    document["roles"]["snapshot"]["keyids"] += [broken.id]
+    _unreadable_of_nobody(document)
+    document["roles"]["snapshot"]["keyids"] += [BROKEN.id]
 
 
 def _delegates_to(name: str) -> Change:
@@ -150,8 +154,7 @@ def _out_of_reach(document: dict[str, Any]) -> None:
 
 
 def _broken_delegation_key(document: dict[str, Any]) -> None:
-    broken = WireKey("ecdsa", b"no key")
-    document["delegations"]["keys"][broken.id] = broken.document()
+    document["delegations"]["keys"][BROKEN.id] = BROKEN.document()
 
 
 def _snapshot_by(label: str) -> Case:
@@ -248,6 +251,7 @@ FIRST_REFUSED: dict[str, tuple[Case, str, str]] = {
     "role's key is not listed": (with_root(_unlisted), "ErrBadRoot", "of a role is not listed"),
     "key under a foreign id": (with_root(_with_foreign_id), "ErrBadRoot", "the key '0000.* has the id"),
     "key that cannot be read": (with_root(_unreadable), "ErrBadRoot", "a key of type ecdsa cannot be read"),
+    "key that cannot be read, of no role": (with_root(_unreadable_of_nobody), "ErrBadRoot", "cannot be read"),
     "threshold 0": (_threshold("targets", 0), "ErrBadRoot", "no number that fits"),
     "threshold above the keys": (_threshold("root", 2), "ErrBadRoot", "1 of 2 signatures"),
     "threshold of targets above its keys": (_threshold("targets", 2), "ErrBadRoot", "threshold of 2 does not fit 1"),

@@ -14,18 +14,19 @@ from typing import Any
 
 import pytest
 from tests.fakes.keys import NAME, NOW, OTHER
-from tests.fakes.notary_client import RELEASES, Home, bare, carried, tags
+from tests.fakes.notary_client import RELEASES, Home, bare, carried, online_keys, tags
 from tests.fakes.notary_reader import check
 from tests.fakes.trust_service import Town, WatchedMemory
 
 from pytrust.trust.collection.model import TIMESTAMP
 from pytrust.trust.formats.notary.files import read_meta
 from pytrust.trust.formats.notary.keys import WireKey
+from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.names import Format
 from pytrust.trust.server.backend import Served
 from pytrust.trust.server.held import Held
 from pytrust.trust.server.refusals import Code, Refusal
-from pytrust.trust.server.service import Watched
+from pytrust.trust.server.service import TrustService, Watched
 from pytrust.trust.store.interface import RoleFile
 from pytrust.trust.store.sqlite import SqliteStore
 
@@ -178,6 +179,21 @@ def test_reading_other_roles_renews_nothing(town: Town) -> None:
     for role in ("root", "targets", RELEASES):
         assert town.served(role) is not None
     assert town.noted() == [1]
+
+
+def test_a_collection_that_is_deleted_while_somebody_reads(town: Town) -> None:
+    """Between the look and the lock."""
+    town.later(days=FORTNIGHT)
+    now = town.now
+
+    def clock() -> datetime:
+        town.service.delete(NAME)
+        return now
+
+    town.service = TrustService(town.store, online_keys(), Sealer(b"s" * 32), now=lambda: now)
+    other = TrustService(town.store, online_keys(), Sealer(b"s" * 32), now=clock)
+    assert other.current(NAME, "timestamp") is None
+    assert town.noted() == [1, 0]
 
 
 def test_what_is_in_time_is_not_made_anew(town: Town) -> None:

@@ -147,14 +147,13 @@ class TrustService:
         now = self._now()
         with self._store.writing(name) as transaction:
             current = transaction.current(name, _NOTARY)
-            over = [role for role in (SNAPSHOT, TIMESTAMP) if role in current and current[role].expires <= now]
-            if not over:
-                return  # somebody else was here first
+            if TIMESTAMP not in current:
+                return  # it was deleted meanwhile
             try:
                 fresh = renewed_files(name, current, self._finder(transaction, name), now)
             except InvalidUpdate:
                 return  # not ours to sign: clients see for themselves that its time is over
-            if fresh:
+            if fresh:  # else somebody else was here first
                 self._put(transaction, name, fresh, now)
 
     def _view(self, gun: str, role: str, *, renewed: bool = False) -> tuple[Served | None, datetime]:
