@@ -61,7 +61,7 @@ def pytrust_server(
 def _auth(issuer: TokenService) -> str:
     words = {"kind": "token", "service": SERVICE, "realm": issuer.url, "issuer": ISSUER}
     words["certificates"] = str(issuer.certificate)
-    return "[auth]\npermissions = []\n" + "".join(f'{name} = "{word}"\n' for name, word in words.items())
+    return "[auth]\n" + "".join(f'{name} = "{word}"\n' for name, word in words.items())
 
 
 @contextmanager

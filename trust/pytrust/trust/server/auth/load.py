@@ -44,7 +44,7 @@ def _passwords(settings: HtpasswdAuth, now: Callable[[], datetime]) -> tuple[Gat
     accounts.get()
     passwords = Passwords(accounts.get)
     tokens = OwnTokens(signing_key(settings.key), settings.service)
-    rules = _rules(settings)
+    rules = Rules(settings.service, DEFAULT if settings.permissions is None else settings.permissions)
     return PasswordGate(rules, passwords, tokens, now), PasswordTokens(rules, passwords, tokens, now)
 
 
@@ -57,8 +57,4 @@ def _tokens(settings: TokenAuth, now: Callable[[], datetime]) -> Gate:
         return certificates.get() if certificates else None, keys.get() if keys else None
 
     trusted()
-    return TokenGate(_rules(settings), settings.issuer, trusted, now)
-
-
-def _rules(settings: HtpasswdAuth | TokenAuth) -> Rules:
-    return Rules(settings.service, DEFAULT if settings.permissions is None else settings.permissions)
+    return TokenGate(Rules(settings.service, settings.permissions), settings.issuer, trusted, now)

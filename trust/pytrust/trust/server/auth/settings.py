@@ -15,7 +15,7 @@ issuer = "auth.example.com"
 certificates = "issuer.pem"              # rootcertbundle of docker's registry; and, or:
 jwks = "issuer.json"                     # a JSON Web Key Set
 
-[[auth.permissions]]                     # all that match count; without any: everybody pulls, users push
+[[auth.permissions]]                     # all that match count; without any, of htpasswd: everybody pulls, users push
 match = "registry.example.com/foo/**"    # * one component, ** any rest
 users = ["alice", "ci-*"]
 actions = ["pull", "push"]               # ["*"] for administrators
@@ -91,7 +91,7 @@ class TokenAuth(_Table, frozen=True, kw_only=True, tag_field="kind", tag="token"
     issuer: _Text
     certificates: Path | None = None
     jwks: Path | None = None
-    permissions: _Permissions | None = None
+    permissions: _Permissions = ()
 
 
 AuthSettings = NoAuth | HtpasswdAuth | TokenAuth
