@@ -9,22 +9,27 @@ import urllib.request
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from tests.fakes.notary_repository import issue, new_key
 from tests.rig import docker_trust, notary
 from tests.rig.docker_trust import DockerTrust
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
 from tests.rig.needs import need
-from tests.rig.notary_client import NotaryClient, Said
+from tests.rig.notary_client import PASSPHRASES, NotaryClient, Said
 from tests.rig.processes import RigError
 from tests.rig.proxy import Stage
 from tests.rig.registry import Registry
 from tests.rig.throwaway import mint
 from tests.rig.token_service import TokenService, token_service
 from tests.rig.trust_server import TrustServer
+
+from pytrust.trust.keys.notary_file import write_key
+from pytrust.trust.names import RoleName
 
 
 @dataclass(slots=True)
@@ -253,6 +258,37 @@ def test_a_server_that_asks_who_we_are(
         assert done.returncode == 0, done.stderr
         asked = issuer.take()
         assert asked == [f"token for {who}: repository:{foreign.name('signed')}:pull: ['pull']"]
+
+
+def test_a_pinned_authority(foreign: Foreign, tmp_path: Path) -> None:
+    """An organisation certifies root keys, by name of the image; the stock client begins with such a one."""
+    now, ca, root = datetime.now(UTC), new_key(), new_key()
+    foreign.stage.docker.tag(f"{foreign.name('signed')}:v1", f"{foreign.name('certified')}:v1")
+    digest = foreign.stage.docker.push(f"{foreign.name('certified')}:v1")
+    span = (now - timedelta(days=1), now + timedelta(days=400))
+    (foreign.stage.home / "ca.pem").write_bytes(issue(ca, "our CA", ca, "our CA", *span, ca=True))
+    (tmp_path / "root.crt").write_bytes(issue(root, foreign.name("certified"), ca, "our CA", *span))
+    assert root.private is not None
+    passphrase = PASSPHRASES["NOTARY_ROOT_PASSPHRASE"].encode()
+    (tmp_path / "root.key").write_bytes(write_key(root.private, passphrase, RoleName("root"), None))
+    client = NotaryClient(tmp_path / "ann", foreign.server.url, foreign.server.files.ca)
+    size = str(len(_manifest(foreign, "signed", "v1")))
+    own = ["--rootkey", str(tmp_path / "root.key"), "--rootcert", str(tmp_path / "root.crt")]
+    said = client.attempt("init", *own, "-p", foreign.name("certified"))
+    assert said.code == 0, said
+    hexes = digest.removeprefix("sha256:")
+    said = client.attempt("addhash", "-p", foreign.name("certified"), "v1", size, "--sha256", hexes)
+    assert said.code == 0, said
+    foreign.pin("certified", 'ca = "ca.pem"')
+    assert f"@{digest} signed by" in foreign.stage.pytrust("verify", f"{foreign.name('certified')}:v1")
+    pem = (foreign.stage.home / "ca.pem").read_text()
+    with foreign.stage.proxy(foreign.policy("certified", f"ca: {json.dumps(pem)}")) as proxy:
+        made = proxy.create(f"{foreign.name('certified')}:v1")
+        assert made.status == 201, made.message
+        foreign.stage.direct("DELETE", f"/containers/{made.json['Id']}?force=1")
+    foreign.pin("signed", 'ca = "ca.pem"')
+    denied = foreign.stage.attempt("verify", f"{foreign.name('signed')}:v1")
+    assert (denied.returncode, "authority pinned" in denied.stderr) == (1, True)
 
 
 def test_without_the_server(foreign: Foreign) -> None:
