@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import ssl
@@ -16,7 +17,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -202,6 +203,50 @@ def test_many_silent_peers_keep_nobody_out(server: TrustServer) -> None:
     finally:
         for one in silent:
             one.close()
+
+
+def test_peers_that_read_nothing_hold_little_and_are_ended(tmp_path: Path, files: ServerFiles) -> None:
+    owner = Repository(GUN)
+    with pytrust_server(tmp_path, files) as server:
+        with closing(connect(server.port, files)) as connection:
+            owner.found(connection, [f"v{number}" for number in range(20_000)])
+        with ExitStack() as stack:
+            readers = [stack.enter_context(_unread(server)) for _ in range(40)]
+            time.sleep(2)
+            assert _memory(server.daemon) < 150_000_000
+            with closing(connect(server.port, files, timeout=5)) as connection:
+                connection.request("GET", f"{BASE}targets.json")
+                assert len(connection.getresponse().read()) > 1_500_000
+            held = _connections(server)
+            assert held >= len(readers)
+            _until(lambda: _connections(server) <= held - len(readers), within=60)
+
+
+def _connections(server: TrustServer) -> int:
+    """As the kernel sees them, on the server's side."""
+    local = f"0100007F:{server.port:04X}"
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(row[1] == local and row[3] == "01" for row in rows)
+
+
+@contextmanager
+def _unread(server: TrustServer) -> Iterator[socket.socket]:
+    """A connection that asks for much, and takes no answer."""
+    context = ssl.create_default_context(cafile=str(server.files.ca))
+    plain = socket.socket()
+    plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    plain.settimeout(PATIENCE)
+    plain.connect(("127.0.0.1", server.port))
+    with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+        for _ in range(4):
+            connection.sendall(f"GET {BASE}targets.json HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        yield connection
+
+
+def _memory(daemon: Running) -> int:
+    """Bytes that the largest of its processes holds."""
+    kilobytes = [re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{pid}/status").read_text()) for pid in _workers(daemon)]
+    return max(int(found[1]) for found in kilobytes if found) * 1024
 
 
 @pytest.mark.parametrize("chunked", [True, False])

@@ -16,6 +16,7 @@ from starlette.responses import Response
 from pytrust.trust.server.auth import Challenge
 from pytrust.trust.server.backend import Served
 from pytrust.trust.server.exposition import MEDIA_TYPE
+from pytrust.trust.server.outgoing import Pieces
 from pytrust.trust.server.page import POLICY
 from pytrust.trust.server.refusals import Code, Refusal
 
@@ -39,7 +40,7 @@ def metadata(served: Served | None, *, consistent: bool) -> Response:
         "last-modified": _http_date(served.published),
         "x-content-type-options": "nosniff",
     }
-    return Response(served.data, media_type=_JSON, headers=headers)
+    return Pieces(served.data, media_type=_JSON, headers=headers)
 
 
 def tuf_file(found: tuple[bytes, bool] | None) -> Response:
@@ -53,7 +54,7 @@ def tuf_file(found: tuple[bytes, bool] | None) -> Response:
 def document(data: bytes, *, status: int = HTTPStatus.OK, cache: str = _UNKEPT) -> Response:
     """JSON of any other kind."""
     headers = {"cache-control": cache, "x-content-type-options": "nosniff"}
-    return Response(data, status, media_type=_JSON, headers=headers)
+    return Pieces(data, status, media_type=_JSON, headers=headers)
 
 
 def done() -> Response:
@@ -115,7 +116,7 @@ def page(text: str) -> Response:
         "referrer-policy": "no-referrer",
         "x-content-type-options": "nosniff",
     }
-    return Response(text, media_type="text/html", headers=headers)
+    return Pieces(text, media_type="text/html", headers=headers)
 
 
 @lru_cache(maxsize=1024)

@@ -11,7 +11,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
@@ -22,9 +21,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
-from pytrust.trust.errors import Busy, PytrustError, ServerError
-from pytrust.trust.limits import HEAD_MAX_BYTES, HEAD_TIMEOUT, STOP_TIMEOUT, TLS_LOOK_EVERY
+from pytrust.trust.errors import PytrustError, ServerError
+from pytrust.trust.limits import CONNECTIONS_MAX, HEAD_MAX_BYTES, HEAD_TIMEOUT, STOP_TIMEOUT, TLS_LOOK_EVERY
 from pytrust.trust.server.auth import AuthSettings, load_gate
+from pytrust.trust.server.listening import allow_connections, check_free, end_unread
 from pytrust.trust.server.pair import Pair, TlsFiles, place_pair, read_pair
 from pytrust.trust.server.rows import Rows, make_rows
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from pytrust.trust.server.backend import Backend
 
 _BACKLOG: Final = 1024
-_REQUESTS_MAX: Final = 1024  # under way in one process
 _MILLI: Final = 1000
 _MEMORY: Final = Path("/dev/shm")  # noqa: S108 - the folder in it is ours alone
 _LIBRARIES: Final = ("_granian", "python_multipart")
@@ -71,7 +70,7 @@ def check(plan: Plan) -> None:
     Raises:
         PytrustError: something is not fit to serve with.
     """
-    _check_free(plan.host, plan.port)
+    check_free(plan.host, plan.port)
     if plan.tls:
         read_pair(plan.tls)
     load_gate(plan.auth, utc_now)
@@ -86,6 +85,7 @@ def run(plan: Plan) -> None:
         ServerError: the processes end as soon as they begin.
     """
     multiprocessing.set_start_method("spawn", force=True)
+    allow_connections()
     with TemporaryDirectory(prefix="pytrust-serve-", dir=_MEMORY if _MEMORY.is_dir() else None) as name:
         folder = Path(name)
         make_rows(folder / "counters")
@@ -109,6 +109,7 @@ def load_app(plan: Plan, counters: Path) -> ASGIApp:
 
     _end_with_parent()
     _send_logs(plan.note)
+    end_unread(plan.port)
     gate, tokens = load_gate(plan.auth, utc_now)
     opened = ExitStack()
     backend = opened.enter_context(plan.open_backend())
@@ -188,7 +189,7 @@ def _granian(plan: Plan, tls: TlsFiles | None) -> Any:  # noqa: ANN401 - one cla
         http1_settings=HTTP1Settings(int(HEAD_TIMEOUT * _MILLI), max_buffer_size=HEAD_MAX_BYTES),
         websockets=False,
         backlog=_BACKLOG,
-        backpressure=_REQUESTS_MAX,
+        backpressure=CONNECTIONS_MAX,
         log_level=LogLevels.error,
         ssl_cert=tls.cert if tls else None,
         ssl_key=tls.key if tls else None,
@@ -196,16 +197,6 @@ def _granian(plan: Plan, tls: TlsFiles | None) -> Any:  # noqa: ANN401 - one cla
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_TIMEOUT,
     )
-
-
-def _check_free(host: str, port: int) -> None:
-    """Granian shares its port with whoever asks: a second server would take half of the requests, unnoticed."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        socket.create_server((host, port), family=family).close()
-    except OSError as error:
-        why = f"cannot listen at {host}:{port}: {error.strerror}"
-        raise Busy(why, hint="end who does, or listen elsewhere") from error
 
 
 def _end_with_parent() -> None:
