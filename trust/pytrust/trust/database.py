@@ -10,7 +10,7 @@ from typing import Final
 
 from pytrust.trust.errors import Unsound
 from pytrust.trust.files import PRIVATE, check_owned
-from pytrust.trust.store.sqlite import failure
+from pytrust.trust.store import sqlite
 
 _LOCK_TIMEOUT: Final = 1.0  # seconds; nobody should hold a lock for longer than a moment, and requests wait meanwhile
 
@@ -22,15 +22,7 @@ def connect(
 
     A schema that somebody else put there is not trusted (SQLite, PRAGMA trusted_schema).
     """
-    uri = f"{path.absolute().as_uri()}?mode={'ro' if read_only else 'rw'}"
-    connection = sqlite3.connect(uri, uri=True, timeout=timeout, isolation_level=None, check_same_thread=False)
-    try:
-        for statement in ("PRAGMA trusted_schema=OFF", *statements):
-            connection.execute(statement)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+    return sqlite.connect(path, "ro" if read_only else "rw", timeout, *statements)
 
 
 def make_private(path: Path) -> None:
@@ -45,6 +37,6 @@ def guarded(path: Path) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, UnicodeDecodeError) as error:  # the latter where a damaged file's schema is no text
-        raise failure(path, error) from error
+        raise sqlite.failure(path, error) from error
     except OSError as error:
         raise Unsound(f"{path}: {error.strerror or error}", hint="free space, or check permissions") from error

@@ -38,6 +38,22 @@ def test_new_files_are_secret_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(old)
 
 
+def test_where_no_store_can_be_made(tmp_path: Path) -> None:
+    with pytest.raises(Unsound, match="No such file"):
+        SqliteStore(tmp_path / "nothing" / "store.db")
+    (tmp_path / "folder").mkdir(0o700)
+    with pytest.raises(Unsound, match="unable to open"):
+        SqliteStore(tmp_path / "folder")
+
+
+@pytest.mark.parametrize("beside", ["store.db.lock", "store.db.turn"])
+def test_a_lock_that_leads_elsewhere(tmp_path: Path, beside: str) -> None:
+    (tmp_path / beside).symlink_to(tmp_path / "precious")
+    with pytest.raises(BadPermissions, match=beside):
+        SqliteStore(tmp_path / "store.db")
+    assert not (tmp_path / "precious").exists()
+
+
 @pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
 @pytest.mark.parametrize("opening", [SqliteStore, SqliteReader])
 def test_modes_that_let_others_in(tmp_path: Path, mode: int, opening: Callable[[Path], object]) -> None:

@@ -16,6 +16,7 @@ from pytrust.trust.store.statements import TABLES
 _ROWS: Final = 50  # held in memory at once; the largest file has 5 MB
 _COUNTED: Final = ("changes", "server_keys")
 _SNAPSHOT: Final = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
+_PATIENT: Final = b"SET LOCAL statement_timeout = '1h'"  # the rows of a whole table go in one statement
 _ALONE: Final = f"LOCK TABLE {', '.join(TABLES)} IN EXCLUSIVE MODE"  # readers go on
 
 
@@ -38,6 +39,7 @@ def load(saved: sqlite3.Connection, target: PostgresStore, replace: bool, progre
     """Make ``target`` hold what ``saved`` does; raises ``Conflict`` where it holds anything that is not to go."""
     total = sum(saved.execute(statements.count(table)).fetchone()[0] for table in TABLES)
     with target.connected() as connection, connection.transaction(), connection.cursor() as cursor:
+        cursor.execute(_PATIENT)
         cursor.execute(_ALONE.encode())
         for table in TABLES:
             if not replace and (held := _count(connection, table)):

@@ -251,5 +251,9 @@ def connect(path: Path, mode: str, timeout: float, *pragmas: str) -> sqlite3.Con
 
 
 def _make_private(path: Path) -> None:
-    path.touch(PRIVATE)
+    try:
+        if not path.exists():
+            path.touch(PRIVATE)
+    except OSError as error:
+        raise Unsound(f"{path}: {error.strerror}", hint="make its folder, or check permissions") from error
     check_owned(path, forbidden=0o077)
