@@ -21,8 +21,8 @@ from pytrust.cli.docker_plugin import DESCRIPTIONS
 from pytrust.cli.docker_plugin_end import end_with_docker
 from pytrust.cli.docker_plugin_words import read_words
 from pytrust.cli.lazy import LazyGroup
-from pytrust.cli.main import _open_closed_streams, _silence_a_library
-from pytrust.cli.root import _fail
+from pytrust.cli.main import open_closed_streams, silence_a_library
+from pytrust.cli.root import fail
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
 from pytrust.trust.keys.signers import block_sdks
@@ -88,8 +88,8 @@ _OWN: Final = re.compile(rf"(?<!docker )\bpytrust (?=(?:{'|'.join(_Pytrust.table
 
 def start(name: str, words: Sequence[str]) -> int:
     """Run as a program of its own, on whatever streams docker handed on."""
-    _open_closed_streams()
-    _silence_a_library()
+    open_closed_streams()
+    silence_a_library()
     gc.disable()  # as in pytrust.cli.main
     end_with_docker()
     return run(name, words)
@@ -104,7 +104,7 @@ def run(name: str, words: Sequence[str]) -> int:
         result = _GROUPS[name].main(told.rest, prog_name=f"docker {name}", standalone_mode=False)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence, as in pytrust.cli.root
-        result = _fail(error)
+        result = fail(error)
     code = result if isinstance(result, int) else ExitCode.YES
     return min(code, ExitCode.NO) if name == "trust" and code < _SIGNAL else code
 

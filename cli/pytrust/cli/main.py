@@ -16,17 +16,17 @@ _UNSOUND = 4
 
 def main() -> None:
     """Run the command line and exit with one of ``ExitCode``."""
-    _open_closed_streams()
+    open_closed_streams()
     if sys.argv[1:] == ["--version"]:
         sys.exit(_print_version())
     gc.disable()  # a command lives for a moment, and a tenth of it would go into collecting what imports leave
     from pytrust.cli.root import run
 
-    _silence_a_library()
+    silence_a_library()
     sys.exit(run(sys.argv[1:]))
 
 
-def _silence_a_library() -> None:
+def silence_a_library() -> None:
     """``cryptography`` warns, with paths of ours, of serials that ``read_certificate`` refuses in a sentence."""
     import warnings
 
@@ -41,7 +41,7 @@ def _print_version() -> int:
     return 0
 
 
-def _open_closed_streams() -> None:
+def open_closed_streams() -> None:
     """A stream that the caller closed leads nowhere, rather than to an error in the middle of the work."""
     for name, flags, mode in (("stdin", os.O_RDONLY, "r"), ("stdout", os.O_WRONLY, "w"), ("stderr", os.O_WRONLY, "w")):
         if getattr(sys, name) is None:

@@ -33,6 +33,7 @@ _COMMANDS = {
     "migrate": ("migrate", "the formats in which a name is signed: TUF 1.0, and what docker and notary read"),
     "import": ("importing:import_", "take signed names from docker's or notary's files, or from another server"),
     "serve": ("serve", "a trust server for docker, notary, pytrust and any TUF client"),
+    "install-plugin": ("plugin_install", "docker pytrust, and docker trust where docker lost it"),
     "proxy": ("proxy", "a docker engine that runs only what the policy allows"),
     "env": ("proxy", "print what a shell needs so that docker talks to the proxy"),
     "policy": ("policy", "what may run: begin, check and try the policy file, explain a decision"),
@@ -104,11 +105,12 @@ def run(arguments: Sequence[str]) -> int:
         result = cli.main(list(arguments), prog_name="pytrust", standalone_mode=False)
         sys.stdout.flush()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last line of defence: a sentence, not a traceback
-        return _fail(error)
+        return fail(error)
     return result if isinstance(result, int) else ExitCode.YES
 
 
-def _fail(error: BaseException) -> int:
+def fail(error: BaseException) -> int:
+    """Say what went wrong, and give the exit code for it."""
     code: int = ExitCode.UNSOUND
     match error:
         case PytrustError():
