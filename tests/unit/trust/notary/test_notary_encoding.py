@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 from datetime import UTC, datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicNumbers
 from hypothesis import given
 from hypothesis import strategies as st
 from securesystemslib.formats import encode_canonical
@@ -17,7 +19,7 @@ from tests.fakes.notary_client import bare, signed
 from pytrust.trust.canonical import parse_json
 from pytrust.trust.collection.model import TIMESTAMP
 from pytrust.trust.errors import BadMetadata, PytrustError
-from pytrust.trust.formats.notary import canonical
+from pytrust.trust.formats.notary import canonical, signatures
 from pytrust.trust.formats.notary.envelope import (
     Envelope,
     Signature,
@@ -30,6 +32,7 @@ from pytrust.trust.formats.notary.envelope import (
 from pytrust.trust.formats.notary.files import read_meta, read_targets
 from pytrust.trust.formats.notary.keys import WireId, WireKey
 from pytrust.trust.formats.notary.times import format_time, parse_time
+from pytrust.trust.keys.public import PublicKey
 
 ED25519 = {
     "keytype": "ed25519",
@@ -356,11 +359,15 @@ def test_signatures_that_are_none(signature: dict[str, Any]) -> None:
 
 
 def test_signatures_are_counted() -> None:
-    made = {"signed": {}, "signatures": [SIGNATURE] * 64}
-    assert len(read_envelope("targets", json.dumps(made).encode()).signatures) == 64
-    made["signatures"] = [SIGNATURE] * 65
+    def of(*keyids: object) -> bytes:
+        made = [{**SIGNATURE, "keyid": str(keyid)} for keyid in keyids]
+        return json.dumps({"signed": {}, "signatures": made}).encode()
+
+    assert len(read_envelope("targets", of(*range(64))).signatures) == 64
     with pytest.raises(BadMetadata, match="more than 64"):
-        read_envelope("targets", json.dumps(made).encode())
+        read_envelope("targets", of(*range(65)))
+    with pytest.raises(BadMetadata, match="one key signed it twice"):
+        read_envelope("targets", of(1, 2, 1))
     assert read_envelope("targets", b'{"signed":{},"signatures":null}').signatures == ()
 
 
@@ -385,6 +392,16 @@ def test_a_signature_by_another_method(method: str) -> None:
     once = sign(unsigned({"a": 1}), alice.signer, alice.wire.id)
     other = Envelope(once.signed, (Signature(alice.wire.id, method, once.signatures[0].sig),), once.payload)
     assert signed_by(other, [alice.wire]) == frozenset()
+
+
+@pytest.mark.parametrize(("bits", "exponent"), [(3072, 2**31 + 1), (3072, 2**3000 + 1), (16384, 65537)])
+def test_rsa_keys_that_are_slow_to_verify_with(bits: int, exponent: int) -> None:
+    """A file may have sixty-four signatures, an upload as many files."""
+    key = PublicKey.of(RSAPublicNumbers(exponent, 2**bits - 1).public_key())
+    started = time.perf_counter()
+    for _ in range(64):
+        assert not signatures.verifies(key, "rsapss", b"\1" * (bits // 8), b"anything")
+    assert time.perf_counter() - started < 0.3
 
 
 def test_a_method_in_capitals() -> None:

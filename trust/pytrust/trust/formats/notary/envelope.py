@@ -67,7 +67,7 @@ def read_envelope(role: str, data: bytes) -> Envelope:
     what = f"{role}.json"
     document = parse_json(data, what=what, max_bytes=max_bytes(role))
     try:
-        found = tuple(map(_read_signature, _listed(document)))
+        found = _read_signatures(document)
     except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as error:
         raise BadMetadata(f"{what} is malformed: {str(error)[:200]}") from error
     payload = canonical.encode(document["signed"])
@@ -108,6 +108,13 @@ def signed_by(envelope: Envelope, keys: Iterable[WireKey]) -> frozenset[KeyId]:
         if signatures.verifies(key.material, item.method, item.sig, envelope.payload):
             valid.add(key.material.id)
     return frozenset(valid)
+
+
+def _read_signatures(document: Mapping[str, Any]) -> tuple[Signature, ...]:
+    found = tuple(map(_read_signature, _listed(document)))
+    if len({item.keyid for item in found}) != len(found):
+        raise ValueError("one key signed it twice")
+    return found
 
 
 def _listed(document: Mapping[str, Any]) -> list[Any]:
