@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from cryptography.hazmat.primitives.asymmetric import ec
 from tests.e2e.dct.scripts_notary import held_key, shown_key
 from tests.e2e.dct.stage import PASSWORD, USER, Play
+from tests.e2e.dct.written import Owner
+from tests.rig.notary_repository import multipart
 
 
 def pushing(play: Play) -> None:
@@ -124,3 +129,28 @@ def cut_off(play: Play) -> None:
     play.docker("ann", "push", play.image("two", f"{web}:v2"), code=1)
     recorder.honest()
     play.docker("bob", "pull", f"{web}:v2", code=1)
+
+
+def adopted(play: Play) -> None:
+    """A collection that pytrust wrote: stock clients read it, and publish upon it."""
+    web = play.repository(locked=True)
+    owner = Owner.of(web, "ann")
+    for who in ("ann", "bob"):
+        log_in(play, who)
+    play.docker("ann", "push", play.image("one", f"{web}:v1"), trust=False)
+    files = owner.files(play, "v1", play.parts.digests["one"])
+    play.ask("POST", f"/v2/{web}/_trust/tuf/", *multipart(files.items()))
+    play.docker("bob", "pull", f"{web}:v1")
+    play.docker("ann", "trust", "key", "load", "--name", "ann", held_key(play, "ann", owner.release))
+    play.docker("ann", "trust", "sign", play.image("two", f"{web}:v2"))
+    play.docker("bob", "trust", "inspect", web)
+    play.docker("bob", "pull", "-a", web, ordered=False)
+    kept = play.ask("GET", f"/v2/{web}/_trust/tuf/targets/releases.json")
+    assert tags(kept)["v1"] == tags(files["targets/releases"])["v1"]
+    assert tags(kept).keys() == {"v1", "v2"}
+
+
+def tags(file: bytes) -> dict[str, Any]:
+    """What a file of a role says."""
+    found: dict[str, Any] = json.loads(file)["signed"]["targets"]
+    return found
