@@ -207,9 +207,21 @@ def test_while_it_is_away(url: str, server: Postgres) -> None:
                 put(store, file(RELEASES, 2))
             with pytest.raises(Unreachable):
                 PostgresStore(url)
+            time.sleep(12)  # long enough that whoever tries ever more rarely would try too rarely
         finally:
             server.start()
+        end = time.monotonic() + 6
+        while store_is_away(store):
+            assert time.monotonic() < end
         put(store, file(RELEASES, 2))
+
+
+def store_is_away(store: PostgresStore) -> bool:
+    try:
+        store.read(NAME, RELEASES)
+    except Unreachable:
+        return True
+    return False
 
 
 def test_a_transaction_that_loses_its_server(store: PostgresStore, server: Postgres) -> None:

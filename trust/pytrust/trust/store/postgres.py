@@ -38,6 +38,7 @@ from pytrust.trust.store.transaction import SqlTransaction
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _READERS: Final = 2  # connections that writers, who may wait for one another, leave to readers
+_GIVE_UP: Final = 7.0  # seconds; the pool tries ever more rarely, and anew for whoever asks after it gave up
 _CONNECTING: Final[
     dict[str, str | int]
 ] = {  # where the URL says nothing else; a silent network is noticed within a minute
@@ -84,6 +85,7 @@ class PostgresStore(SqlReading):
             min_size=1,
             max_size=STORE_CONNECTIONS_MAX,
             timeout=timeout,
+            reconnect_timeout=_GIVE_UP,
             open=True,
         )
 
