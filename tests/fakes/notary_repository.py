@@ -343,6 +343,7 @@ class GuardedServer:
     Attributes:
         asked: (path, Authorization) in the order of the requests.
         scopes: what tokens were asked for.
+        elsewhere: where those who bring a token are sent for files; empty for nowhere.
     """
 
     def __init__(self, repository: FakeNotaryRepository, user: str, password: str, *, basic: bool = False) -> None:
@@ -350,6 +351,7 @@ class GuardedServer:
         self.login = "Basic " + b64encode(f"{user}:{password}".encode()).decode()
         self.asked: list[tuple[str, str]] = []
         self.scopes: list[str] = []
+        self.elsewhere = ""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Guard,), {"owner": self}))
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
@@ -372,6 +374,8 @@ class GuardedServer:
             ask = 'Basic realm="x"' if self.basic else f'Bearer realm="{self.url}/token",service="notary"'
             return 401, {"WWW-Authenticate": ask}, b'{"errors":[{"code":"UNAUTHORIZED"}]}'
         name, _, file = parts.path.removeprefix("/v2/").partition("/_trust/tuf/")
+        if file and self.elsewhere:
+            return 302, {"Location": f"{self.elsewhere}{path}"}, b""
         found = self.repository.look_up(unquote(name), unquote(file)) if file else b"{}"
         return (404, {}, b"{}") if found is None else (200, {}, found)
 

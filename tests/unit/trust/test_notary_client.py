@@ -32,6 +32,7 @@ from pytrust.trust.errors import (
     BadMetadata,
     BadSignature,
     ExpiredCache,
+    ServerError,
     Stale,
     Unsigned,
     UntrustedRoot,
@@ -473,6 +474,18 @@ def test_no_way_back_from_tuf_to_notary(scene: Scene) -> None:
     assert scene.digest(client=either(scene, pins, None)) == V2
 
 
+def test_a_first_use_is_the_only_one(scene: Scene) -> None:
+    """Whoever holds the server later has a TUF side of his own: nothing pins it, and nobody asked for it."""
+    anything = [Pin("**", first_use=True)]
+    assert scene.digest(client=either(scene, anything, scene.repository)) == V1
+    source, _, _ = both_sides(scene)
+    assert scene.digest(client=either(scene, anything, source)) == V1
+    shutil.rmtree(scene.folder / "cache")
+    assert scene.digest(client=either(scene, anything, source)) == V2
+    with pytest.raises(Unsigned):
+        either(scene, anything, scene.repository).open(scene.web.name)
+
+
 def test_a_pinned_server_is_asked_and_no_other(scene: Scene) -> None:
     url = "https://notary.example.com"
     pin = Pin("**", scene.pins[0].root_keys, server=url, form=Format.NOTARY)
@@ -511,6 +524,17 @@ def test_the_login_of_the_images_registry_counts(scene: Scene, basic: bool) -> N
         assert sum(path == "/v2/" for path, _ in server.asked) == 1
         assert sum("_trust" in path and not value for path, value in server.asked) == 1
         assert sum(path.startswith("/token") for path, _ in server.asked) == (0 if basic else 1)
+
+
+def test_a_login_goes_to_no_other_place(scene: Scene) -> None:
+    """The server sends whoever is logged in elsewhere: that is no answer."""
+    credentials = docker(scene.folder / "docker", "registry.example.com", "alice", "secret")
+    with GuardedServer(scene.repository, "alice", "secret") as server, GuardedServer(scene.repository, "", "") as other:
+        session = Session(credentials, frozenset(), scene.folder / "tls", server=server.url)
+        server.elsewhere = other.url
+        with pytest.raises(ServerError, match="answered 302"):
+            scene.digest(client=scene.client(source=HttpSource(server.url, HttpClient(), session)))
+        assert other.asked == []
 
 
 def test_without_a_login(scene: Scene) -> None:

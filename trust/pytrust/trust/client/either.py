@@ -1,7 +1,8 @@
 """Looking up in whichever format, and at whichever server, the pin of a name says.
 
 A pin that does not say takes TUF 1.0 where there is such a side, else Notary v1. Who once verified the TUF side of a
-collection never takes another instead: that it is gone is no reason to believe less.
+collection never takes another instead: that it is gone is no reason to believe less. What was believed on first use is
+all that is: another side would be another first use.
 """
 
 from __future__ import annotations
@@ -73,7 +74,7 @@ class EitherClient:
         deadline = deadline or Deadline(DEADLINE)
         pin = find_pin(self._pins, name)
         tuf, notary = self._pair(pin.server)
-        if pin.formats == {Format.NOTARY}:
+        if pin.formats == {Format.NOTARY} or (pin.first_use and notary.knows(name) and not tuf.knows(name)):
             return notary.open(name, deadline)
         if pin.formats == {Format.TUF}:
             return tuf.open(name, deadline)

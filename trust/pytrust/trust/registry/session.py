@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytrust.trust.errors import BadContent, ServerError, Unreachable, Unsound
 from pytrust.trust.http import Deadline, HttpClient, Response
-from pytrust.trust.limits import MANIFEST_MAX_BYTES, REDIRECTS_MAX, TOKEN_MAX_BYTES
+from pytrust.trust.limits import ERROR_BODY_MAX_BYTES, MANIFEST_MAX_BYTES, REDIRECTS_MAX, TOKEN_MAX_BYTES
 from pytrust.trust.names import CollectionName, ImageRef
 from pytrust.trust.registry.answers import check, denied
 from pytrust.trust.registry.once import Once
@@ -49,6 +49,13 @@ class _Site(NamedTuple):
     challenge: Challenge | None
 
 
+class _Want(NamedTuple):
+    """What a token must be good for."""
+
+    repository: str
+    actions: str = "pull"
+
+
 @dataclass(frozen=True, slots=True)
 class _Grant:
     """An ``Authorization`` header, empty where none is needed, and when we got it (seconds, monotonic)."""
@@ -64,6 +71,7 @@ class _Request:
     headers: Mapping[str, str] = field(repr=False)
     max_bytes: int = MANIFEST_MAX_BYTES
     body: bytes | None = field(default=None, repr=False)
+    follow: bool = True
 
 
 class Session:
@@ -82,7 +90,7 @@ class Session:
         self._http = HttpClient()
         self._sites: Once[str, _Site] = Once()
         self._logins: Once[str, Login | None] = Once()
-        self._grants: Once[tuple[str, str], _Grant] = Once()
+        self._grants: Once[tuple[str, _Want], _Grant] = Once()
 
     def exchange(self, method: str, ref: ImageRef, path: str, accept: str, deadline: Deadline) -> Response:
         """One request for ``/v2/<repository>/<path>``, authenticated if the registry asks for it.
@@ -95,15 +103,26 @@ class Session:
         """
         site = self._sites.get(ref.registry, lambda: (self._reach(ref.registry, deadline), SITE_LIFE), deadline)
         request = _Request(method, site.api._replace(rest=f"/v2/{ref.repository}/{path}"), {"Accept": accept})
-        return self._exchange(site, ref.repository, request, deadline)
+        return self._exchange(site, _Want(ref.repository), request, deadline)
 
-    def ask(self, name: CollectionName, url: str, max_bytes: int, deadline: Deadline) -> Response:
-        """GET ``url`` at the server, with what the registry of ``name`` was logged in to; raises as ``exchange``."""
+    def ask(self, name: CollectionName, url: str, max_bytes: int, deadline: Deadline, *, writes: bool = False) -> Response:
+        """GET ``url`` at the server, with what the registry of ``name`` was logged in to; raises as ``exchange``.
+
+        ``writes`` asks as somebody who may publish.
+        """
+        return self._at_server(name, _Request("GET", Url.parse(url), {}, max_bytes), deadline, writes=writes)
+
+    def post(self, name: CollectionName, url: str, body: bytes, kind: str, deadline: Deadline) -> Response:
+        """POST ``body`` of the media type ``kind`` to ``url`` at the server, as somebody who may publish."""
+        request = _Request("POST", Url.parse(url), {"Content-Type": kind}, ERROR_BODY_MAX_BYTES, body)
+        return self._at_server(name, request, deadline, writes=True)
+
+    def _at_server(self, name: CollectionName, request: _Request, deadline: Deadline, *, writes: bool) -> Response:
         registry = name.partition("/")[0]
         site = self._sites.get(registry, lambda: (self._reach(registry, deadline), SITE_LIFE), deadline)
-        return self._exchange(site, name, _Request("GET", Url.parse(url), {}, max_bytes), deadline)
+        return self._exchange(site, _Want(name, "push,pull" if writes else "pull"), request, deadline)
 
-    def _exchange(self, site: _Site, scope: str, request: _Request, deadline: Deadline) -> Response:
+    def _exchange(self, site: _Site, scope: _Want, request: _Request, deadline: Deadline) -> Response:
         """Send with what ``site`` asked for; once more, where it asks for something else now."""
         grant = self._grant(site, scope, deadline)
         answer, end = self._send(site, _authorized(request, grant), deadline)
@@ -164,7 +183,7 @@ class Session:
                 body=request.body,
             )
             deadline.remaining(str(url))  # what was cut off by the deadline can look like a whole answer
-            if answer.status not in _REDIRECTS:
+            if answer.status not in _REDIRECTS or not request.follow:
                 return answer, url
             if request.body is not None:
                 raise BadContent(f"{url.origin} redirects a request that carries a secret; not followed")
@@ -174,14 +193,14 @@ class Session:
             url = target
         raise BadContent(f"{request.url.origin} redirects more than {REDIRECTS_MAX} times")
 
-    def _grant(self, site: _Site, repository: str, deadline: Deadline) -> _Grant:
+    def _grant(self, site: _Site, want: _Want, deadline: Deadline) -> _Grant:
         def make() -> tuple[_Grant, float]:
-            header, seconds = self._authorize(site, repository, deadline)
+            header, seconds = self._authorize(site, want, deadline)
             return _Grant(header, monotonic()), seconds
 
-        return self._grants.get((site.registry, repository), make, deadline)
+        return self._grants.get((site.registry, want), make, deadline)
 
-    def _authorize(self, site: _Site, repository: str, deadline: Deadline) -> tuple[str, float]:
+    def _authorize(self, site: _Site, want: _Want, deadline: Deadline) -> tuple[str, float]:
         """Answer the challenge of ``site``: a header and its lifetime in seconds."""
         if site.challenge is None:
             return "", _FOREVER
@@ -192,7 +211,7 @@ class Session:
             if login is None or not login.username:
                 raise denied("the registry asks for a login" + _why_none(site), site.registry)
             return login.basic(), LOGIN_LIFE
-        token = self._token(site, site.challenge, login, repository, deadline)
+        token = self._token(site, site.challenge, login, want, deadline)
         return f"Bearer {token.value}", float(token.seconds)
 
     def _login(self, site: _Site, deadline: Deadline) -> Login | None:
@@ -202,12 +221,12 @@ class Session:
         return self._logins.get(key, lambda: (self._credentials.login(key, deadline), LOGIN_LIFE), deadline)
 
     def _token(
-        self, site: _Site, challenge: Challenge, login: Login | None, repository: str, deadline: Deadline
+        self, site: _Site, challenge: Challenge, login: Login | None, want: _Want, deadline: Deadline
     ) -> Token:
-        from pytrust.trust.registry.tokens import parse_token, pull_scope
+        from pytrust.trust.registry.tokens import parse_token, repository_scope
 
         url = token_service(challenge.realm, site.api, self._insecure)
-        request = _token_request(url, challenge.service, pull_scope(repository), login)
+        request = _token_request(url, challenge.service, repository_scope(want.repository, want.actions), login)
         answer, _ = self._send(site, request, deadline)
         if answer.status == _NOT_FOUND:
             raise ServerError(f"there is no token service at {url.origin}", hint="the registry is set up wrongly")
