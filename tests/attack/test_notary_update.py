@@ -17,15 +17,17 @@ from typing import Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.fakes.keys import NAME, OTHER
+from tests.fakes.keys import NAME, NOW, OTHER
 from tests.fakes.notary_client import RELEASES, Home, bare, carried, delegation, delegations
-from tests.fakes.notary_reader import check
+from tests.fakes.notary_reader import accepted, check
 from tests.fakes.trust_service import Town, WatchedMemory
 
+from pytrust.trust.collection.model import TIMESTAMP
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.names import CollectionName
 from pytrust.trust.server.refusals import Refusal
 from pytrust.trust.server.service import Watched
+from pytrust.trust.store.interface import RoleFile
 from pytrust.trust.store.sqlite import SqliteStore
 
 DEEP: Final = "targets/releases/deep"
@@ -87,15 +89,17 @@ class World:
             assert newest[role] == data or _version(newest[role]) > _version(data), role
         self.require_served(name)
 
-    def require_served(self, name: CollectionName) -> None:
+    def require_served(self, name: CollectionName) -> Files:
         """As a client reads: timestamp, snapshot, and what this lists."""
         timestamp, snapshot = (self.town.served(role, name) for role in ("timestamp", "snapshot"))
         assert timestamp is not None
         assert snapshot is not None
-        files = {role: self.town.served(role, name) for role in json.loads(snapshot)["signed"]["meta"]}
-        found = {role: data for role, data in files.items() if data is not None}
-        assert found.keys() == files.keys()
-        check(found | {"timestamp": timestamp, "snapshot": snapshot}, self.town.roots(name))
+        listed = json.loads(snapshot)["signed"]["meta"]
+        found = {role: data for role in listed if (data := self.town.served(role, name)) is not None}
+        assert found.keys() == listed.keys()
+        files = found | {"timestamp": timestamp, "snapshot": snapshot}
+        check(files, self.town.roots(name))
+        return files
 
     def publish(self, client: Client, files: Files, home: Home | None = None) -> None:
         """As a client does: with a snapshot of what it knows where it holds the key; it remembers what was taken."""
@@ -209,6 +213,17 @@ def name_a_foreign_key(world: World, client: Client, number: int) -> None:
     assert not world.upload(client.home.name, {"root": home.root(client.next("root"))})
 
 
+def hide(world: World, client: Client, number: int) -> None:
+    """The client's snapshot leaves somebody out, at once with taking over its key, or later."""
+    home = replace(client.home, client_snapshot=client.home.client_snapshot or bare(f"client snapshot {number % 2}"))
+    root = {} if client.home.client_snapshot else {"root": home.root(client.next("root"))}
+    hidden = {"snapshot", "timestamp", RELEASES if number % 3 else DEEP}
+    seen = {role: data for role, data in world.town.newest(home.name).items() if role not in hidden} | root
+    if world.upload(home.name, root | {"snapshot": home.snapshot(client.next("snapshot"), seen)}):
+        for each in world.clients[home.name]:
+            each.home = home
+
+
 def a_stranger(world: World, client: Client, number: int) -> None:
     mallory = bare("mallory")
     role = ("root", "targets", RELEASES, "snapshot")[number % 4]
@@ -251,6 +266,7 @@ OPERATIONS: Final[tuple[Callable[[World, Client, int], None], ...]] = (
     replay_a_part,
     replay_mixed,
     name_a_foreign_key,
+    hide,
     a_stranger,
     time_passes,
     restart,
@@ -264,12 +280,17 @@ def run(store: Watched, steps: list[Step]) -> World:
     world = World(Town(store))
     for name in (NAME, OTHER):
         begin(world, world.clients[name][0], 0)
+    follow(world, steps)
+    return world
+
+
+def follow(world: World, steps: list[Step]) -> None:
+    """Go on."""
     for operation, name, second, number in steps:
         client = world.clients[name][second]
         if number % 2:
             world.refresh(client)
         operation(world, client, number)
-    return world
 
 
 @given(steps=st.lists(STEP, max_size=STEPS))
@@ -296,9 +317,27 @@ def _sqlite() -> Iterator[SqliteStore]:
             store.close()
 
 
+@given(steps=st.lists(STEP, max_size=STEPS), signer_first=st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_what_docker_accepts_stays_while_tuf_says_so(steps: list[Step], signer_first: bool) -> None:
+    """A collection that is in TUF 1.0 as well: keys and times may change, no tag does, whoever uploads what."""
+    world = World(Town())
+    client = world.clients[NAME][0]
+    begin(world, client, 0)
+    begin(world, world.clients[OTHER][0], 0)
+    release(world, client, 1)
+    if signer_first:
+        change_releasers(world, client, 3)
+    with world.town.store.writing(NAME) as transaction:
+        transaction.put(NAME, RoleFile(TIMESTAMP, 1, NOW, b"{}"))
+    before = accepted(world.require_served(NAME))
+    follow(world, steps)
+    assert accepted(world.require_served(NAME)) == before
+
+
 def test_the_operations_above_do_something() -> None:
     """Each of them, done by somebody who is up to date, is taken (or refused, where it is an attack)."""
-    attacks = {begin, replay, replay_a_part, replay_mixed, name_a_foreign_key, a_stranger}
+    attacks = {begin, replay, replay_a_part, replay_mixed, name_a_foreign_key, hide, a_stranger}
     quiet = {catch_up, restart, time_passes}
     for operation in OPERATIONS:
         world = run(WatchedMemory(), [(change_releasers, NAME, False, 1)])

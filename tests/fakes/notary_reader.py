@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 from securesystemslib.formats import encode_canonical
 
+_RELEASES: Final = "targets/releases"
 _ECDSA: Final = ec.ECDSA(hashes.SHA256())
 Json = dict[str, Any]
 
@@ -42,6 +43,24 @@ def check(files: Mapping[str, bytes], roots: Sequence[bytes] = ()) -> set[str]:
         assert _is(files[role], item), f"{role} is not what the snapshot lists"
     _check_chain([json.loads(data) for data in roots])
     return set(_believed("targets", read))
+
+
+def accepted(files: Mapping[str, bytes]) -> dict[str, str]:
+    """Tag to hash, as docker takes them: of releases, where somebody vouches for it, before those of targets."""
+    targets, releases = (
+        json.loads(files[role])["signed"] if role in files else None for role in ("targets", _RELEASES)
+    )
+    assert targets is not None
+    rule = next((role for role in targets["delegations"]["roles"] or () if role["name"] == _RELEASES), None)
+    said = _hashes(targets)
+    if rule is not None and releases is not None and _RELEASES in check(files):
+        prefixes = tuple(rule.get("paths") or ())
+        said |= {tag: text for tag, text in _hashes(releases).items() if tag.startswith(prefixes)}
+    return said
+
+
+def _hashes(signed: Json) -> dict[str, str]:
+    return {tag: item["hashes"]["sha256"] for tag, item in (signed["targets"] or {}).items()}
 
 
 def is_signed(file: Json, keys: Mapping[str, Json], role: Json) -> bool:
