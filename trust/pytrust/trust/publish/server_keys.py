@@ -43,20 +43,19 @@ class HeldKeys:
         own = next((item for item in self._own if item.role == role and item.id in ids), None)
         return self._online.find(_online_role(role), wanted) or (self._open(own) if own else None)
 
-    def offered(self, role: OnlineRole, roots: Sequence[bytes]) -> Signer | None:
-        """The newest key that no root of the collection ever named; one that was rotated away does not come back.
-
-        Args:
-            role: of the key.
-            roots: all root files of the collection.
-        """
+    def offered(self, role: OnlineRole, roots: Iterable[bytes]) -> Signer | None:
+        """The newest key that none of the ``roots`` named; one that was rotated away does not come back."""
         pool = self._online.snapshot if role == "snapshot" else self._online.timestamp
-        return self.pending(role, roots) or (None if _named(pool[0].public, roots) else pool[0])
+        own = self.newest(role)
+        unnamed = {WireKey.plain(signer.public).id: signer for signer in ((own, pool[0]) if own else (pool[0],))}
+        for root in roots:  # which list a key under its id; there may be many, so they are not parsed
+            unnamed = {wire_id: signer for wire_id, signer in unnamed.items() if wire_id.encode() not in root}
+        return next(iter(unnamed.values()), None)
 
-    def pending(self, role: OnlineRole, roots: Sequence[bytes]) -> Signer | None:
-        """As ``offered``, of the collection's own keys alone."""
-        own = (self._open(item) for item in reversed(self._own) if item.role == role)
-        return next((signer for signer in own if not _named(signer.public, roots)), None)
+    def newest(self, role: OnlineRole) -> Signer | None:
+        """The newest of the collection's own keys."""
+        own = [item for item in self._own if item.role == role]
+        return self._open(own[-1]) if own else None
 
     def _open(self, item: ServerKey) -> Signer:
         pem = self._sealer.open(item.sealed, _belongs_to(self._name, item.role, item.id))
@@ -70,12 +69,6 @@ def make_server_key(name: CollectionName, role: RoleName, sealer: Sealer) -> tup
     pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     sealed = sealer.seal(pem, _belongs_to(name, role, signer.public.id))
     return ServerKey(role, signer.public.id, sealed), signer
-
-
-def _named(key: PublicKey, roots: Sequence[bytes]) -> bool:
-    """A root that names a key lists it under its id; there may be many roots, so they are not read."""
-    wire_id = WireKey.plain(key).id.encode()
-    return any(wire_id in root for root in roots)
 
 
 def _online_role(role: str) -> OnlineRole:

@@ -13,13 +13,14 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Protocol
 
-from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
 from pytrust.trust.errors import Conflict, InvalidUpdate, PytrustError
 from pytrust.trust.formats.notary.files import MetaFile, read_meta, read_root
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.online import OnlineKeys, OnlineRole
 from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.keys.signers import Signer
+from pytrust.trust.limits import ROOT_ROTATIONS_MAX
 from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.both_sides import require_same_words
 from pytrust.trust.publish.notary_update import Update, next_files, renewed_files
@@ -90,17 +91,18 @@ class TrustService:
         """See ``Backend``."""
         name, kind = CollectionName(gun), _online(role)
         with self._store.writing(name) as transaction:
-            roots, held = transaction.roots(name, _NOTARY), self._finder(transaction, name)
-            named = [key.material for key in read_root(roots[-1]).keys_of(role)] if roots else []
-            signer = held.find(role, named) or held.offered(kind, roots) or self._make(transaction, name, role)
+            root, held = self._store.read(name, ROOT, form=_NOTARY), self._finder(transaction, name)
+            named = [key.material for key in read_root(root).keys_of(role)] if root else []
+            known = held.find(role, named) or held.offered(kind, self._roots(name))
+            signer = known or self._make(transaction, name, role)
         return _key_answer(signer)
 
     def rotate_key(self, gun: str, role: str) -> bytes:
         """See ``Backend``."""
         name, kind = CollectionName(gun), _online(role)
         with self._store.writing(name) as transaction:
-            roots, held = transaction.roots(name, _NOTARY), self._finder(transaction, name)
-            known = held.offered(kind, roots) if roots else held.pending(kind, roots)
+            root, held = self._store.read(name, ROOT, form=_NOTARY), self._finder(transaction, name)
+            known = held.offered(kind, self._roots(name)) if root else held.newest(kind)
             signer = known or self._make(transaction, name, role)
         return _key_answer(signer)
 
@@ -187,6 +189,14 @@ class TrustService:
 
     def _finder(self, transaction: Transaction, name: CollectionName) -> HeldKeys:
         return HeldKeys(name, self._online, transaction.server_keys(name), self._sealer)
+
+    def _roots(self, name: CollectionName) -> Iterator[bytes]:
+        """One by one, the newest first; no client walks through more of them."""
+        newest = self._store.kept(name, ROOT, form=_NOTARY)
+        last = newest.version if newest else 0
+        for version in range(last, max(last - ROOT_ROTATIONS_MAX, 0), -1):
+            if (root := self._store.read(name, ROOT, version, form=_NOTARY)) is not None:
+                yield root
 
     def _make(self, transaction: Transaction, name: CollectionName, role: str) -> Signer:
         key, signer = make_server_key(name, RoleName(role), self._sealer)
