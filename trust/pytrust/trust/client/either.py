@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from pytrust.trust.client.cache import Cache
-from pytrust.trust.client.lookup import Lookups
+from pytrust.trust.client.lookup import Lookups, verify_all
 from pytrust.trust.client.notary import NotaryClient
 from pytrust.trust.client.source import Source
 from pytrust.trust.client.trust import TrustClient
-from pytrust.trust.client.trusted import Trusted, Verified, verify
+from pytrust.trust.client.trusted import Trusted, Verified
 from pytrust.trust.errors import Unreachable, Unsigned
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import DEADLINE
@@ -89,10 +89,7 @@ class EitherClient:
 
     def verify(self, refs: Iterable[ImageRef], deadline: Deadline | None = None) -> list[Verified]:
         """See ``lookup.Client``."""
-        opened: dict[CollectionName, Trusted] = {}
-        for ref in (wanted := list(refs)):
-            opened[ref.collection] = opened.get(ref.collection) or self.open(ref.collection, deadline)
-        return [verify(opened[ref.collection], ref) for ref in wanted]
+        return verify_all(self.open, refs, deadline)
 
     def _pair(self, server: str | None) -> _Pair:
         if (pair := self._pairs.get(server)) is None:

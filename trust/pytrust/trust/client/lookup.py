@@ -42,6 +42,17 @@ class Client(Protocol):
         """Answer for references of one or more collections; raises what ``open`` and ``trusted.verify`` do."""
 
 
+Open = Callable[[CollectionName, Deadline | None], Trusted]
+
+
+def verify_all(open_: Open, refs: Iterable[ImageRef], deadline: Deadline | None) -> list[Verified]:
+    """Answer for references, opening each collection once."""
+    opened: dict[CollectionName, Trusted] = {}
+    for ref in (wanted := list(refs)):
+        opened[ref.collection] = opened.get(ref.collection) or open_(ref.collection, deadline)
+    return [verify(opened[ref.collection], ref) for ref in wanted]
+
+
 class _Remembered(NamedTuple):
     """What this process verified, and the exact bytes that it verified."""
 
@@ -100,10 +111,7 @@ class Lookups(ABC):
 
     def verify(self, refs: Iterable[ImageRef], deadline: Deadline | None = None) -> list[Verified]:
         """Answer for references of one or more collections; raises what ``open`` and ``trusted.verify`` do."""
-        opened: dict[CollectionName, Trusted] = {}
-        for ref in (wanted := list(refs)):
-            opened[ref.collection] = opened.get(ref.collection) or self.open(ref.collection, deadline)
-        return [verify(opened[ref.collection], ref) for ref in wanted]
+        return verify_all(self.open, refs, deadline)
 
     @abstractmethod
     def _refresh(self, look: Look) -> Refreshed:
