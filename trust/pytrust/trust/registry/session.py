@@ -105,12 +105,15 @@ class Session:
         request = _Request(method, site.api._replace(rest=f"/v2/{ref.repository}/{path}"), {"Accept": accept})
         return self._exchange(site, _Want(ref.repository), request, deadline)
 
-    def ask(self, name: CollectionName, url: str, max_bytes: int, deadline: Deadline, *, writes: bool = False) -> Response:
+    def ask(
+        self, name: CollectionName, url: str, max_bytes: int, deadline: Deadline, *, writes: bool = False
+    ) -> Response:
         """GET ``url`` at the server, with what the registry of ``name`` was logged in to; raises as ``exchange``.
 
-        ``writes`` asks as somebody who may publish.
+        ``writes`` asks as somebody who may publish. Redirects are not followed.
         """
-        return self._at_server(name, _Request("GET", Url.parse(url), {}, max_bytes), deadline, writes=writes)
+        request = _Request("GET", Url.parse(url), {}, max_bytes, follow=False)
+        return self._at_server(name, request, deadline, writes=writes)
 
     def post(self, name: CollectionName, url: str, body: bytes, kind: str, deadline: Deadline) -> Response:
         """POST ``body`` of the media type ``kind`` to ``url`` at the server, as somebody who may publish."""
@@ -220,9 +223,7 @@ class Session:
         key = site.registry
         return self._logins.get(key, lambda: (self._credentials.login(key, deadline), LOGIN_LIFE), deadline)
 
-    def _token(
-        self, site: _Site, challenge: Challenge, login: Login | None, want: _Want, deadline: Deadline
-    ) -> Token:
+    def _token(self, site: _Site, challenge: Challenge, login: Login | None, want: _Want, deadline: Deadline) -> Token:
         from pytrust.trust.registry.tokens import parse_token, repository_scope
 
         url = token_service(challenge.realm, site.api, self._insecure)

@@ -26,9 +26,9 @@ class Token:
     seconds: int
 
 
-def pull_scope(repository: str) -> str:
+def repository_scope(repository: str, actions: str) -> str:
     """The scope to ask for: ours, never the one a challenge names, so that no registry widens it."""
-    return f"repository:{repository}:pull"
+    return f"repository:{repository}:{actions}"
 
 
 def token_query(service: str, scope: str) -> str:
