@@ -320,7 +320,7 @@ def test_who_may_not_write(url: str, server: Postgres) -> None:
 def test_another_encoding(server: Postgres) -> None:
     server.run(
         "DROP DATABASE IF EXISTS latin",
-        "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE_PROVIDER libc LOCALE 'C'",
+        f"CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C' {rig.libc()}",
     )
     with pytest.raises(Unsound, match="UTF-8"):
         PostgresStore(f"postgresql://pytrust@127.0.0.1:{server.port}/latin")

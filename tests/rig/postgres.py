@@ -25,7 +25,7 @@ LOCKED: Final = "locked"
 _VERSIONS: Final = Path("/usr/lib/postgresql")
 _USERS: Final = ("postgres", "nobody")
 _DATABASE: Final = "store"
-_ORDER: Final = ("--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en")
+_HAS_PROVIDERS: Final = 15  # the first version whose databases may sort by ICU
 _SETTINGS: Final = ("listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=60")
 
 
@@ -106,7 +106,7 @@ def private_postgres() -> Iterator[Postgres]:
         folder = Path(name)
         if (user := _user()) is not None:
             os.chown(folder, user.pw_uid, user.pw_gid)
-        _run("initdb", "-D", folder / "data", "-U", "pytrust", "-A", "trust", "-E", "UTF8", "--no-sync", *_ORDER)
+        _run("initdb", "-D", folder / "data", "-U", "pytrust", "-A", "trust", "-E", "UTF8", "--no-sync", *_order())
         rules = folder / "data" / "pg_hba.conf"
         rules.write_text(f"host all {LOCKED} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
         server = Postgres(folder, free_port())
@@ -115,6 +115,16 @@ def private_postgres() -> Iterator[Postgres]:
             yield server
         finally:
             server.stop()
+
+
+def libc() -> str:
+    """What to add to CREATE DATABASE for an encoding that ICU does not know."""
+    return "LOCALE_PROVIDER libc" if _version() >= _HAS_PROVIDERS else ""
+
+
+def _order() -> list[str | Path]:
+    provider = ("--locale-provider=icu", "--icu-locale=en") if _version() >= _HAS_PROVIDERS else ()
+    return ["--locale=C.UTF-8", *provider]
 
 
 def _run(program: str, *arguments: str | Path) -> None:
@@ -145,6 +155,10 @@ def _program(name: str) -> Path:
     folder = _programs()
     assert folder is not None
     return folder / name
+
+
+def _version() -> int:
+    return int(_program("postgres").parts[-3])
 
 
 def _programs() -> Path | None:
