@@ -121,6 +121,10 @@ class _Memory:
     def remember(self, _: CollectionName) -> None:
         pass
 
+    def forget(self, _: CollectionName, form: Format) -> None:
+        if form is Format.TUF:
+            self.house.seen = {}
+
 
 class House:
     """Everything that signs and looks up on one host.
@@ -169,6 +173,19 @@ class House:
     def offline(self, cache: str = "cache") -> TrustClient:
         """Looks up in what ``client`` has cached."""
         return TrustClient(None, Cache(self.folder / cache), self.pins, now=lambda: self.now)
+
+
+def docker_house(folder: Path) -> House:
+    """A house that signs in both formats, with keys that docker's clients can read: ECDSA on P-256."""
+    house = House(folder)
+    (folder / "p256").mkdir(mode=0o700)
+    house.ring = Keyring(folder / "p256", rounds=1)
+    for name in ("root", "targets", "alice", "bob", "carol"):
+        house.ring.add(RoleName(name), private(name, "ecdsa-p256"), PASSPHRASE)
+    house.pins = [Pin("**", frozenset({public("root", "ecdsa-p256").id}))]
+    house.forms = tuple(Format)
+    house.publisher = house.new_publisher()
+    return house
 
 
 def two_of_three(house: House) -> None:

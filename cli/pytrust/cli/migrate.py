@@ -38,11 +38,10 @@ def migrate(workspace: Workspace, names: tuple[str, ...], wanted: str, yes: bool
     targets, and of enough signers, must be in the key ring: pytrust key import ~/.docker/trust.
     """
     result = ExitCode.YES
-    for name in map(parse_collection, names):
-        for form in Format:
-            if wanted in {"both", form}:
-                result = max(result, _add(workspace, name, form))
-        for form in Format:
+    for name in map(parse_collection, dict.fromkeys(names)):
+        added = max(_add(workspace, name, form) for form in Format if wanted in {"both", form})
+        result = max(result, added)
+        for form in Format if added is ExitCode.YES else ():
             if wanted not in {"both", form}:
                 _drop(workspace, name, form, yes=yes)
     return result

@@ -41,6 +41,7 @@ def change_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     """What a change does, one fact a line: everything that differs is named, since an approver sees nothing else."""
     lines = [
         *_tag_lines(old.releases if old else {}, new.releases),
+        *_own_tag_lines(old.targets.targets if old else {}, new.targets.targets),
         *_signer_lines(old, new),
         *_delegation_lines(old, new),
         *_key_lines(old, new),
@@ -66,6 +67,11 @@ def _tag_lines(before: Mapping[str, Target], after: Mapping[str, Target]) -> Ite
             if child.digest not in known:
                 yield f"+ {tag} covers {child.digest} ({child.os}/{child.architecture}), too"
     yield from (f"- {tag} {was.digest}" for tag, was in before.items() if tag not in after)
+
+
+def _own_tag_lines(before: Mapping[str, Target], after: Mapping[str, Target]) -> Iterator[str]:
+    """Of tags that the role ``targets`` speaks of itself: docker accepts those, too."""
+    return (f"{line} (in targets itself)" for line in _tag_lines(before, after))
 
 
 def _signer_lines(old: Collection | None, new: Collection) -> Iterator[str]:

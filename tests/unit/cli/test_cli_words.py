@@ -62,6 +62,16 @@ def test_a_new_collection_shows_all_of_it() -> None:
     ]
 
 
+def test_tags_of_the_targets_role_itself() -> None:
+    """Docker accepts them, and those that ``releases`` speaks of too, once that cannot be believed."""
+    own = replace(BASE.targets, version=9, targets={"v1": target("v1", "other"), "evil": target("evil")})
+    assert lines(replace(BASE, targets=own)) == [
+        f"+ v1 {target('v1', 'other').digest} (in targets itself)",
+        f"+ evil {target('evil').digest} (in targets itself)",
+    ]
+    assert lines(BASE, replace(BASE, targets=own))[-1] == f"- evil {target('evil').digest} (in targets itself)"
+
+
 def test_signers() -> None:
     new = set_signer(BASE, CAROL, public("carol"), threshold=2, now=NOW)
     assert lines(new) == [f"+ signer carol ({public('carol').id})", "~ releases need 2 of 3 signers (now 1 of 2)"]

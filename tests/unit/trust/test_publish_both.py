@@ -5,33 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.fakes.keys import ALICE, BOB, NAME, PASSPHRASE, House, private, public, target
+from tests.fakes.keys import ALICE, BOB, NAME, PASSPHRASE, House, docker_house, private, public, target
 
 from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection
 from pytrust.trust.errors import UsageError
 from pytrust.trust.formats.notary.checks import require_fresh, require_role, require_root
 from pytrust.trust.formats.notary.envelope import read_envelope, write_envelope
 from pytrust.trust.formats.notary.files import read_meta, read_root, read_targets
-from pytrust.trust.keys.keyring import Keyring
 from pytrust.trust.names import CollectionName, Format, RoleName
-from pytrust.trust.pins import Pin
 
 BOTH = (Format.TUF, Format.NOTARY)
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> House:
-    """A house whose keys docker's clients can read: ECDSA on P-256."""
-    house = House(tmp_path)
-    folder = tmp_path / "p256"
-    folder.mkdir(mode=0o700)
-    house.ring = Keyring(folder, rounds=1)
-    for name in ("root", "targets", "alice", "bob", "carol"):
-        house.ring.add(RoleName(name), private(name, "ecdsa-p256"), PASSPHRASE)
-    house.pins = [Pin("**", frozenset({house.ring.entry(ROOT).public.id}))]
-    house.forms = BOTH
-    house.publisher = house.new_publisher()
-    return house
+    """A house whose keys docker's clients can read."""
+    return docker_house(tmp_path)
 
 
 def notary_files(house: House, name: CollectionName = NAME) -> dict[str, bytes]:

@@ -66,6 +66,10 @@ class Cache:
         """Replace what is known."""
         write_atomic(self._path(name), encode(bundle))
 
+    def forget(self, name: CollectionName) -> None:
+        """Know nothing any more."""
+        self._path(name).unlink(missing_ok=True)
+
     def holds(self, name: CollectionName) -> bool:
         """Whether anything is known."""
         return self._path(name).exists()

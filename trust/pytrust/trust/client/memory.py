@@ -40,6 +40,10 @@ class HostMemory:
         """Look at a collection; raises what ``Client.open`` does."""
         self._client.open(name)
 
+    def forget(self, name: CollectionName, form: Format) -> None:
+        """Know nothing of a collection in one format."""
+        self._caches[form].forget(name)
+
 
 def _seen_notary(bundle: Bundle) -> dict[RoleName, int]:
     """As ``seen_versions``: not of snapshot and timestamp, which a thief of the online keys can raise."""

@@ -125,10 +125,21 @@ def set_signer(
     return _with_signers(collection, {**others, name: Authority((key,), 1)}, threshold, now)
 
 
+def orphans(collection: Collection, signer: RoleName) -> frozenset[str]:
+    """The tags that nobody vouches for but ``signer``, if anybody does."""
+    released = collection.releases.items()
+    return frozenset(tag for tag, target in released if not set(collection.vouchers(target)) - {signer})
+
+
 def remove_signer(
-    collection: Collection, name: RoleName, *, threshold: int | None, now: datetime
+    collection: Collection,
+    name: RoleName,
+    *,
+    threshold: int | None,
+    now: datetime,
+    kept: Iterable[str] = (),
 ) -> tuple[Collection, tuple[str, ...]]:
-    """Remove a signer, and withdraw the tags that nobody else vouches for.
+    """Remove a signer, and withdraw the tags that nobody else vouches for, here or (``kept``) elsewhere.
 
     Returns:
         the new collection and the withdrawn tags.
@@ -140,9 +151,9 @@ def remove_signer(
         raise UsageError(
             f"{name} is the last signer of {collection.name}", hint="add another first: pytrust signer add"
         )
-    orphans = [tag for tag, target in collection.releases.items() if not set(collection.vouchers(target)) - {name}]
+    gone = sorted(orphans(collection, name).difference(kept))
     reduced = _silenced(_with_signers(collection, others, threshold, now), name)
-    return revoke(reduced, orphans, (), now=now), tuple(sorted(orphans))
+    return revoke(reduced, gone, (), now=now), tuple(gone)
 
 
 def rotate_top(collection: Collection, role: RoleName, key: PublicKey, *, now: datetime) -> Collection:
@@ -174,12 +185,18 @@ def rehome(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *,
 def copy(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, now: datetime) -> Collection:
     """The same in new files: the first versions of another format, with the store's own online keys.
 
-    Raises ``UsageError`` for a classic collection, whose shape TUF 1.0 collections do not have.
+    Raises ``UsageError`` for a classic collection, whose shape TUF 1.0 collections do not have, and for one in which
+    nobody can release.
     """
     if collection.classic:
         raise UsageError(
             f"{collection.name} has no signers: its tags stand in the targets role itself",
             hint=f"add one first: pytrust signer add NAME {collection.name}",
+        )
+    if (releasing := collection.authority(RELEASES)) is None or not releasing.keys:
+        raise UsageError(
+            f"nobody can release tags of {collection.name}: no key stands behind releases",
+            hint=f"add a signer first: pytrust signer add NAME {collection.name}",
         )
     authorities = {**collection.root.authorities, SNAPSHOT: Authority((snapshot,), 1)}
     authorities[TIMESTAMP] = Authority((timestamp,), 1)

@@ -8,9 +8,10 @@ many as must. An approver signs with the keys that were named, and no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from pytrust.trust.collection import edit
 from pytrust.trust.collection.model import (
@@ -23,14 +24,13 @@ from pytrust.trust.collection.model import (
     Collection,
     Target,
 )
-from pytrust.trust.errors import BadMetadata, NoSuchKey, NotFound, UsageError
+from pytrust.trust.errors import BadMetadata, NoSuchKey, NotFound, Stale, UsageError
 from pytrust.trust.keys.keyring import Keyring, Passphrase
-from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, open_signer
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.publish.proposal import Missing, authorities
-from pytrust.trust.publish.publisher import Adopted, Outcome, Publisher, first_of
+from pytrust.trust.publish.publisher import Adopted, Outcome, first_of
 from pytrust.trust.publish.wire import State
 from pytrust.trust.store.interface import RoleFile
 
@@ -40,7 +40,7 @@ class Adoption:
     """What was taken over.
 
     ``signed`` are the roles that were signed anew; ``expired`` those whose time is over; ``unsigned`` those whose
-    signatures do not reach their keys; ``until`` is when the first of timestamp and snapshot ends, if none was made.
+    signatures do not reach their keys; ``until`` is when the first of timestamp and snapshot, as they came, ends.
     """
 
     collection: Collection
@@ -48,6 +48,44 @@ class Adoption:
     expired: tuple[tuple[RoleName, datetime], ...]
     unsigned: tuple[RoleName, ...]
     until: datetime
+
+
+class Offers(Protocol):
+    """Who signs snapshots and timestamps."""
+
+    def offered(self, name: CollectionName) -> tuple[PublicKey, PublicKey]:
+        """The keys of snapshot and timestamp that a new collection is to name."""
+        ...
+
+
+class Publishing(Protocol):
+    """A store, or a server; see ``publisher.Publisher``."""
+
+    def load(self, name: CollectionName) -> State | None:
+        """The verified newest state."""
+        ...
+
+    def submit(self, old: State | None, new: Mapping[Format, Collection], signers: Iterable[Signer]) -> Outcome:
+        """Sign what changed, and publish or propose it."""
+        ...
+
+    def proposal(self, name: CollectionName) -> tuple[State | None, Mapping[Format, Collection], tuple[Missing, ...]]:
+        """The waiting change."""
+        ...
+
+    def approve(
+        self,
+        name: CollectionName,
+        shown: Mapping[Format, Collection],
+        vouched: Mapping[Format, Collection],
+        signers: Sequence[Signer],
+    ) -> Outcome:
+        """Add signatures to the waiting change."""
+        ...
+
+    def adopt(self, name: CollectionName, files: Sequence[RoleFile], edited: Callable[[State], Adopted]) -> State:
+        """Take a collection over."""
+        ...
 
 
 class Owner:
@@ -65,10 +103,10 @@ class Owner:
 
     def __init__(  # noqa: PLR0913
         self,
-        publisher: Publisher,
+        publisher: Publishing,
         keyring: Keyring,
         passphrase: Passphrase,
-        online: OnlineKeys,
+        online: Offers,
         *,
         now: Callable[[], datetime],
         forms: Sequence[Format],
@@ -118,8 +156,10 @@ class Owner:
     ) -> tuple[Outcome, tuple[str, ...]]:
         """Remove a signer; returns also the tags that were withdrawn because nobody else vouches for them."""
         state, now = self._existing(name), self._now()
+        sides = state.collections.values()
+        kept = frozenset[str]().union(*(held.accepted.keys() - edit.orphans(held, signer) for held in sides))
         both = {
-            form: edit.remove_signer(held, signer, threshold=threshold, now=now)
+            form: edit.remove_signer(held, signer, threshold=threshold, now=now, kept=kept)
             for form, held in state.collections.items()
         }
         new = {form: collection for form, (collection, _) in both.items()}
@@ -163,8 +203,8 @@ class Owner:
         if form in state.sides:
             raise UsageError(f"{name} is signed in this format already", hint=f"see it: pytrust status {name}")
         collection = state.collection
-        held = [item for item in collection.signers if self._held(item.authority)]
-        new = edit.copy(collection, self._online.snapshot[0].public, self._online.timestamp[0].public, now=self._now())
+        held = [item for item in collection.signers if item.authority.threshold == 1 and self._held(item.authority)]
+        new = edit.copy(collection, *self._online.offered(name), now=self._now())
         absent = {item.name for item in collection.signers} - {item.name for item in held}
         for signer in sorted(absent & new.delegated.keys()):
             self._tell(f"{signer} vouches for nothing there yet: the key ring does not hold the key")
@@ -176,18 +216,26 @@ class Owner:
         """Take a Notary v1 collection over from elsewhere.
 
         Where the key ring has the root keys, the next root names this store's online keys; with ``resign``, roles whose
-        time is over are signed again as they are. Raises what ``Publisher.adopt`` does.
+        time is over are signed again as they are.
+
+        Raises:
+            Stale: the timestamp is over, so that nobody can tell whether this is the newest; ``resign`` takes it so.
+            PytrustError: what ``Publisher.adopt`` raises.
         """
         now = self._now()
+        until = min(file.expires for file in files if file.role in {SNAPSHOT, TIMESTAMP})
         signed: list[RoleName] = []
         over: list[tuple[RoleName, datetime]] = []
 
         def edited(state: State) -> Adopted:
             collection = state.collection
-            if not self._can_sign(collection, ROOT):
+            able = self._can_sign(collection, ROOT)
+            if until <= now and not (resign and able):
+                raise _no_longer_fresh(name, until, resign=resign)
+            if not able:
                 over.extend(_over(collection, now))
                 return Adopted(collection, ())
-            online = (self._online.snapshot[0].public, self._online.timestamp[0].public)
+            online = self._online.offered(name)
             new = edit.rehome(collection, *online, now=now)
             for role, end in _over(collection, now):
                 if resign and role != ROOT and self._can_sign(collection, role):
@@ -199,7 +247,6 @@ class Owner:
             return Adopted(new, [self._open(key) for key in dict.fromkeys(wanted)])
 
         state = self._publisher.adopt(name, files, edited)
-        until = min(file.expires for file in files if file.role in {SNAPSHOT, TIMESTAMP})
         return Adoption(state.collection, tuple(signed), tuple(over), state.sides[Format.NOTARY].unsigned, until)
 
     def _can_sign(self, collection: Collection, role: RoleName) -> bool:
@@ -214,21 +261,27 @@ class Owner:
         """
         state, _, lacking = self._publisher.proposal(name)
         before = state.collections if state else {}
+        base = state.collection if state else None
         first = first_of(shown)
         for signer in signers:
             self._check_awaited(first, signer, lacking)
-        vouched = {form: self._vouched(before.get(form), held, signers) for form, held in shown.items()}
+        vouched = {form: self._vouched(before.get(form), base, held, signers) for form, held in shown.items()}
         keys = [self._open(self._key_of(first, signer)) for signer in signers]
         return self._publisher.approve(name, shown, vouched, keys)
 
-    def _vouched(self, old: Collection | None, new: Collection, signers: Sequence[RoleName]) -> Collection:
-        """The change with what the approvers say of it themselves."""
-        before = old.releases if old else {}
+    def _vouched(
+        self, old: Collection | None, base: Collection | None, new: Collection, signers: Sequence[RoleName]
+    ) -> Collection:
+        """The change with what the approvers say of it themselves; in a new format, also what they say in ``base``."""
+        known = old or base
+        before = known.accepted if known else {}
         added = [target for tag, target in new.releases.items() if before.get(tag) != target]
         people = {item.name for item in new.signers}
         for signer in signers:
-            if added and signer in people:
-                new = edit.vouch(new, signer, added, now=self._now())
+            again = base.delegated.get(signer) if base and old is None else None
+            said = [*(again.targets.values() if again else ()), *added]
+            if said and signer in people:
+                new = edit.vouch(new, signer, said, now=self._now())
         return new
 
     def _edited(
@@ -246,7 +299,7 @@ class Owner:
 
     def _create(self, name: CollectionName, signers: Sequence[RoleName]) -> Collection:
         keys = {role: self._keyring.entry(role).public for role in (ROOT, TARGETS, *signers)}
-        top = edit.TopKeys(keys[ROOT], keys[TARGETS], self._online.snapshot[0].public, self._online.timestamp[0].public)
+        top = edit.TopKeys(keys[ROOT], keys[TARGETS], *self._online.offered(name))
         self._tell(f"{name} is new: creating it with the keys root, targets and {', '.join(signers)}")
         return edit.create(name, top, {signer: keys[signer] for signer in signers}, threshold=1, now=self._now())
 
@@ -278,7 +331,9 @@ class Owner:
         if key.id not in self._opened:
             entry = self._keyring.find(key.id)
             if entry is None:
-                raise NoSuchKey(f"the key ring does not hold the key {key.id[:12]}", hint="pytrust key import NAME FILE")
+                raise NoSuchKey(
+                    f"the key ring does not hold the key {key.id[:12]}", hint="pytrust key import NAME FILE"
+                )
             self._opened[key.id] = open_signer(self._keyring, entry, self._passphrase)
         return self._opened[key.id]
 
@@ -310,6 +365,12 @@ class Owner:
 def _over(collection: Collection, now: datetime) -> list[tuple[RoleName, datetime]]:
     """The roles whose time is over, and when it was."""
     return [(role, held.expires) for role, held in collection.documents().items() if held.expires <= now]
+
+
+def _no_longer_fresh(name: CollectionName, until: datetime, *, resign: bool) -> Stale:
+    hint = "--resign takes it for the newest, and signs it again" if not resign else "pytrust key import it first"
+    lacking = ", and the key ring does not hold the root key that could sign another" if resign else ""
+    return Stale(f"the timestamp of {name} ended {until:%Y-%m-%d}: this may be an old state{lacking}", hint=hint)
 
 
 def _authority_of(collection: Collection, role: RoleName) -> Authority:

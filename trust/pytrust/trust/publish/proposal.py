@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from pytrust.trust.canonical import encode_json, parse_json
-from pytrust.trust.collection.model import RELEASES, ROOT, TOP_LEVEL, Authority, Collection, Root, Targets
+from pytrust.trust.collection.model import (
+    RELEASES,
+    ROOT,
+    SNAPSHOT,
+    TIMESTAMP,
+    TOP_LEVEL,
+    Authority,
+    Collection,
+    Root,
+    Targets,
+)
 from pytrust.trust.errors import BadMetadata, Damaged, PytrustError
 from pytrust.trust.limits import CLOCK_TOLERANCE, ROOT_LIFETIME, TARGETS_LIFETIME, TARGETS_MAX_BYTES
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
@@ -107,6 +117,8 @@ def apply(wire: Wire, old: Side | None, name: CollectionName, files: Files, *, n
     documents = {} if old is None else old.collection.documents()
     before: Files = old.data if old else {}
     for role, data in files.items():
+        if role in {SNAPSHOT, TIMESTAMP}:
+            raise BadMetadata(f"the change to {name} holds a {role}, which is made when it is published", hint=_DROP)
         held = documents[role].version if role in documents else 0
         document = wire.read(name, role, {**before, **files})
         _check_plain(wire, name, role, document, data, before)

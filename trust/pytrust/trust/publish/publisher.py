@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple, Protocol
 
-from pytrust.trust.collection.edit import changed_roles, renew
-from pytrust.trust.collection.model import RELEASES, Authority, Collection
+from pytrust.trust.collection.model import Authority, Collection
 from pytrust.trust.errors import BadMetadata, Conflict, NotFound, PytrustError, UsageError
 from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import RENEW_ONLINE_BEFORE
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.pins import Pin, find_pin
 from pytrust.trust.publish.both_sides import require_agreement
+from pytrust.trust.publish.making import keep_releases_valid, signed, written, written_and_signed
 from pytrust.trust.publish.notary_wire import NotaryWire
-from pytrust.trust.publish.proposal import Missing, Proposal, apply, authorities, encode, missing
+from pytrust.trust.publish.proposal import Missing, Proposal, apply, encode, missing
 from pytrust.trust.publish.tuf_wire import TufWire
 from pytrust.trust.publish.waiting import (
     changed_meanwhile,
@@ -33,7 +33,7 @@ from pytrust.trust.publish.waiting import (
     versions,
     waiting_change,
 )
-from pytrust.trust.publish.wire import Files, Held, Side, State, Wire
+from pytrust.trust.publish.wire import Held, Side, State, Wire
 from pytrust.trust.store.interface import RoleFile, Store, Transaction
 
 _REFRESH_BATCH = 1000  # collections renewed when a store is opened for writing: seconds, not minutes
@@ -64,6 +64,9 @@ class Memory(Protocol):
 
     def remember(self, name: CollectionName) -> None:
         """Look at a collection that was just published here."""
+
+    def forget(self, name: CollectionName, form: Format) -> None:
+        """A format was given up here, on purpose: that its files are gone is no attack."""
 
 
 class Publisher:
@@ -106,8 +109,8 @@ class Publisher:
         pool, files = list(signers), {}
         for form, collection in new.items():
             wire, side = self._wire(form), _side(old, form)
-            wanted = self._keep_releases_valid(wire, side, collection, pool)
-            files[form] = _written_and_signed(wire, side, wanted, pool)
+            wanted = keep_releases_valid(wire, side, collection, pool, self._now())
+            files[form] = written_and_signed(wire, side, wanted, pool)
         changed = {form: held for form, held in files.items() if held}
         return self._settle(next(iter(new.values())).name, Proposal(changed, versions(old)), replacing=None)
 
@@ -143,8 +146,8 @@ class Publisher:
         files = {}
         for form, collection in vouched.items():
             wire, side, held = self._wire(form), _side(state, form), waiting.files.get(form, {})
-            added = _written(wire, side, shown[form], collection, held, signers)
-            files[form] = _signed(wire, side, collection, {**held, **added}, signers)
+            added = written(wire, side, shown[form], collection, held, signers)
+            files[form] = signed(wire, side, collection, {**held, **added}, signers)
         return self._settle(name, Proposal(files, waiting.base), replacing=waiting)
 
     def reject(self, name: CollectionName) -> None:
@@ -163,6 +166,7 @@ class Publisher:
             if len(held) == 1:
                 raise UsageError(f"{name} would be left with nothing", hint=f"pytrust revoke {name} withdraws its tags")
             transaction.drop(name, form)
+            self._memory.forget(name, form)
 
     def adopt(self, name: CollectionName, files: Sequence[RoleFile], edited: Callable[[State], Adopted]) -> State:
         """Take a collection of Notary v1 from elsewhere, as its files are, and what is signed upon them at once.
@@ -185,7 +189,7 @@ class Publisher:
             assert state is not None
             new, signers = edited(state)
             wire, side = self._wire(Format.NOTARY), state.sides[Format.NOTARY]
-            fresh = _written_and_signed(wire, side, new, list(signers))
+            fresh = written_and_signed(wire, side, new, list(signers))
             if lacking := missing(wire, side, new, fresh):
                 raise BadMetadata(f"{lacking[0].role} of {name} needs {lacking[0].count} more signatures")
             if fresh:
@@ -283,20 +287,6 @@ class Publisher:
                 gravest[key] = item
         return tuple(gravest.values())
 
-    def _keep_releases_valid(
-        self, wire: Wire, old: Side | None, new: Collection, signers: Sequence[Signer]
-    ) -> Collection:
-        """Where the keys or threshold of ``releases`` change so that its file no longer holds, it is signed anew."""
-        authority = new.authority(RELEASES)
-        if old is None or authority is None or RELEASES not in old.files:
-            return new
-        if RELEASES in changed_roles(old.collection, new):
-            return new
-        files = {**old.data, **_written(wire, old, old.collection, new, {}, signers)}
-        if len(wire.signed_by(new.name, RELEASES, files, old.data, authority)) >= authority.threshold:
-            return new
-        return renew(new, RELEASES, now=self._now())
-
 
 def _side(state: State | None, form: Format) -> Side | None:
     return state.sides.get(form) if state else None
@@ -305,37 +295,3 @@ def _side(state: State | None, form: Format) -> Side | None:
 def first_of(collections: Collections) -> Collection:
     """The one that is shown to people: the TUF side where there is one."""
     return next(collections[form] for form in Format if form in collections)
-
-
-def _written_and_signed(
-    wire: Wire, old: Side | None, new: Collection, signers: Sequence[Signer]
-) -> dict[RoleName, bytes]:
-    files = _written(wire, old, old.collection if old else None, new, {}, signers)
-    return _signed(wire, old, new, files, signers)
-
-
-def _written(  # noqa: PLR0913, PLR0917
-    wire: Wire,
-    old: Side | None,
-    before: Collection | None,
-    new: Collection,
-    waiting: Files,
-    signers: Iterable[Signer],
-) -> dict[RoleName, bytes]:
-    """Unsigned files of what ``new`` changes of ``before``, upon the files of ``old`` and those that wait."""
-    pool, documents = list(signers), new.documents()
-    held: Files = {**(old.data if old else {}), **waiting}
-    return {role: wire.write(new.name, role, documents[role], held, pool) for role in changed_roles(before, new)}
-
-
-def _signed(
-    wire: Wire, old: Side | None, new: Collection, files: Files, signers: Sequence[Signer]
-) -> dict[RoleName, bytes]:
-    before: Files = old.data if old else {}
-    whole, result = {**before, **files}, {}
-    for role in files:
-        agreeing = authorities(old.collection if old else None, new, role)
-        allowed = {key for authority in agreeing for key in authority.keys}
-        chosen = [signer for signer in signers if signer.public in allowed]
-        result[role] = wire.sign(new.name, role, whole, before, chosen)
-    return result
