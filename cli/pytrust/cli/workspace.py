@@ -273,8 +273,30 @@ class Workspace:
             allow_sdks()
         from pytrust.trust.publish.owner import Owner
 
+        if self.store_path is None:
+            return self._remote_owner(tell, forms)
         publisher = self._publisher((*pins, *self.settings.pins)) if pins else self.publisher
         return Owner(publisher, self.keyring, self.passphrases, self.online, now=self.now, forms=forms, tell=tell)
+
+    def _remote_owner(self, tell: Callable[[str], None], forms: Sequence[Format]) -> Owner:
+        """The same at the trust server of ``trust.url``, which takes Notary v1 from others."""
+        from pytrust.trust.client.memory import HostMemory
+        from pytrust.trust.publish.owner import Owner
+        from pytrust.trust.registry.session import Session
+        from pytrust.trust.remote.publisher import RemotePublisher
+        from pytrust.trust.remote.server import RemoteServer
+
+        if Format.NOTARY not in forms:
+            raise UsageError(
+                f"{self.settings.url} takes Notary v1 from others, not TUF 1.0",
+                hint="sign with --format notary, or on the host that holds the store",
+            )
+        url = self.settings.url
+        server = RemoteServer(url, Session(self.credentials, frozenset(), docker_config() / "tls", server=url))
+        memory = HostMemory(self.client(), {Format.TUF: self.cache, Format.NOTARY: self.notary_cache})
+        publisher = RemotePublisher(server, self.settings.pins, now=self.now, memory=memory)
+        words = (Format.NOTARY,)
+        return Owner(publisher, self.keyring, self.passphrases, server, now=self.now, forms=words, tell=tell)
 
     @cached_property
     def credentials(self) -> DockerCredentials:

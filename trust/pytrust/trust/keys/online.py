@@ -21,6 +21,7 @@ from pytrust.trust.keys.private import PrivateKey, generate, import_pem
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, signer_of
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
+from pytrust.trust.names import CollectionName
 
 OnlineRole = Literal["snapshot", "timestamp"]
 
@@ -31,6 +32,10 @@ class OnlineKeys:
 
     snapshot: tuple[Signer, ...]
     timestamp: tuple[Signer, ...]
+
+    def offered(self, _name: CollectionName) -> tuple[PublicKey, PublicKey]:
+        """The keys of snapshot and timestamp for new collections."""
+        return self.snapshot[0].public, self.timestamp[0].public
 
     def find(self, role: OnlineRole, allowed: Iterable[PublicKey]) -> Signer | None:
         """The signer among ``allowed``."""
