@@ -17,6 +17,7 @@ _RULES: Final = [
     (re.compile(r"\b[0-9a-f]{64}\b"), "<sha256>"),
     (re.compile(r"by sha512, sha256 hash"), "by sha256, sha512 hash"),  # Go goes through maps in any order
     (re.compile(r":pull,push\""), ':push,pull"'),
+    (re.compile(r"\.\.\.\S*(/\w+/private)$", re.MULTILINE), r"...\1"),  # notary cuts long paths
     (re.compile(r"change_id=\d+"), "change_id=<id>"),
     (re.compile(r"\b[0-9a-f]{12}\b"), "<short>"),
     (re.compile(r"\b[0-9a-f]{7}\.\.\."), "<id>..."),

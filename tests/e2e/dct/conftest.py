@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.dct.stage import ADMIN, USERS, Parts, Stage
-from tests.rig import docker_trust, notary, trust_server
+from tests.rig import docker_trust, notary, postgres, trust_server
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
 from tests.rig.needs import need
@@ -41,6 +41,17 @@ def ours(dct_folder: Path, tls: ServerFiles) -> Iterator[Stage]:
     need(notary.missing())
     with trust_server.pytrust_server(dct_folder / "ours", tls) as server, recording(server.port, tls) as recorder:
         yield Stage("ours", server, recorder, dct_folder / "ours")
+
+
+@pytest.fixture(scope="session")
+def ours_many(dct_folder: Path, tls: ServerFiles) -> Iterator[Stage]:
+    """Two processes on one PostgreSQL: what one has written, the other says."""
+    need(notary.missing() or postgres.missing())
+    folder = dct_folder / "many"
+    with postgres.private_postgres() as database:
+        words = ("--store", database.empty(), "--workers", "2")
+        with trust_server.pytrust_server(folder, tls, *words) as server, recording(server.port, tls) as recorder:
+            yield Stage("ours", server, recorder, folder)
 
 
 @pytest.fixture(scope="session")
