@@ -14,7 +14,7 @@ import threading
 import time
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Self
@@ -42,6 +42,7 @@ class Author:
         tried: the newest version that was sent.
         known: the newest that was acknowledged.
         refused: what the server said no to.
+        leaving: whether to stop before the next.
     """
 
     repository: Repository
@@ -51,6 +52,7 @@ class Author:
     tried: int = 0
     known: int = 0
     refused: list[str] = field(default_factory=list)
+    leaving: bool = False
 
     def publish(self, connection: http.client.HTTPConnection) -> None:
         """The next version; raises ``RigError`` or ``OSError`` unless it is acknowledged."""
@@ -58,11 +60,11 @@ class Author:
         self.repository.upload(connection, {self.role: self.files[self.known]})
         self.known = self.tried
 
-    def work(self, server: TrustServer, end: int) -> None:
-        """Publish up to the version ``end``, or until the server is gone or says no."""
+    def work(self, server: TrustServer) -> None:
+        """Publish what is ready, until the server is gone or says no."""
         try:
             with closing(connect(server.port, server.files)) as connection:
-                while self.known < end:
+                while self.known < len(self.files) and not self.leaving:
                     self.publish(connection)
         except (OSError, http.client.HTTPException):
             return
@@ -125,13 +127,13 @@ def asking(server: TrustServer) -> Iterator[http.client.HTTPSConnection]:
 
 
 @contextmanager
-def working(authors: Sequence[Author], servers: Sequence[TrustServer], end: int) -> Iterator[None]:
+def working(authors: Sequence[Author], *servers: TrustServer) -> Iterator[None]:
     """All authors publish at once, each through one of the servers; when the block is left, they have finished."""
     ready = threading.Barrier(len(authors) + 1)
 
     def work(author: Author, server: TrustServer) -> None:
         ready.wait()
-        author.work(server, end)
+        author.work(server)
 
     pairs = [(author, servers[number % len(servers)]) for number, author in enumerate(authors)]
     threads = [threading.Thread(target=work, args=pair) for pair in pairs]
@@ -160,8 +162,9 @@ def wait_until(holds: Callable[[], bool], within: float = 30) -> None:
 
 
 def kill(daemon: Running) -> None:
-    """End all processes of a server at once, so that none of them can do or say anything more."""
-    os.killpg(daemon.pid, signal.SIGKILL)
+    """End all processes of a command at once, if it runs still, so that none of them can do or say anything more."""
+    with suppress(ProcessLookupError):
+        os.killpg(daemon.pid, signal.SIGKILL)
     daemon.process.wait(10)
 
 
@@ -172,7 +175,7 @@ def examine(connection: http.client.HTTPConnection, team: Team) -> None:
     assert check(files, [team.root]) == {role for role, version in present.items() if version}
     assert files["root"] == team.root
     for author in team.authors:
-        assert present[author.role] in {author.known, author.tried}, author.role
+        assert author.known <= present[author.role] <= author.tried, author.role
         for version in range(1, present[author.role] + 1):
             assert ask(connection, "GET", f"{base}{version}.{author.role}.json") == author.files[version - 1]
     _examine_history(connection, team.repository, 1 + sum(present.values()))
