@@ -8,6 +8,10 @@ from typing import Final
 
 # What both say is made the same: reason -> what, and the word for it.
 _EVERYWHERE: Final = {
+    "our refusals have a reason that stock clients print": (
+        r"(trust server rejected operation\.|An error occurred during validation: .*)$",
+        "refused",
+    ),
     "our keys are ecdsa, as the real signer's; the real server alone makes ed25519": (r" key (ecdsa|ed25519)$", " key"),
     "what is no metadata says that it must not be kept": (r"(?<= \d{3}) no-store", ""),
     "a token that is not enough is told by the scope; stock clients do not read the error": (

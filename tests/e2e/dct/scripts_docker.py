@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from tests.e2e.dct.scripts_notary import held_key, shown_key
+from tests.e2e.dct.scripts_notary import held_key, key_id, shown_key
 from tests.e2e.dct.stage import PASSWORD, USER, Play
 from tests.e2e.dct.written import Owner
 from tests.rig.notary_repository import multipart
@@ -97,6 +97,29 @@ def signers(play: Play) -> None:
     play.docker("dan", "trust", "inspect", "--pretty", web)
     play.notary("ann/trust", "delegation", "remove", "-y", "-p", web, "targets/cid")
     play.docker("dan", "trust", "inspect", "--pretty", web)
+
+
+def returning(play: Play) -> None:
+    """A signer who goes and comes back, with the files of before in the way."""
+    web = play.repository(locked=True)
+    for who in ("ann", "bob", "cid"):
+        log_in(play, who)
+    play.docker("bob", "trust", "key", "generate", "bob", "--dir", str(play.folder / "bob"))
+    shown = str(play.folder / "bob" / "bob.pub")
+    play.docker("ann", "trust", "sign", play.image("one", f"{web}:v1"))
+    play.docker("ann", "trust", "signer", "add", "--key", shown, "bob", web)
+    play.docker("bob", "trust", "sign", play.image("two", f"{web}:v2"))
+    key = key_id(play.notary("ann/trust", "delegation", "list", web), "targets/bob")
+    play.notary("ann/trust", "delegation", "remove", "-y", "-p", web, "targets/bob")
+    play.notary("ann/trust", "delegation", "remove", "-y", "-p", web, "targets/releases", key)
+    play.docker("cid", "trust", "inspect", "--pretty", web)
+    play.docker("cid", "pull", f"{web}:v1", code=1)
+    play.docker("ann", "trust", "sign", play.image("three", f"{web}:v3"), code=1)
+    play.notary("ann/trust", "witness", "-p", web, "targets/releases")
+    play.docker("ann", "trust", "sign", f"{web}:v3")
+    play.docker("ann", "trust", "signer", "add", "--key", shown, "bob", web)
+    play.docker("bob", "trust", "sign", play.image("two", f"{web}:v4"))
+    play.docker("cid", "trust", "inspect", "--pretty", web)
 
 
 def log_in(play: Play, who: str) -> None:

@@ -20,7 +20,7 @@ NAMED = operator.attrgetter("__name__")
 NOTARY = [scripts_notary.life, scripts_notary.rotation, scripts_notary.delegation, scripts_notary.hashes]
 NOTARY += [scripts_fault.away, scripts_fault.tampering, scripts_fault.feed, scripts_fault.refusals]
 DOCKER = [scripts_docker.pushing, scripts_docker.building, scripts_docker.signing, scripts_docker.signers]
-DOCKER += [scripts_docker.cut_off, scripts_docker.adopted]
+DOCKER += [scripts_docker.cut_off, scripts_docker.adopted, scripts_docker.returning]
 
 
 @pytest.fixture(scope="session")
