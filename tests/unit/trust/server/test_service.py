@@ -135,6 +135,11 @@ def test_refusals_in_the_words_that_clients_print(town: Town) -> None:
     with pytest.raises(Refusal, match="targets .* is at version 2, so 2 cannot be published") as conflict:
         town.service.publish(NAME, {"targets": Home().targets(2)}, "anna")
     assert conflict.value.reason is Code.VERSION
+    assert b"run the command again" in conflict.value.body()
+    town.service.publish(NAME, {RELEASES: Home().releases(2)}, "anna")
+    with pytest.raises(Refusal) as begun_anew:
+        town.service.publish(NAME, {RELEASES: Home().releases(1)}, "anna")
+    assert b"notary witness -p docker.io/foo/web targets/releases" in begun_anew.value.body()
     with pytest.raises(Refusal, match="0 of 1 signatures") as forged:
         town.service.publish(NAME, {"targets": Home().targets(3, by=[bare("mallory")])}, "anna")
     error = json.loads(forged.value.body())["errors"][0]

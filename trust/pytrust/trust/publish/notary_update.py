@@ -172,8 +172,15 @@ def _check_versions(update: Update, fresh: Iterable[RoleFile]) -> None:
         if held is not None and file.version <= held.version:
             raise Conflict(
                 f"{file.role} of {update.name} is at version {held.version}, so {file.version} cannot be published",
-                hint="somebody else published meanwhile: run the command again",
+                hint=_way_out(update.name, file),
             )
+
+
+def _way_out(name: CollectionName, file: RoleFile) -> str:
+    """A client begins a delegation anew where it does not believe the one that is there."""
+    if file.version == 1 and is_delegation(file.role):
+        return f"a signer was removed whose signature it needs: notary witness -p {name} {file.role}"
+    return "somebody else published meanwhile: run the command again"
 
 
 def _snapshot(update: Update, root: RootFile, fresh: list[RoleFile], finder: Finder, now: datetime) -> RoleFile:
