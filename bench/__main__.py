@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import sys
 
-from bench import notary, pki, proxy, proxy_core, tls, trust
+from bench import notary, pki, proxy, proxy_core, signing, tls, trust
 
-_ALL = {**trust.BENCHES, **pki.BENCHES, **proxy_core.BENCHES, **proxy.BENCHES, **tls.BENCHES, **notary.BENCHES}
+_ALL = {
+    **trust.BENCHES,
+    **pki.BENCHES,
+    **proxy_core.BENCHES,
+    **proxy.BENCHES,
+    **tls.BENCHES,
+    **notary.BENCHES,
+    **signing.BENCHES,
+}
 
 
 def main(words: list[str]) -> int:
