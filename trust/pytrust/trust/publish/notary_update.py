@@ -10,16 +10,13 @@ catch up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
-from pytrust.trust.collection.model import ROOT, SNAPSHOT, TARGETS, TIMESTAMP
-from pytrust.trust.errors import BadMetadata, Conflict, InvalidUpdate, Refused
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TARGETS
+from pytrust.trust.errors import BadMetadata, Conflict, InvalidUpdate
 from pytrust.trust.formats.notary.checks import require_fresh, require_role, require_root
-from pytrust.trust.formats.notary.envelope import Envelope, sign, write_envelope
 from pytrust.trust.formats.notary.files import (
     MetaFile,
     RootFile,
@@ -32,21 +29,12 @@ from pytrust.trust.formats.notary.files import (
 )
 from pytrust.trust.formats.notary.keys import WireId, WireKey
 from pytrust.trust.formats.notary.read import delegations_of, root_of
-from pytrust.trust.formats.notary.write import write_snapshot, write_timestamp
-from pytrust.trust.keys.public import PublicKey
-from pytrust.trust.keys.signers import Signer
-from pytrust.trust.limits import NOTARY_COLLECTION_MAX_BYTES, NOTARY_SNAPSHOT_LIFETIME, TIMESTAMP_LIFETIME
+from pytrust.trust.limits import NOTARY_COLLECTION_MAX_BYTES
 from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.publish.notary_online import Finder, SigningHere, told_as
 from pytrust.trust.store.interface import RoleFile
 
 _UPLOADABLE = frozenset({ROOT, TARGETS, SNAPSHOT})
-
-
-class Finder(Protocol):
-    """Who signs snapshot and timestamp."""
-
-    def find(self, role: str, allowed: Iterable[PublicKey]) -> Signer | None:
-        """The signer that is held of ``allowed``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +60,9 @@ def next_files(update: Update, finder: Finder, now: datetime) -> list[RoleFile]:
     if ROOT in update.files:
         fresh.insert(0, RoleFile(ROOT, root.version, root.expires, update.files[ROOT]))
     _check_versions(update, fresh)
-    snapshot = _snapshot(update, root, fresh, finder, now)
-    return [*fresh, snapshot, _timestamp(update.name, update.current, root, snapshot.data, finder, now)]
-
-
-def renewed_files(
-    name: CollectionName, current: Mapping[RoleName, RoleFile], finder: Finder, now: datetime
-) -> list[RoleFile]:
-    """A timestamp in place of one whose time is over, and before it a snapshot, where that is over and held here.
-
-    There may be nothing to do: a snapshot whose key a client holds is the client's to renew.
-
-    Raises:
-        InvalidUpdate: the keys are not held here.
-    """
-    root = read_root(current[ROOT].data)
-    snapshot = current[SNAPSHOT]
-    if snapshot.expires <= now and _signer(root, SNAPSHOT, finder) is not None:
-        made = _server_snapshot(Update(name, {}, current), root, [], finder, now)
-        return [made, _timestamp(name, current, root, made.data, finder, now)]
-    return [_timestamp(name, current, root, snapshot.data, finder, now)] if current[TIMESTAMP].expires <= now else []
+    here = SigningHere(update.name, update.current, finder, now)
+    snapshot = _snapshot(update, root, fresh, now) if SNAPSHOT in update.files else here.snapshot(root, fresh)
+    return [*fresh, snapshot, here.timestamp(root, snapshot.data)]
 
 
 def _check_names(update: Update) -> None:
@@ -110,7 +81,7 @@ def _root(update: Update, now: datetime) -> RootFile:
     if ROOT not in update.files:
         assert before is not None
         return before
-    with _as("ErrBadRoot"):
+    with told_as("ErrBadRoot"):
         root = read_root(update.files[ROOT])
         _check_root_version(root, before)
         same = before is not None and root.version == before.version
@@ -134,7 +105,7 @@ def _targets(update: Update, root: RootFile, now: datetime) -> dict[str, Targets
     """What was uploaded of targets and below, parents first, each checked against its parent."""
     known: dict[str, TargetsFile] = {}
     uploaded = sorted((role for role in update.files if role not in {ROOT, SNAPSHOT}), key=_depth)
-    with _as("ErrBadTargets"):
+    with told_as("ErrBadTargets"):
         for role in uploaded:
             file = read_targets(role, update.files[role])
             require_role(update.name, role, file, root, _parent_of(role, update, root, known))
@@ -183,11 +154,10 @@ def _way_out(name: CollectionName, file: RoleFile) -> str:
     return "somebody else published meanwhile: run the command again"
 
 
-def _snapshot(update: Update, root: RootFile, fresh: list[RoleFile], finder: Finder, now: datetime) -> RoleFile:
-    if SNAPSHOT not in update.files:
-        return _server_snapshot(update, root, fresh, finder, now)
+def _snapshot(update: Update, root: RootFile, fresh: list[RoleFile], now: datetime) -> RoleFile:
+    """The one that a client made."""
     data = update.files[SNAPSHOT]
-    with _as("ErrBadSnapshot"):
+    with told_as("ErrBadSnapshot"):
         snapshot = read_meta(SNAPSHOT, data)
         require_role(update.name, SNAPSHOT, snapshot, root, None)
         require_fresh(update.name, SNAPSHOT, snapshot, now)
@@ -212,69 +182,3 @@ def _check_listed(update: Update, snapshot: MetaFile, fresh: list[RoleFile]) -> 
         said = {item.name for item in read_targets(above, newest[RoleName(above)]).delegations}
         if hidden := sorted(said & gone):
             raise BadMetadata(f"the snapshot leaves {hidden[0]} out, which {above} delegates to")
-
-
-def _server_snapshot(update: Update, root: RootFile, fresh: list[RoleFile], finder: Finder, now: datetime) -> RoleFile:
-    held = update.current.get(SNAPSHOT)
-    signer = _signer(root, SNAPSHOT, finder)
-    if signer is None:
-        raise InvalidUpdate(
-            "no snapshot was included in update and server does not hold current snapshot key for repository",
-            kind="ErrBadHierarchy",
-            missing=SNAPSHOT,
-        )
-    listed = {str(file.role): file.data for file in fresh}
-    if ROOT not in listed:
-        listed[ROOT] = update.current[ROOT].data
-    before = read_meta(SNAPSHOT, held.data).envelope.signed["meta"] if held else None
-    if before is None and TARGETS not in listed:
-        raise InvalidUpdate("a first publish needs targets", kind="ErrBadHierarchy", missing=TARGETS)
-    version, expires = (held.version if held else 0) + 1, now + NOTARY_SNAPSHOT_LIFETIME
-    data = _signed(update.name, SNAPSHOT, write_snapshot(version, expires, listed, before), signer, root)
-    return RoleFile(SNAPSHOT, version, expires, data)
-
-
-def _timestamp(  # noqa: PLR0913, PLR0917
-    name: CollectionName,
-    current: Mapping[RoleName, RoleFile],
-    root: RootFile,
-    snapshot: bytes,
-    finder: Finder,
-    now: datetime,
-) -> RoleFile:
-    signer = _signer(root, TIMESTAMP, finder)
-    if signer is None:
-        raise InvalidUpdate(
-            f"the timestamp key that the root of {name} names is not held by this server", kind="ErrBadRoot"
-        )
-    version = (current[TIMESTAMP].version if TIMESTAMP in current else 0) + 1
-    expires = now + TIMESTAMP_LIFETIME
-    data = _signed(name, TIMESTAMP, write_timestamp(version, expires, snapshot), signer, root)
-    return RoleFile(TIMESTAMP, version, expires, data)
-
-
-def _signer(root: RootFile, role: RoleName, finder: Finder) -> Signer | None:
-    return finder.find(role, [key.material for key in root.keys_of(role)])
-
-
-def _signed(name: CollectionName, role: RoleName, envelope: Envelope, signer: Signer, root: RootFile) -> bytes:
-    """Signed, and read again before anybody relies upon it: it may have grown too large, or need more than one key."""
-    if root.roles[role].threshold > 1:
-        raise InvalidUpdate(
-            f"the root of {name} wants more than one signature on the {role} made here", kind="ErrBadRoot"
-        )
-    keyid = next(key.id for key in root.keys_of(role) if key.material == signer.public)
-    data = write_envelope(sign(envelope, signer, keyid))
-    with _as("ErrBadSnapshot"):
-        read_meta(role, data)
-    return data
-
-
-@contextmanager
-def _as(kind: str) -> Iterator[None]:
-    try:
-        yield
-    except InvalidUpdate:
-        raise
-    except Refused as error:
-        raise InvalidUpdate(str(error), hint=error.hint, kind=kind) from error

@@ -23,7 +23,8 @@ from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import ROOT_ROTATIONS_MAX
 from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.both_sides import require_same_words
-from pytrust.trust.publish.notary_update import Update, next_files, renewed_files
+from pytrust.trust.publish.notary_online import renewed_files
+from pytrust.trust.publish.notary_update import Update, next_files
 from pytrust.trust.publish.server_keys import HeldKeys, make_server_key
 from pytrust.trust.server.backend import CollectionRow, Served
 from pytrust.trust.server.held import Held
