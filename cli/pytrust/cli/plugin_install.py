@@ -21,7 +21,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.docker_plugin import DESCRIPTIONS
 from pytrust.cli.docker_plugin_launcher import HEAD_BYTES, PREFIX, is_launcher, launcher
-from pytrust.cli.workspace import docker_config
+from pytrust.cli.home import docker_config
 from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.files import PRIVATE_FOLDER, sync_folder, write_atomic
 

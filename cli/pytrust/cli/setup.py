@@ -11,8 +11,9 @@ from typing import Final
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.home import Home
 from pytrust.cli.settings import DEFAULT_URL, check_url, render_settings
-from pytrust.cli.workspace import Home, Workspace
+from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import parse_signer
 from pytrust.trust.errors import UsageError
 from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder, write_atomic

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from pytrust.cli import voice
+from pytrust.cli.home import Home, default_home, docker_config
 from pytrust.cli.settings import Settings, parse_settings
 from pytrust.trust.errors import NotSetUp, UsageError
 from pytrust.trust.files import check_owned, read_bounded
@@ -43,57 +44,6 @@ _SECRET_VARIABLES = (
     "DOCKER_CONTENT_TRUST_REPOSITORY_PASSPHRASE",
 )
 _CONFIG_MAX_BYTES = 1024 * 1024
-
-
-class Home(NamedTuple):
-    """The folder of one user's or one host's trust: ``PYTRUST_HOME``."""
-
-    path: Path
-
-    @property
-    def config(self) -> Path:
-        """Settings and pins."""
-        return self.path / "config.toml"
-
-    @property
-    def keys(self) -> Path:
-        """The key ring."""
-        return self.path / "keys"
-
-    @property
-    def online(self) -> Path:
-        """The store's online keys."""
-        return self.path / "store" / "online"
-
-    @property
-    def cache(self) -> Path:
-        """What was verified."""
-        return self.path / "cache"
-
-    @property
-    def policy(self) -> Path:
-        """What may run."""
-        return self.path / "policy.yaml"
-
-    @property
-    def proxy(self) -> Path:
-        """What the proxy remembers."""
-        return self.path / "proxy"
-
-    @property
-    def journal(self) -> Path:
-        """What the proxy decided."""
-        return self.proxy / "journal"
-
-    @property
-    def authz_plugin(self) -> Path:
-        """What the authorization plugin remembers."""
-        return self.path / "authz-plugin"
-
-    @property
-    def ca(self) -> Path:
-        """The certificate authority."""
-        return self.path / "ca"
 
 
 class Workspace:
@@ -250,53 +200,19 @@ class Workspace:
     @cached_property
     def quiet_publisher(self) -> Publisher:
         """The same, leaving timestamps alone: for commands that only look."""
-        return self._publisher(self.settings.pins)
+        from pytrust.cli.ownership import make_publisher
 
-    def _publisher(self, pins: Sequence[Pin]) -> Publisher:
-        from pytrust.trust.client.memory import HostMemory
-        from pytrust.trust.keys.sealing import load_sealer
-        from pytrust.trust.publish.publisher import Publisher
-        from pytrust.trust.publish.wire import Held
-
-        caches = {Format.TUF: self.cache, Format.NOTARY: self.notary_cache}
-        held = Held(self.online, load_sealer(self.home.online))
-        memory = HostMemory(self.client(), caches)
-        return Publisher(self.store, held, pins, now=self.now, memory=memory)
+        return make_publisher(self, self.settings.pins)
 
     def owner(
         self, tell: Callable[[str], None], forms: Sequence[Format] = tuple(Format), pins: Sequence[Pin] = ()
     ) -> Owner:
         """Signing with the keys of this home; ``forms`` are the formats of new collections, ``pins`` come first."""
-        from pytrust.trust.keys.signers import allow_sdks
-
-        if any(entry.uri for entry in self.keyring.entries()):
-            allow_sdks()
-        from pytrust.trust.publish.owner import Owner
+        from pytrust.cli.ownership import local_owner, remote_owner
 
         if self.store_path is None:
-            return self._remote_owner(tell, forms)
-        publisher = self._publisher((*pins, *self.settings.pins)) if pins else self.publisher
-        return Owner(publisher, self.keyring, self.passphrases, self.online, now=self.now, forms=forms, tell=tell)
-
-    def _remote_owner(self, tell: Callable[[str], None], forms: Sequence[Format]) -> Owner:
-        """The same at the trust server of ``trust.url``, which takes Notary v1 from others."""
-        from pytrust.trust.client.memory import HostMemory
-        from pytrust.trust.publish.owner import Owner
-        from pytrust.trust.registry.session import Session
-        from pytrust.trust.remote.publisher import RemotePublisher
-        from pytrust.trust.remote.server import RemoteServer
-
-        if Format.NOTARY not in forms:
-            raise UsageError(
-                f"{self.settings.url} takes Notary v1 from others, not TUF 1.0",
-                hint="sign with --format notary, or on the host that holds the store",
-            )
-        url = self.settings.url
-        server = RemoteServer(url, Session(self.credentials, frozenset(), docker_config() / "tls", server=url))
-        memory = HostMemory(self.client(), {Format.TUF: self.cache, Format.NOTARY: self.notary_cache})
-        publisher = RemotePublisher(server, self.settings.pins, now=self.now, memory=memory)
-        words = (Format.NOTARY,)
-        return Owner(publisher, self.keyring, self.passphrases, server, now=self.now, forms=words, tell=tell)
+            return remote_owner(self, tell, forms)
+        return local_owner(self, tell, forms, pins)
 
     @cached_property
     def credentials(self) -> DockerCredentials:
@@ -389,25 +305,3 @@ class Workspace:
 
         session = Session(self.credentials, frozenset(), docker_config() / "tls", server=url)
         return HttpSource(url, session.http(), session)
-
-
-def default_home() -> Path:
-    """``PYTRUST_HOME``, else ``/var/lib/pytrust`` for root, else ``$XDG_DATA_HOME/pytrust``."""
-    if given := os.environ.get("PYTRUST_HOME"):
-        return Path(given)
-    if os.geteuid() == 0:
-        return Path("/var/lib/pytrust")
-    return Path(os.environ.get("XDG_DATA_HOME") or _user_home() / ".local" / "share") / "pytrust"
-
-
-def docker_config() -> Path:
-    """``DOCKER_CONFIG``, else ``~/.docker``."""
-    return Path(os.environ.get("DOCKER_CONFIG") or _user_home() / ".docker")
-
-
-def _user_home() -> Path:
-    """The user's home; without one, as in many containers, a place where nothing is."""
-    try:
-        return Path.home()
-    except RuntimeError:
-        return Path("/nonexistent")
