@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 Key: TypeAlias = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+_SINCE: Final = timedelta(days=1500)  # tests begin in the past
 _DAYS: Final = timedelta(days=400)  # clients warn in the last six months
 
 
@@ -73,7 +74,7 @@ def _builder(
     now = datetime.now(UTC)
     made = x509.CertificateBuilder().subject_name(subject).issuer_name(issuer).public_key(key)
     made = made.serial_number(x509.random_serial_number())
-    return made.not_valid_before(now - timedelta(hours=1)).not_valid_after(now + _DAYS)
+    return made.not_valid_before(now - _SINCE).not_valid_after(now + _DAYS)
 
 
 def _signed(made: x509.CertificateBuilder, key: Key) -> bytes:
