@@ -1,7 +1,9 @@
 """The keys with which a store signs snapshot and timestamp of one collection.
 
-Most collections name the store's own online keys. One that was rotated for itself (``notary key rotate NAME timestamp
--r``) has a key of its own, sealed in the store; it is kept for good, since a root that names it may come back.
+Notary v1 does not write into a timestamp whose it is: where two collections shared a key, the timestamp of one would
+verify for the other. So each collection that stock clients make has keys of its own, sealed in the store, and kept for
+good, since a root that names one may come back. The store's own online keys sign what the store's owner publishes, and
+for others only where the root so far names them: nobody else can let them sign for a new collection.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from collections.abc import Iterable, Sequence
 
 from cryptography.hazmat.primitives import serialization
 
+from pytrust.trust.formats.notary.files import RootFile
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.online import OnlineKeys, OnlineRole
 from pytrust.trust.keys.private import generate, import_pem
@@ -39,27 +42,47 @@ class HeldKeys:
     def find(self, role: str, allowed: Iterable[PublicKey]) -> Signer | None:
         """The signer that is held of ``allowed``."""
         wanted = list(allowed)
-        ids = {key.id for key in wanted}
-        own = next((item for item in self._own if item.role == role and item.id in ids), None)
-        return self._online.find(_online_role(role), wanted) or (self._open(own) if own else None)
+        return self._online.find(_online_role(role), wanted) or self._find_own(role, wanted)
 
     def offered(self, role: OnlineRole, roots: Iterable[bytes]) -> Signer | None:
-        """The newest key that none of the ``roots`` named; one that was rotated away does not come back."""
-        pool = self._online.snapshot if role == "snapshot" else self._online.timestamp
+        """The newest of its own keys, unless one of ``roots`` named it: what was rotated away does not come back."""
         own = self.newest(role)
-        unnamed = {WireKey.plain(signer.public).id: signer for signer in ((own, pool[0]) if own else (pool[0],))}
-        for root in roots:  # which list a key under its id; there may be many, so they are not parsed
-            unnamed = {wire_id: signer for wire_id, signer in unnamed.items() if wire_id.encode() not in root}
-        return next(iter(unnamed.values()), None)
+        if own is None:
+            return None
+        wire_id = WireKey.plain(own.public).id.encode()
+        named = any(wire_id in root for root in roots)  # which list a key under its id; they need not be parsed
+        return None if named else own
 
     def newest(self, role: OnlineRole) -> Signer | None:
         """The newest of the collection's own keys."""
         own = [item for item in self._own if item.role == role]
         return self._open(own[-1]) if own else None
 
+    def _find_own(self, role: str, allowed: Iterable[PublicKey]) -> Signer | None:
+        ids = {key.id for key in allowed}
+        own = next((item for item in self._own if item.role == role and item.id in ids), None)
+        return self._open(own) if own else None
+
     def _open(self, item: ServerKey) -> Signer:
         pem = self._sealer.open(item.sealed, _belongs_to(self._name, item.role, item.id))
         return signer_of(import_pem(pem, None, f"a key of {self._name}"))
+
+
+class KeysForOthers(HeldKeys):
+    """The same for what others publish: of the store's keys only those that ``root``, the one so far, names."""
+
+    def __init__(
+        self, name: CollectionName, online: OnlineKeys, own: Sequence[ServerKey], sealer: Sealer, root: RootFile | None
+    ) -> None:
+        super().__init__(name, online, own, sealer)
+        self._root = root
+
+    def find(self, role: str, allowed: Iterable[PublicKey]) -> Signer | None:
+        """See ``HeldKeys``."""
+        wanted = list(allowed)
+        so_far = {key.material for key in self._root.keys_of(role)} if self._root else set()
+        shared = self._online.find(_online_role(role), [key for key in wanted if key in so_far])
+        return shared or self._find_own(role, wanted)
 
 
 def make_server_key(name: CollectionName, role: RoleName, sealer: Sealer) -> tuple[ServerKey, Signer]:

@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
 from pytrust.trust.errors import Conflict, InvalidUpdate, PytrustError
-from pytrust.trust.formats.notary.files import MetaFile, read_meta, read_root
+from pytrust.trust.formats.notary.files import MetaFile, RootFile, read_meta, read_root
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.online import OnlineKeys, OnlineRole
 from pytrust.trust.keys.sealing import Sealer
@@ -25,7 +25,7 @@ from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.both_sides import require_same_words
 from pytrust.trust.publish.notary_online import renewed_files
 from pytrust.trust.publish.notary_update import Update, next_files
-from pytrust.trust.publish.server_keys import HeldKeys, make_server_key
+from pytrust.trust.publish.server_keys import HeldKeys, KeysForOthers, make_server_key
 from pytrust.trust.server.backend import CollectionRow, Served
 from pytrust.trust.server.held import Held
 from pytrust.trust.server.overview import collection_row
@@ -92,9 +92,10 @@ class TrustService:
         """See ``Backend``."""
         name, kind = CollectionName(gun), _online(role)
         with self._store.writing(name) as transaction:
-            root, held = self._store.read(name, ROOT, form=_NOTARY), self._finder(transaction, name)
-            named = [key.material for key in read_root(root).keys_of(role)] if root else []
-            known = held.find(role, named) or held.offered(kind, self._roots(name))
+            root = self._root(name)
+            held = self._finder(transaction, name, root)
+            named = [key.material for key in root.keys_of(role)] if root else []
+            known = held.find(role, named) or (held.offered(kind, self._roots(name)) if root else held.newest(kind))
             signer = known or self._make(transaction, name, role)
         return _key_answer(signer)
 
@@ -102,7 +103,8 @@ class TrustService:
         """See ``Backend``."""
         name, kind = CollectionName(gun), _online(role)
         with self._store.writing(name) as transaction:
-            root, held = self._store.read(name, ROOT, form=_NOTARY), self._finder(transaction, name)
+            root = self._root(name)
+            held = self._finder(transaction, name, root)
             known = held.offered(kind, self._roots(name)) if root else held.newest(kind)
             signer = known or self._make(transaction, name, role)
         return _key_answer(signer)
@@ -112,7 +114,8 @@ class TrustService:
         name, now = CollectionName(gun), self._now()
         with _refusing(), self._store.writing(name) as transaction:
             update = Update(name, files, transaction.current(name, _NOTARY))
-            fresh = next_files(update, self._finder(transaction, name), now)
+            root = read_root(update.current[ROOT].data) if ROOT in update.current else None
+            fresh = next_files(update, self._finder(transaction, name, root), now)
             require_same_words(transaction, name, update.current, fresh)
             self._put(transaction, name, fresh, now)
 
@@ -153,7 +156,8 @@ class TrustService:
             if TIMESTAMP not in current:
                 return  # it was deleted meanwhile
             try:
-                fresh = renewed_files(name, current, self._finder(transaction, name), now)
+                finder = self._finder(transaction, name, read_root(current[ROOT].data))
+                fresh = renewed_files(name, current, finder, now)
             except InvalidUpdate:
                 return  # not ours to sign: clients see for themselves that its time is over
             if fresh:  # else somebody else was here first
@@ -188,8 +192,12 @@ class TrustService:
         timestamp = fresh[-1]
         transaction.note_change(name, now, timestamp.version, sha256(timestamp.data).hexdigest())
 
-    def _finder(self, transaction: Transaction, name: CollectionName) -> HeldKeys:
-        return HeldKeys(name, self._online, transaction.server_keys(name), self._sealer)
+    def _finder(self, transaction: Transaction, name: CollectionName, root: RootFile | None) -> HeldKeys:
+        return KeysForOthers(name, self._online, transaction.server_keys(name), self._sealer, root)
+
+    def _root(self, name: CollectionName) -> RootFile | None:
+        data = self._store.read(name, ROOT, form=_NOTARY)
+        return read_root(data) if data is not None else None
 
     def _roots(self, name: CollectionName) -> Iterator[bytes]:
         """One by one, the newest first; no client walks through more of them."""
