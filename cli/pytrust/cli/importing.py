@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,10 @@ from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, PytrustError, UntrustedRoot, UsageError
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import IMPORT_DEADLINE
-from pytrust.trust.names import CollectionName, parse_collection, parse_key_id
+from pytrust.trust.names import CollectionName, KeyId, parse_collection, parse_key_id
+from pytrust.trust.pins import check_server
 
 if TYPE_CHECKING:
-    from pytrust.trust.client.gather import FolderSource
     from pytrust.trust.client.source import Source
     from pytrust.trust.formats.notary.files import RootFile
     from pytrust.trust.pins import Pin
@@ -49,21 +50,23 @@ def import_(workspace: Workspace, names: tuple[str, ...], origin: str, root_key:
     keeps the timestamp fresh from then on. Without it the names are served until their timestamp ends. Expired roles
     are reported; --resign signs them again, which docker's and notary's own tools cannot do.
     """
-    source, found = _source(workspace, origin)
-    chosen = [parse_collection(name) for name in names] or found
-    if not chosen:
-        raise UsageError("which names?", hint="a server does not list them: give NAME...")
+    workspace.settings  # noqa: B018 - without a home there is nowhere to import to
+    given = [parse_collection(name) for name in dict.fromkeys(names)]
+    believed = parse_key_id(root_key) if root_key is not None else None
+    source, found = _source(workspace, origin, named=bool(given))
     result = ExitCode.YES
-    for name in chosen:
+    for name in given or found:
         try:
-            _import(workspace, source, name, root_key, resign=resign)
+            _import(workspace, source, _whole(name), believed, resign=resign)
         except PytrustError as error:
             voice.fail(error)
             result = max(result, error.exit_code)
     return result
 
 
-def _import(workspace: Workspace, source: Source, name: CollectionName, root_key: str | None, *, resign: bool) -> None:
+def _import(
+    workspace: Workspace, source: Source, name: CollectionName, root_key: KeyId | None, *, resign: bool
+) -> None:
     from pytrust.trust.client.gather import gather
 
     with voice.working(f"importing {name}"):
@@ -73,38 +76,53 @@ def _import(workspace: Workspace, source: Source, name: CollectionName, root_key
         adopted = owner.adopt(name, files, resign=resign)
     if pin is not None:
         keep_pin(workspace, name, sorted(pin.root_keys))
-    _say(name, adopted)
+    _say(name, adopted, workspace.now(), resign=resign)
 
 
-def _source(workspace: Workspace, origin: str) -> tuple[Source | FolderSource, list[CollectionName]]:
-    if origin.startswith(("https://", "http://")):
-        return workspace.trust_server(origin), []
+def _source(workspace: Workspace, origin: str, *, named: bool) -> tuple[Source, list[str]]:
+    """Where to take from, and what is there, as far as it says so."""
+    if "://" in origin:
+        if not named:
+            raise UsageError("which names?", hint="a server does not list them: give NAME...")
+        return workspace.trust_server(check_server(origin)), []
     from pytrust.trust.client.gather import FolderSource
 
     folder = Path(origin).expanduser()
-    if not (folder / "tuf").is_dir():
-        raise UsageError(f"{origin} holds no trust data of docker or notary", hint=f"give {_COMMON}")
     local = FolderSource(folder)
-    return local, [parse_collection(name) for name in local.names()]
+    if not (folder / "tuf").is_dir() or not (names := local.names()):
+        raise UsageError(f"{origin!r} holds no trust data of docker or notary", hint=f"give {_COMMON}")
+    return local, names
 
 
-def _pin(workspace: Workspace, name: CollectionName, files: Iterable[RoleFile], root_key: str | None) -> Pin | None:
-    """What to believe: the key that was named, else what this home pins (then None), else a key of its own.
+def _whole(text: str) -> CollectionName:
+    """A name as it is in a folder: notary's client takes any, but a collection here is named after its image."""
+    name = parse_collection(text)
+    if name != text:
+        raise UsageError(f"{text[:300]!r} is not an image's full name", hint="collections are named so here: HOST/NAME")
+    return name
+
+
+def _pin(workspace: Workspace, name: CollectionName, files: Iterable[RoleFile], root_key: KeyId | None) -> Pin | None:
+    """What to believe: the key that was named, else what this home pins (then None), else a root key of its own.
+
+    A key that this home holds for something else vouches for no root, whoever signed one with it.
 
     Raises:
         UntrustedRoot: nothing here vouches for any root of the collection.
     """
     from pytrust.trust.collection.model import ROOT
     from pytrust.trust.formats.notary.files import read_root
+    from pytrust.trust.keys.notary_names import role_of
     from pytrust.trust.pins import Pin
 
     if root_key is not None:
-        return Pin(name, frozenset({parse_key_id(root_key)}))
+        return Pin(name, frozenset({root_key}))
     roots = [read_root(file.data) for file in files if file.role == ROOT]
     if _is_pinned(workspace, name, roots):
         return None
     keys = [key.material for key in roots[-1].keys_of(ROOT)]
-    if held := frozenset(key.id for key in keys if workspace.keyring.find(key.id)):
+    own = {entry.public.id for entry in workspace.keyring.entries() if role_of(entry.name, entry.public) == ROOT}
+    if held := frozenset(key.id for key in keys) & own:
         return Pin(name, held)
     raise UntrustedRoot(
         f"nothing here vouches for the root key of {name} ({', '.join(key.id for key in keys)})",
@@ -123,19 +141,22 @@ def _is_pinned(workspace: Workspace, name: CollectionName, roots: Iterable[RootF
     return any(covers_notary(pin, name, root, workspace.now()) for root in roots)
 
 
-def _say(name: CollectionName, adopted: Adoption) -> None:
+def _say(name: CollectionName, adopted: Adoption, now: datetime, *, resign: bool) -> None:
     collection = adopted.collection
     people = ", ".join(item.name for item in collection.signers) or "the owner alone"
     voice.say(f"imported {name}: {voice.plural(len(collection.accepted), 'tag')}, signed by {people}")
     if adopted.signed:
         voice.say(f"{name}: signed anew: {', '.join(adopted.signed)}")
+        if adopted.until <= now:
+            voice.note(
+                f"warning: the timestamp of {name} had ended {adopted.until:%Y-%m-%d}: are these its newest tags?"
+            )
     else:
         voice.note(
             f"warning: {name} is served as it is until {adopted.until:%Y-%m-%d}: the root key is not in the key ring"
         )
+    way = "its keys are not in the key ring" if resign else "sign it again: pytrust repo renew"
     for role, end in adopted.expired:
-        voice.note(
-            f"warning: {role} of {name} ended {end:%Y-%m-%d}: sign it again with --resign, or: pytrust repo renew"
-        )
+        voice.note(f"warning: {role} of {name} ended {end:%Y-%m-%d}: {way}")
     for role in adopted.unsigned:
         voice.note(f"warning: {role} of {name} is not signed by its keys any more, and says nothing")

@@ -9,9 +9,9 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.settings import add_pin
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import ExitCode
+from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.files import write_atomic
-from pytrust.trust.names import parse_key_id
+from pytrust.trust.names import parse_collection, parse_key_id
 
 
 @click.command(
@@ -31,8 +31,18 @@ def pin(workspace: Workspace, match: str, keys: tuple[str, ...]) -> int:
     another server) are written into config.toml by hand: see docs/operations.md.
     """
     workspace.settings  # noqa: B018 - a config.toml that cannot be read is not added to
-    keep_pin(workspace, match, [parse_key_id(key) for key in keys])
+    keep_pin(workspace, _pattern(match), [parse_key_id(key) for key in dict.fromkeys(keys)])
     return ExitCode.YES
+
+
+def _pattern(text: str) -> str:
+    """A name in full, or a pattern that some name in full can fit; raises ``InvalidName`` or ``UsageError``."""
+    if "*" not in text:
+        return parse_collection(text)
+    sample = text.replace("*", "0")  # a digit can stand anywhere, in a port too
+    if parse_collection(sample) != sample and not text.startswith("*"):
+        raise UsageError(f"{text[:300]!r} fits no image: full names begin with a host", hint=f"docker.io/{text[:300]}")
+    return text
 
 
 def keep_pin(workspace: Workspace, match: str, root_keys: Sequence[str]) -> None:

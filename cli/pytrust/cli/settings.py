@@ -104,12 +104,17 @@ def add_root_key(text: str, old: KeyId, new: KeyId, what: str) -> str:
 
 
 def add_pin(text: str, match: str, root_keys: Sequence[str], what: str) -> str:
-    """Pin ``root_keys`` for ``match`` before all other pins, since the first that fits counts."""
+    """Pin ``root_keys`` for ``match`` before all other pins, since the first that fits counts.
+
+    Raises:
+        UsageError: the pins are written in a way that none can be put before.
+    """
     keys = ", ".join(json.dumps(key) for key in root_keys)
     entry = f"[[pins]]\nmatch = {json.dumps(match)}\nroot_keys = [{keys}]\n"
     first = re.search(r"^\s*\[\[\s*pins\s*\]\]", text, re.MULTILINE)
     changed = f"{text[: first.start()]}{entry}\n{text[first.start() :].lstrip()}" if first else f"{text}\n{entry}"
-    _parse(changed, what)
+    if [item.get("match") for item in _parse(changed, what)["pins"][:1]] != [match]:
+        raise UsageError(f"{what}: no pin can be put before the others", hint="add it by hand")
     return changed
 
 

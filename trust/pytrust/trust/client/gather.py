@@ -11,14 +11,22 @@ from pathlib import Path
 from typing import Final
 
 from pytrust.trust.client.source import NOTARY, Source, parse_notary_name
-from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP, TOP_LEVEL
 from pytrust.trust.errors import BadMetadata, Unsigned
 from pytrust.trust.files import read_bounded
 from pytrust.trust.formats.notary.checks import require_role
 from pytrust.trust.formats.notary.envelope import max_bytes
-from pytrust.trust.formats.notary.files import FileMeta, MetaFile, read_file, read_meta, read_root
+from pytrust.trust.formats.notary.files import (
+    FileMeta,
+    MetaFile,
+    parent,
+    read_file,
+    read_meta,
+    read_root,
+    read_targets,
+)
 from pytrust.trust.http import Deadline
-from pytrust.trust.limits import ROOT_ROTATIONS_MAX
+from pytrust.trust.limits import NOTARY_COLLECTION_MAX_BYTES, ROOT_ROTATIONS_MAX
 from pytrust.trust.names import CollectionName, RoleName
 from pytrust.trust.store.interface import RoleFile
 
@@ -31,10 +39,10 @@ class FolderSource:
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "tuf"
 
-    def names(self) -> list[CollectionName]:
-        """The collections of which there is anything."""
+    def names(self) -> list[str]:
+        """What there is anything of; not every such name is one of an image."""
         found = (path.parent.parent for path in self._folder.rglob(f"{_METADATA}/root.json"))
-        return sorted(CollectionName(str(path.relative_to(self._folder))) for path in found)
+        return sorted(str(path.relative_to(self._folder)) for path in found)
 
     def fetch(self, name: CollectionName, file: str, deadline: Deadline) -> bytes | None:
         """See ``Source``: of the root there is one version only, of other roles whatever lies there."""
@@ -66,6 +74,7 @@ def gather(source: Source, name: CollectionName, deadline: Deadline) -> list[Rol
     snapshot = _listed(source, name, SNAPSHOT, above.meta[SNAPSHOT], deadline)
     listed = read_meta(SNAPSHOT, snapshot)
     require_role(name, SNAPSHOT, listed, root, None)
+    _check_listed(name, listed, files[max(files)])
     roles = _below(source, name, listed, deadline)
     rest = {**roles, SNAPSHOT: snapshot, TIMESTAMP: timestamp}
     return [_file(ROOT, data) for _, data in sorted(files.items())] + [_file(role, data) for role, data in rest.items()]
@@ -81,8 +90,19 @@ def _roots(source: Source, name: CollectionName, deadline: Deadline) -> Iterator
     for number in range(max(1, version - ROOT_ROTATIONS_MAX), version):
         data = source.fetch(name, f"{NOTARY}{number}.root.json", deadline)
         if data is not None:
+            if read_root(data).version != number:
+                raise BadMetadata(f"{number}.root.json of {name} is another version of the root")
             yield number, data
     yield version, newest
+
+
+def _check_listed(name: CollectionName, listed: MetaFile, root: bytes) -> None:
+    for role, meta in listed.meta.items():
+        parse_notary_name(_file_name(role, meta))  # before any of it becomes a path
+    if not listed.meta[ROOT].matches(root):
+        raise BadMetadata(f"the snapshot of {name} goes with another root than the newest", hint="try again")
+    if sum(meta.length for meta in listed.meta.values()) > NOTARY_COLLECTION_MAX_BYTES:
+        raise BadMetadata(f"{name} has more than {NOTARY_COLLECTION_MAX_BYTES} bytes")
 
 
 def _online(source: Source, name: CollectionName, role: RoleName, file: str, deadline: Deadline) -> bytes:
@@ -93,16 +113,26 @@ def _online(source: Source, name: CollectionName, role: RoleName, file: str, dea
 
 
 def _listed(source: Source, name: CollectionName, role: str, meta: FileMeta, deadline: Deadline) -> bytes:
-    digest = meta.hashes.get("sha256", b"").hex()
-    data = _online(source, name, RoleName(role), f"{NOTARY}{role}.{digest}.json", deadline)
+    data = _online(source, name, RoleName(role), _file_name(role, meta), deadline)
     if not meta.matches(data):
         raise BadMetadata(f"{role} of {name} is not the file that is listed", hint="import it from the server instead")
     return data
 
 
 def _below(source: Source, name: CollectionName, listed: MetaFile, deadline: Deadline) -> Mapping[RoleName, bytes]:
-    wanted = ((role, meta) for role, meta in listed.meta.items() if role != ROOT)
-    return {RoleName(role): _listed(source, name, role, meta, deadline) for role, meta in wanted}
+    """What the snapshot lists, parents first. Of who has no say any more, clients keep no file: it may be missing."""
+    found: dict[RoleName, bytes] = {}
+    for role in sorted(listed.meta.keys() - {ROOT}, key=lambda role: (role.count("/"), role)):
+        meta, above = listed.meta[role], found.get(RoleName(parent(role)))
+        spoken_for = role in TOP_LEVEL or (above and read_targets(parent(role), above).delegation(role))
+        if spoken_for or source.fetch(name, _file_name(role, meta), deadline) is not None:
+            found[RoleName(role)] = _listed(source, name, role, meta, deadline)
+    return found
+
+
+def _file_name(role: str, meta: FileMeta) -> str:
+    digest = meta.hashes.get("sha256", b"").hex()
+    return f"{NOTARY}{role}.{digest}.json"
 
 
 def _file(role: RoleName, data: bytes) -> RoleFile:
