@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
@@ -189,6 +190,23 @@ def test_a_lane_is_bounded_and_finishes_what_it_began() -> None:
         await asyncio.gather(*(lane.run(work) for _ in range(3)))
         lane.close()
         assert len(done) == 6
+
+    run(play())
+
+
+def test_a_lane_ends_when_its_work_is_done() -> None:
+    async def play() -> None:
+        lane, done = Lane("test", 1, 2), list[int]()
+
+        def work() -> None:
+            time.sleep(0.2)
+            done.append(1)
+
+        waiting = [asyncio.create_task(lane.run(work)) for _ in range(2)]
+        await asyncio.sleep(0.05)
+        lane.close()
+        assert len(done) == 2
+        await asyncio.gather(*waiting)
 
     run(play())
 

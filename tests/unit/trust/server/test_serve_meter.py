@@ -121,6 +121,12 @@ sys.stdin.read()
 """
 
 
+def _used(path: Path) -> list[int]:
+    """The rows of the file in which anything was counted."""
+    numbers = memoryview(path.read_bytes()).cast("d").tolist()
+    return [row for row in range(len(numbers) // ROW_LENGTH) if any(numbers[row * ROW_LENGTH : (row + 1) * ROW_LENGTH])]
+
+
 def test_processes_add_up_and_a_row_outlives_its_holder(tmp_path: Path) -> None:
     path = tmp_path / "counters"
     make_rows(path)
@@ -135,6 +141,7 @@ def test_processes_add_up_and_a_row_outlives_its_holder(tmp_path: Path) -> None:
             assert other.stdin is not None
             assert other.stdout.readline() == b"counted\n"
             assert ours.counted().requests("Ping")[200] == 1 + round_
+            assert len(_used(path)) == 2
             other.stdin.close()
     ours.meter.request("Ping", 200, 0.1, 2)
     assert ours.counted().requests("Ping")[200] == 4

@@ -41,11 +41,18 @@ def row(
     return CollectionRow(name, (RoleRow(role, 3, ends),), (signer,))
 
 
-@given(st.text(max_size=60), st.text(max_size=60), st.text(max_size=60))
+_TEXTS = st.text(max_size=60) | st.sampled_from(
+    ["<i>x", "</td><img src=x>", "<script>alert(1)</script>", "&lt;u&gt;", "<!--"]
+)
+
+
+@given(_TEXTS, _TEXTS, _TEXTS)
 def test_no_name_becomes_markup(name: str, role: str, signer: str) -> None:
     plain, seen = Seen(render_page([row()], 5, NOW)), Seen(render_page([row(name, role, signer=signer)], 5, NOW))
     assert seen.tags == plain.tags
     assert seen.attributes == plain.attributes
+    shown = "".join(seen.texts)
+    assert all(text in shown for text in (name, role, signer) if text.isprintable())
 
 
 def test_what_is_shown() -> None:
