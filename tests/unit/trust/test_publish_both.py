@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.fakes.keys import ALICE, BOB, NAME, PASSPHRASE, House, docker_house, private, public, target
+from tests.fakes.keys import ALICE, BOB, NAME, OTHER, PASSPHRASE, House, docker_house, private, public, target
 
 from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection
-from pytrust.trust.errors import UsageError
+from pytrust.trust.errors import BadMetadata, PytrustError, UsageError
 from pytrust.trust.formats.notary.checks import require_fresh, require_role, require_root
 from pytrust.trust.formats.notary.envelope import read_envelope, write_envelope
 from pytrust.trust.formats.notary.files import read_meta, read_root, read_targets
 from pytrust.trust.names import CollectionName, Format, RoleName
+from pytrust.trust.store.sqlite import SqliteStore
 
 BOTH = (Format.TUF, Format.NOTARY)
 
@@ -144,3 +148,60 @@ def test_long_names_fit_into_a_certificate(house: House) -> None:
     name = CollectionName(f"registry.example.com/{'a' * 40}/{'b' * 60}")
     house.owner().sign(name, [target("v1")], [ALICE])
     notary_files(house, name)
+
+
+_ACTIONS: dict[str, Callable[[House], object]] = {
+    "sign": lambda house: house.owner().sign(NAME, [target("v2")], [ALICE]),
+    "revoke": lambda house: house.owner().revoke(NAME, ["v1"], [ALICE]),
+    "signer": lambda house: house.owner().add_signer(NAME, BOB, public("bob", "ecdsa-p256"), None, [ALICE]),
+    "renew": lambda house: house.owner().renew(NAME, [ROOT, TARGETS], [ALICE]),
+    "refresh": lambda house: house.publisher.refresh(NAME),
+    "new": lambda house: house.owner().sign(OTHER, [target("v1")], [ALICE]),
+}
+
+
+@pytest.mark.parametrize("broken", BOTH)
+@pytest.mark.parametrize("action", _ACTIONS)
+def test_both_or_neither(house: House, tmp_path: Path, action: str, broken: Format) -> None:
+    """The disk fails at the last file of one format: nothing of the other is there either."""
+    path = tmp_path / "store.db"
+    house.store = SqliteStore(path)
+    house.publisher = house.new_publisher()
+    house.owner().sign(NAME, [target("v1")], [ALICE])
+    with closing(sqlite3.connect(path)) as database:
+        database.execute(
+            f"CREATE TRIGGER failing BEFORE INSERT ON files WHEN NEW.format = '{broken}' AND NEW.role = 'timestamp' "
+            "BEGIN SELECT RAISE(ABORT, 'the disk failed'); END"
+        )
+        before = rows(database)
+        with pytest.raises((PytrustError, sqlite3.Error), match="the disk failed"):
+            _ACTIONS[action](house)
+        assert rows(database) == before
+        database.execute("DROP TRIGGER failing")
+    _ACTIONS[action](house)
+    notary_files(house)
+
+
+def rows(database: sqlite3.Connection) -> list[tuple[object, ...]]:
+    return [row for table in ("files", "current", "proposals") for row in database.execute(f"SELECT * FROM {table}")]
+
+
+def test_a_side_that_was_put_back_is_not_kept_fresh(house: House) -> None:
+    """What was revoked must not be renewed for half of its clients."""
+    house.owner().sign(NAME, [target("v1"), target("v2")], [ALICE])
+    with house.store.writing(NAME) as transaction:
+        old = list(transaction.current(NAME, Format.NOTARY).values())
+    house.owner().revoke(NAME, ["v1"], [ALICE])
+    with house.store.writing(NAME) as transaction:
+        root = transaction.current(NAME, Format.NOTARY)[ROOT]
+    with house.store.writing(NAME) as transaction:
+        transaction.drop(NAME, Format.NOTARY)
+    with house.store.writing(NAME) as transaction:
+        transaction.put(NAME, *old, form=Format.NOTARY)
+    assert root in old
+    house.later(days=10)
+    [(name, error)] = house.publisher.refresh_due()
+    assert name == NAME
+    assert "one thing in TUF 1.0 and another in Notary v1" in str(error)
+    with pytest.raises(BadMetadata, match="one thing in TUF"):
+        house.owner().sign(NAME, [target("v3")], [ALICE])

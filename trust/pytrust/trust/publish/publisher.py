@@ -216,11 +216,12 @@ class Publisher:
         return None
 
     def refresh(self, name: CollectionName) -> None:
-        """Renew snapshot and timestamp of one collection."""
+        """Renew snapshot and timestamp of one collection; raises ``BadMetadata`` where its formats disagree."""
         with self._store.writing(name) as transaction:
             state = self._load(transaction, name)
             if state is None:
                 raise NotFound(f"there is no collection {name}", hint="see what there is: pytrust status")
+            require_agreement(state.collections)  # one of them was put back, if not: it must run out
             for form in state.sides:
                 self._wire(form).publish(transaction, name, {}, self._held, self._now())
 
