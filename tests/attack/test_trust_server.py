@@ -335,9 +335,12 @@ def _children(pid: int) -> set[int]:
 
 def _workers(daemon: Running) -> set[int]:
     """Those of its processes that serve: multiprocessing's own helper is not one."""
-    return {
-        pid for pid in _children(daemon.pid) if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()
-    }
+    found = set()
+    for pid in _children(daemon.pid):
+        with suppress(OSError):
+            command = Path(f"/proc/{pid}/cmdline").read_bytes()
+            found |= {pid} if command and b"resource_tracker" not in command else set()
+    return found
 
 
 def _until(check: Callable[[], bool], within: float = 20) -> None:
