@@ -19,8 +19,8 @@ from pytrust.trust.errors import UsageError
 from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder, write_atomic
 from pytrust.trust.names import RoleName, parse_key_id
 
-_TENANTS: Final = frozenset({"ca", "authz-plugin"})
-"""Rooms of a home that need none of its keys."""
+_TENANTS: Final = frozenset({"ca", "authz-plugin", "store", "serve.toml", "token-key.pem"})
+"""Rooms of a home that need none of its keys: an authority, a plugin, a trust server. A store that is there stays."""
 
 
 @click.command(epilog="example: pytrust init --signer alice")
@@ -114,6 +114,9 @@ class _NewHome:
     def _move_in(self) -> None:
         check_owned(self._path)
         for path in sorted(self._draft.path.iterdir(), key=lambda path: path == self._draft.config):
+            if path.name in _TENANTS & self._found():
+                shutil.rmtree(path)
+                continue
             path.replace(self._path / path.name)
             sync_folder(self._path)
         self._draft.path.rmdir()
