@@ -153,7 +153,8 @@ def _say(name: CollectionName, adopted: Adoption, now: datetime, *, resign: bool
             )
     else:
         voice.note(
-            f"warning: {name} is served as it is until {adopted.until:%Y-%m-%d}: the root key is not in the key ring"
+            f"warning: {name} is served as it is until {adopted.until:%Y-%m-%d}: the root key is not in the key ring; "
+            "once it is, import it again"
         )
     way = "its keys are not in the key ring" if resign else "sign it again: pytrust repo renew"
     for role, end in adopted.expired:

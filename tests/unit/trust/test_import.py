@@ -268,6 +268,44 @@ def test_only_once(house: House, web: FakeNotary) -> None:
     assert stored(house, NAME) == before
 
 
+def test_a_copy_is_imported_again_once_the_root_key_is_there(house: House) -> None:
+    """Docker's users have their root key somewhere else; without a way back the copy would run out, and be stuck."""
+    web = FakeNotary(NAME, root_keys=[new_key()])
+    trust(house, [web.pin])
+    assert take(house, FakeNotaryRepository(web), NAME).signed == ()
+    web.release("v2", DIGEST, 100)
+    web.rotate("timestamp")
+    assert set(take(house, FakeNotaryRepository(web), NAME).collection.accepted) == {"v2"}
+    hold(house, web, "root")
+    assert take(house, FakeNotaryRepository(web), NAME).signed == (ROOT,)
+    with pytest.raises(Conflict, match="already"):
+        take(house, FakeNotaryRepository(web), NAME)
+    with house.store.writing(NAME) as transaction:
+        assert [read_root(data).version for data in transaction.roots(NAME, Format.NOTARY)] == [1, 2, 3]
+
+
+def test_a_copy_gives_way_to_nothing_older(house: House) -> None:
+    web = FakeNotary(NAME, root_keys=[new_key()])
+    trust(house, [web.pin])
+    web.release("v1", DIGEST, 100)
+    old = web.record()
+    web.release("v2", DIGEST, 100)
+    take(house, FakeNotaryRepository(web), NAME)
+    before = stored(house, NAME)
+    web.replay(old)
+    with pytest.raises(Conflict):
+        take(house, FakeNotaryRepository(web), NAME)
+    assert stored(house, NAME) == before
+
+
+def test_what_was_signed_here_is_no_copy(house: House) -> None:
+    web = FakeNotary(NAME, root_keys=[own("root")])
+    house.owner().sign(NAME, [target("v1")], [ALICE])
+    house.publisher.drop(NAME, Format.TUF)
+    with pytest.raises(Conflict, match="already"):
+        take(house, FakeNotaryRepository(web), NAME)
+
+
 def test_a_root_of_two_signatures_with_one_key_here(house: House) -> None:
     """It is taken as it is; one of two could not sign a next root."""
     web = FakeNotary(NAME, root_keys=[own("root"), new_key()], threshold={"root": 2})

@@ -83,6 +83,15 @@ def test_everything_an_owner_does_keeps_both_equal(house: House) -> None:
     assert {item.name for item in both[Format.NOTARY].signers} == {ALICE}
 
 
+def test_who_went_has_nothing_to_sign_again(house: House) -> None:
+    """The version of his role is kept for ever; nobody may sign it."""
+    house.owner().sign(NAME, [target("v1")], [ALICE])
+    house.owner().add_signer(NAME, BOB, public("bob", "ecdsa-p256"), None, [ALICE])
+    house.owner().remove_signer(NAME, ALICE, None, [BOB])
+    with pytest.raises(UsageError, match="has no role alice"):
+        house.owner().renew(NAME, [ALICE], [BOB])
+
+
 @pytest.mark.parametrize("role", [ROOT, TARGETS, ALICE])
 def test_rotated_keys_count_in_both(house: House, role: RoleName) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])

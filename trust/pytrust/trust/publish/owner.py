@@ -187,7 +187,8 @@ class Owner:
     def renew(self, name: CollectionName, roles: Sequence[RoleName], signers: Sequence[RoleName]) -> Outcome:
         """Sign roles again under a new version and expiry."""
         state, now = self._existing(name), self._now()
-        if unknown := [role for role in roles if role not in state.collection.documents()]:
+        held = state.collection
+        if unknown := [role for role in roles if role not in held.documents() or held.authority(role) is None]:
             raise UsageError(f"{name} has no role {unknown[0]}", hint=f"see what it has: pytrust inspect {name}")
 
         def edited(held: Collection) -> Collection:

@@ -15,11 +15,12 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from pytrust.trust.collection.model import Authority, Collection
-from pytrust.trust.errors import BadMetadata, Conflict, NotFound, PytrustError, UsageError
+from pytrust.trust.errors import BadMetadata, NotFound, PytrustError, UsageError
 from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import RENEW_ONLINE_BEFORE
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.pins import Pin, find_pin
+from pytrust.trust.publish.adopting import put_copy
 from pytrust.trust.publish.both_sides import require_agreement
 from pytrust.trust.publish.making import keep_releases_valid, signed, written, written_and_signed
 from pytrust.trust.publish.notary_wire import NotaryWire
@@ -177,14 +178,12 @@ class Publisher:
             edited: gives, for the verified collection, the next one (or the same) and who signs it.
 
         Raises:
-            Conflict: there is a collection of this name.
+            Conflict: there is a collection of this name, and more than a copy that is not newer.
             BadMetadata: what was signed upon it is not signed by enough.
             Refused: the files do not verify.
         """
         with self._store.writing(name) as transaction:
-            if any(transaction.current(name, form) for form in Format):
-                raise Conflict(f"there is a collection {name} already", hint="import it on a host that has none")
-            transaction.put(name, *files, form=Format.NOTARY)
+            put_copy(transaction, name, files, self._held)
             state = self._load(transaction, name)
             assert state is not None
             new, signers = edited(state)
