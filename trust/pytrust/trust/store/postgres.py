@@ -256,10 +256,10 @@ def _translated(statement: str) -> bytes:
 
 
 def _is_lost(error: psycopg.Error) -> bool:
-    """Whether the connection itself failed: libpq has no code for that."""
-    return isinstance(error, psycopg.OperationalError) and (
-        error.sqlstate is None or error.sqlstate in {"57P01", "57P02", "57P03"}
-    )
+    """Whether the connection itself failed: libpq has no code for that. Who waited for one in vain waits no more."""
+    if isinstance(error, PoolTimeout) or not isinstance(error, psycopg.OperationalError):
+        return False
+    return error.sqlstate is None or error.sqlstate in {"57P01", "57P02", "57P03"}
 
 
 def _lock_number(*words: str) -> int:
