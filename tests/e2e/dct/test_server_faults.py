@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -27,6 +30,7 @@ from tests.rig.notary_repository import Repository, ask
 from tests.rig.postgres import Postgres
 from tests.rig.processes import environment, start
 from tests.rig.publishing import (
+    Author,
     Team,
     acknowledged,
     asking,
@@ -40,7 +44,7 @@ from tests.rig.publishing import (
     working,
 )
 from tests.rig.throwaway import ServerFiles
-from tests.rig.trust_server import TrustServer, pytrust_server
+from tests.rig.trust_server import TrustServer, pytrust_server, well
 
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.signers import signer_of
@@ -98,6 +102,61 @@ def test_killed_while_sixteen_publish(tmp_path: Path, tls: ServerFiles, store: l
     with pytrust_server(tmp_path, tls, *words) as server, asking(server) as connection:
         for team in made:
             examine(connection, team)
+
+
+def test_one_process_is_killed_while_sixteen_publish(tmp_path: Path, tls: ServerFiles) -> None:
+    """Whoever spoke with the other one notices nothing, although they share one file and its lock."""
+    made = teams(TEAMS, AUTHORS, VERSIONS * 3)
+    authors = authors_of(made)
+    with pytrust_server(tmp_path, tls, "--workers", "2") as server, asking(server) as connection:
+        for team in made:
+            team.found(connection)
+        time.sleep(6)  # granian takes a death that comes sooner for a loop
+        with working(authors, server):
+            wait_until(lambda: acknowledged(authors) >= TEAMS * AUTHORS * 2)
+            os.kill(min(processes_of(server)), signal.SIGKILL)
+        assert [author.refused for author in authors] == [[]] * len(authors)
+        assert 0 < sum(author.known == VERSIONS * 3 for author in authors) < len(authors)
+        with asking(server) as fresh:
+            for team in made:
+                examine(fresh, team)
+
+
+def processes_of(server: TrustServer) -> list[int]:
+    """Those that answer: multiprocessing's own helper does not."""
+    tasks = Path(f"/proc/{server.daemon.pid}/task").glob("*/children")
+    children = [int(pid) for task in tasks for pid in task.read_text().split()]
+    return [pid for pid in children if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+def test_the_database_is_killed_while_six_publish(tmp_path: Path, tls: ServerFiles, database: Postgres) -> None:
+    """The server stays, says no in time, and goes on once the database is back."""
+    made = teams(3, 2, 200)
+    authors = authors_of(made)
+    with pytrust_server(tmp_path, tls, "--store", database.empty()) as server:
+        with asking(server) as connection:
+            for team in made:
+                team.found(connection)
+        with working(authors, server):
+            wait_until(lambda: acknowledged(authors) > 60)
+            database.crash()
+            crashed = time.monotonic()
+        assert time.monotonic() - crashed < 15
+        assert all("status 503" in refusal for author in authors for refusal in author.refused)
+        assert [len(author.refused) for author in authors] == [1] * len(authors)
+        database.start()
+        wait_until(lambda: well(server.port, tls))
+        with asking(server) as connection:
+            for team in made:
+                examine(connection, team)
+                team.authors[0].known = team.authors[0].tried = newest(connection, team.authors[0])
+                team.authors[0].publish(connection)
+
+
+def newest(connection: http.client.HTTPConnection, author: Author) -> int:
+    """The version that is there."""
+    served = ask(connection, "GET", f"{author.repository.base}{author.role}.json")
+    return int(json.loads(served)["signed"]["version"])
 
 
 # -- backups ------------------------------------------------------------------------------------------------------------
