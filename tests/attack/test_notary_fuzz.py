@@ -78,7 +78,7 @@ def _upload() -> Mapping[str, bytes]:
 
 def _publish(files: Mapping[str, bytes]) -> bool:
     """Whether it was taken; then everything has to go on."""
-    town, started = Town(), time.monotonic()
+    town, started = Town().with_kept_keys(), time.monotonic()
     try:
         town.service.publish(NAME, files, "mallory")
     except Refusal as error:
@@ -328,7 +328,7 @@ def test_many_delegations_are_judged_quickly() -> None:
     def delegating(document: dict[str, Any]) -> None:
         document["delegations"] = {"keys": {alice.wire.id: alice.wire.document()}, "roles": roles}
 
-    town = Town()
+    town = Town().with_kept_keys()
     first = {"root": home.root(), "targets": home.targets(2, map(str, range(8000)), change=delegating)}
     town.service.publish(NAME, first, "anna")
     uploads = {name: signed(home.document(1), [alice]) for name in names}

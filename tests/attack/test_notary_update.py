@@ -2,7 +2,7 @@
 
 What a strict reader of its own (``fakes.notary_reader``) insists on holds after every step: the chain of roots and
 signatures verifies, the snapshot lists what is served and the timestamp the snapshot, versions only rise, and nobody
-who publishes to one collection changes another.
+who publishes to one collection changes another, or has a key that signs for another.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fakes.keys import NAME, NOW, OTHER
-from tests.fakes.notary_client import RELEASES, Home, bare, carried, delegation, delegations
+from tests.fakes.notary_client import RELEASES, Holder, Home, bare, carried, delegation, delegations, store_keys
 from tests.fakes.notary_reader import accepted, check
 from tests.fakes.trust_service import Town, WatchedMemory
 
@@ -57,7 +57,8 @@ class World:
 
     def __post_init__(self) -> None:
         for name in (NAME, OTHER):
-            self.clients[name] = (Client(Home(name)), Client(Home(name)))
+            home = self.town.home(name)
+            self.clients[name] = (Client(home), Client(home))
 
     def upload(self, name: CollectionName, files: Mapping[str, bytes]) -> bool:
         """Publish, and look at what came of it."""
@@ -82,12 +83,19 @@ class World:
     def require_whole(self, name: CollectionName, before: Mapping[CollectionName, tuple[Files, list[int]]]) -> None:
         for other in {NAME, OTHER} - {name}:
             assert before[other] == (self.town.newest(other), self.town.noted(other))
+            assert not self.online(name) & self.online(other)
         old, notes = before[name]
         assert self.town.noted(name) == [*notes, self.town.versions(name)["timestamp"]]
         newest = self.town.newest(name)
         for role, data in old.items():
             assert newest[role] == data or _version(newest[role]) > _version(data), role
         self.require_served(name)
+
+    def online(self, name: CollectionName) -> set[str]:
+        """The keys that its root wants snapshot and timestamp signed with."""
+        signed = json.loads(self.town.newest(name).get("root", b'{"signed":{"roles":{}}}'))["signed"]
+        roles = [signed["roles"][role] for role in ("snapshot", "timestamp") if role in signed["roles"]]
+        return {signed["keys"][keyid]["keyval"]["public"] for role in roles for keyid in role["keyids"]}
 
     def require_served(self, name: CollectionName) -> Files:
         """As a client reads: timestamp, snapshot, and what this lists."""
@@ -176,8 +184,12 @@ def rotate_server_key(world: World, client: Client, number: int) -> None:
 
 
 def take_snapshot_key(world: World, client: Client, number: int) -> None:
-    home = replace(client.home, client_snapshot=bare(f"client snapshot {number % 2}"))
+    home = replace(client.home, client_snapshot=_snapshot_key(client, number))
     world.publish(client, {"root": home.root(client.next("root"))}, home)
+
+
+def _snapshot_key(client: Client, number: int) -> Holder:
+    return bare(f"client snapshot {number % 2} of {client.home.name}")
 
 
 def publish_nothing(world: World, client: Client, number: int) -> None:
@@ -213,9 +225,18 @@ def name_a_foreign_key(world: World, client: Client, number: int) -> None:
     assert not world.upload(client.home.name, {"root": home.root(client.next("root"))})
 
 
+def name_the_stores_keys(world: World, client: Client, number: int) -> None:
+    """Those that sign what the store's owner publishes; one of them, or both."""
+    keys = store_keys()
+    wanted = {role: keys[role] for role in (("timestamp",), ("snapshot",), ("snapshot", "timestamp"))[number % 3]}
+    home = replace(client.home, server=client.home.server | wanted, client_snapshot=None)
+    assert not world.upload(client.home.name, {"root": home.root(client.next("root"))})
+    assert not world.upload(client.home.name, home.first(["evil"]))
+
+
 def hide(world: World, client: Client, number: int) -> None:
     """The client's snapshot leaves somebody out, at once with taking over its key, or later."""
-    home = replace(client.home, client_snapshot=client.home.client_snapshot or bare(f"client snapshot {number % 2}"))
+    home = replace(client.home, client_snapshot=client.home.client_snapshot or _snapshot_key(client, number))
     root = {} if client.home.client_snapshot else {"root": home.root(client.next("root"))}
     hidden = {"snapshot", "timestamp", RELEASES if number % 3 else DEEP}
     seen = {role: data for role, data in world.town.newest(home.name).items() if role not in hidden} | root
@@ -266,6 +287,7 @@ OPERATIONS: Final[tuple[Callable[[World, Client, int], None], ...]] = (
     replay_a_part,
     replay_mixed,
     name_a_foreign_key,
+    name_the_stores_keys,
     hide,
     a_stranger,
     time_passes,
@@ -337,7 +359,7 @@ def test_what_docker_accepts_stays_while_tuf_says_so(steps: list[Step], signer_f
 
 def test_the_operations_above_do_something() -> None:
     """Each of them, done by somebody who is up to date, is taken (or refused, where it is an attack)."""
-    attacks = {begin, replay, replay_a_part, replay_mixed, name_a_foreign_key, hide, a_stranger}
+    attacks = {begin, replay, replay_a_part, replay_mixed, name_a_foreign_key, name_the_stores_keys, hide, a_stranger}
     quiet = {catch_up, restart, time_passes}
     for operation in OPERATIONS:
         world = run(WatchedMemory(), [(change_releasers, NAME, False, 1)])

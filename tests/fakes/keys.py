@@ -175,9 +175,9 @@ class House:
         return TrustClient(None, Cache(self.folder / cache), self.pins, now=lambda: self.now)
 
 
-def docker_house(folder: Path) -> House:
+def docker_house(folder: Path, store: Store | None = None, keys: OnlineKeys | None = None) -> House:
     """A house that signs in both formats, with keys that docker's clients can read: ECDSA on P-256."""
-    house = House(folder)
+    house = House(folder, store, keys)
     (folder / "p256").mkdir(mode=0o700)
     house.ring = Keyring(folder / "p256", rounds=1)
     for name in ("root", "targets", "alice", "bob", "carol"):

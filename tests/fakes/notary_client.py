@@ -1,6 +1,6 @@
 """A stock client of Notary v1, honest or hostile: keys of its own, and files as docker and notary make them.
 
-    home = Home()                                        # one collection: keys, and what a server's keys are
+    home = Home()                                        # one collection: keys, and those that a server made for it
     upload = home.first(releases=["v1"])                 # root v1, targets v2, targets/releases v1
     upload = {"targets": home.targets(version=3)}
     upload = {"root": home.root(version=2, change=lambda signed: signed.update(expires="2020-01-01T00:00:00Z"))}
@@ -31,12 +31,17 @@ from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.private import KeyKind, PrivateKey
 from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.keys.signers import Signer, signer_of
-from pytrust.trust.names import CollectionName
+from pytrust.trust.names import CollectionName, RoleName
+from pytrust.trust.publish.server_keys import make_server_key
+from pytrust.trust.store.interface import ServerKey
 
 Change = Callable[[dict[str, Any]], object]
 RELEASES: Final = "targets/releases"
 YEARS: Final = timedelta(days=3 * 365)
+SEALER: Final = Sealer(bytes(32))
+"""Of the store; that of ``fakes.keys.House``, too."""
 
 
 @dataclass(frozen=True)
@@ -95,13 +100,28 @@ def online_keys() -> OnlineKeys:
     return OnlineKeys((signer("snapshot", "ecdsa-p256"),), (signer("timestamp", "ecdsa-p256"),))
 
 
-def server_keys() -> dict[str, WireKey]:
-    """The same as a server answers them."""
+def store_keys() -> dict[str, WireKey]:
+    """The same as the roots of the store's owner name them, for everybody to read."""
     keys = online_keys()
     return {
         "snapshot": WireKey.plain(keys.snapshot[0].public),
         "timestamp": WireKey.plain(keys.timestamp[0].public),
     }
+
+
+def kept_keys(name: CollectionName = NAME) -> list[ServerKey]:
+    """Those that a server made for one collection, as they lie in its store; the same all session long."""
+    return [key for key, _ in _made_for(name).values()]
+
+
+def offered_keys(name: CollectionName = NAME) -> dict[str, WireKey]:
+    """The same as the server answers them."""
+    return {role: WireKey.plain(signer.public) for role, (_, signer) in _made_for(name).items()}
+
+
+@cache
+def _made_for(name: CollectionName) -> dict[str, tuple[ServerKey, Signer]]:
+    return {role: make_server_key(name, RoleName(role), SEALER) for role in ("snapshot", "timestamp")}
 
 
 def signed(document: Mapping[str, Any], by: Iterable[Holder]) -> bytes:
@@ -148,6 +168,7 @@ class Home:
     """The keys of one collection's owner; a test may replace each of them.
 
     ``client_snapshot`` is the key of a snapshot that the client makes itself; None leaves it to the server.
+    ``server`` are the server's keys; where none are given, ``offered_keys``.
     """
 
     name: CollectionName = NAME
@@ -156,12 +177,13 @@ class Home:
     targets_keys: tuple[Holder, ...] = (bare("targets"),)
     releasers: tuple[Holder, ...] = (bare("alice"),)
     client_snapshot: Holder | None = None
-    server: dict[str, WireKey] = field(default_factory=server_keys)
+    server: dict[str, WireKey] = field(default_factory=dict)
     thresholds: dict[str, int] = field(default_factory=dict)
     old_roots: tuple[Holder, ...] = ()
 
     def __post_init__(self) -> None:
         self.root_keys = self.root_keys or (carried(f"root of {self.name}", self.name),)
+        self.server = self.server or offered_keys(self.name)
 
     def root(self, version: int = 1, *, by: Iterable[Holder] | None = None, change: Change = lambda _: None) -> bytes:
         """A root as notary makes it; ``by`` None: signed by its own keys and by ``old_roots``."""

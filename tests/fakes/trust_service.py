@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 from tests.fakes.keys import NAME, NOW
-from tests.fakes.notary_client import online_keys
+from tests.fakes.notary_client import SEALER, Home, kept_keys, online_keys
 
-from pytrust.trust.keys.sealing import Sealer
+from pytrust.trust.formats.notary.keys import WireKey
+from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.names import CollectionName, Format
 from pytrust.trust.server.service import TrustService, Watched
 from pytrust.trust.store.memory import MemoryStore
@@ -44,10 +46,25 @@ class Town:
         self.now = NOW
         self.service = self.restarted()
 
-    def restarted(self) -> TrustService:
-        """Another service upon the same store, as after a restart."""
-        self.service = TrustService(self.store, online_keys(), Sealer(b"s" * 32), now=self.clock)
+    def restarted(self, online: OnlineKeys | None = None) -> TrustService:
+        """Another service upon the same store, as after a restart; ``online`` are then the store's keys."""
+        self.service = TrustService(self.store, online or online_keys(), SEALER, now=self.clock)
         return self.service
+
+    def key(self, role: str, name: CollectionName = NAME) -> WireKey:
+        """The key that the service offers for a role."""
+        return WireKey.read(json.loads(self.service.key(name, role)))
+
+    def home(self, name: CollectionName = NAME, **made: Any) -> Home:
+        """An owner who asked the service for its keys first, as stock clients do."""
+        return Home(name, server={role: self.key(role, name) for role in ("snapshot", "timestamp")}, **made)
+
+    def with_kept_keys(self, name: CollectionName = NAME) -> Town:
+        """This town, which made ``kept_keys`` for a collection earlier: what was signed in advance names those."""
+        with self.store.writing(name) as transaction:
+            for key in kept_keys(name):
+                transaction.add_server_key(name, key)
+        return self
 
     def clock(self) -> datetime:
         """The time."""

@@ -16,6 +16,7 @@ import pytest
 from tests.fakes.keys import NAME, NOW, OTHER, private
 from tests.fakes.notary_client import (
     RELEASES,
+    SEALER,
     Change,
     Home,
     bare,
@@ -24,21 +25,23 @@ from tests.fakes.notary_client import (
     delegation,
     delegations,
     in_pem,
+    kept_keys,
     listed,
+    offered_keys,
     online_keys,
     short_rsa,
+    store_keys,
     when,
 )
 from tests.fakes.notary_reader import check
 
 from pytrust.trust.errors import Conflict, InvalidUpdate
-from pytrust.trust.formats.notary.files import read_file
+from pytrust.trust.formats.notary.files import read_file, read_root
 from pytrust.trust.formats.notary.keys import WireKey
-from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.limits import NOTARY_COLLECTION_MAX_BYTES
 from pytrust.trust.names import RoleName
 from pytrust.trust.publish.notary_update import Update, next_files
-from pytrust.trust.publish.server_keys import HeldKeys
+from pytrust.trust.publish.server_keys import KeysForOthers
 from pytrust.trust.store.interface import RoleFile
 
 Files = Mapping[str, bytes]
@@ -57,9 +60,13 @@ class Shelf:
         self.roots: list[bytes] = []
 
     def publish(self, files: Files, now: datetime = NOW) -> None:
-        fresh = next_files(Update(self.home.name, files, self.current), finder(self.home), now)
+        fresh = next_files(Update(self.home.name, files, self.current), self._finder(), now)
         self.current |= {file.role: file for file in fresh}
         self.roots += [files["root"]] if "root" in files else []
+
+    def _finder(self) -> KeysForOthers:
+        root = read_root(self.files["root"]) if self.roots else None
+        return KeysForOthers(self.home.name, online_keys(), kept_keys(self.home.name), SEALER, root)
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -67,10 +74,6 @@ class Shelf:
 
     def versions(self) -> dict[str, int]:
         return {str(role): file.version for role, file in self.current.items()}
-
-
-def finder(home: Home) -> HeldKeys:
-    return HeldKeys(home.name, online_keys(), (), Sealer(bytes(32)))
 
 
 def shelf(home: Home, files: Files | None = None) -> Shelf:
@@ -212,6 +215,14 @@ def _threshold(role: str, threshold: int) -> Case:
     return lambda home: replace(home, thresholds={role: threshold}).first()
 
 
+def _with_server_key(role: str, key: WireKey) -> Case:
+    return lambda home: replace(home, server=home.server | {role: key}).first()
+
+
+def _next_server_key(role: str, key: WireKey) -> Callable[[Shelf], Files]:
+    return lambda held: {"root": replace(held.home, server=held.home.server | {role: key}).root(2)}
+
+
 FIRST_REFUSED: dict[str, tuple[Case, str, str]] = {
     # No root, or a bad one.
     "no root": (lambda home: {"targets": home.targets()}, "ErrValidation", "no pre-existing root"),
@@ -268,6 +279,14 @@ FIRST_REFUSED: dict[str, tuple[Case, str, str]] = {
         "ErrBadRoot",
         "timestamp key .* is not held",
     ),
+    **{
+        f"the {role} key of {whose}": (_with_server_key(role, key[role]), kind, reason)
+        for whose, key in (("the store", store_keys()), ("another collection", offered_keys(OTHER)))
+        for role, kind, reason in (
+            ("timestamp", "ErrBadRoot", "timestamp key .* is not held"),
+            ("snapshot", "ErrBadHierarchy", "server does not hold current snapshot key"),
+        )
+    },
     # Root certificates.
     "root key without certificate": (with_root_keys(bare("root")), "ErrBadRoot", "not in a certificate"),
     "certificate of another name": (_cert(OTHER), "ErrBadRoot", "common name is not docker.io/foo/web"),
@@ -489,6 +508,14 @@ def _without_delegation(held: Shelf) -> Files:
 
 
 NEXT_REFUSED: dict[str, tuple[Callable[[Shelf], Files], str, str]] = {
+    **{
+        f"root changes to the {role} key of {whose}": (_next_server_key(role, key[role]), kind, reason)
+        for whose, key in (("the store", store_keys()), ("another collection", offered_keys(OTHER)))
+        for role, kind, reason in (
+            ("timestamp", "ErrBadRoot", "timestamp key .* is not held"),
+            ("snapshot", "ErrBadHierarchy", "server does not hold current snapshot key"),
+        )
+    },
     "rotation without the old signature": (_by_new_key_alone, "ErrBadRoot", "by the keys of the root before it"),
     "rotation without the new signature": (_by_old_key_alone, "ErrBadRoot", "root 2 of .* has 0 of 1"),
     "root goes on by two": (lambda held: {"root": held.home.root(3)}, "ErrBadRoot", "Current 1, new 3"),

@@ -14,14 +14,12 @@ from typing import Any
 
 import pytest
 from tests.fakes.keys import NAME, NOW, OTHER
-from tests.fakes.notary_client import RELEASES, Home, bare, carried, online_keys, tags
+from tests.fakes.notary_client import RELEASES, SEALER, Home, bare, carried, online_keys, tags
 from tests.fakes.notary_reader import check
 from tests.fakes.trust_service import Town, WatchedMemory
 
 from pytrust.trust.collection.model import TIMESTAMP
 from pytrust.trust.formats.notary.files import read_meta
-from pytrust.trust.formats.notary.keys import WireKey
-from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.names import Format
 from pytrust.trust.server.backend import Served
 from pytrust.trust.server.held import Held
@@ -48,7 +46,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Watched]:
 @pytest.fixture
 def town(store: Watched) -> Town:
     made = Town(store)
-    made.service.publish(NAME, Home().first(["v1"], ["v1"]), "anna")
+    made.service.publish(NAME, made.home().first(["v1"], ["v1"]), "anna")
     return made
 
 
@@ -87,7 +85,7 @@ def test_what_is_not_there(town: Town) -> None:
 
 def test_a_publish_is_seen_at_once(town: Town) -> None:
     for number in range(3, 9):
-        files = {"targets": Home().targets(number, ["v1", f"v{number}"])}
+        files = {"targets": town.home().targets(number, ["v1", f"v{number}"])}
         town.service.publish(NAME, files, "anna")
         assert town.served("targets") == files["targets"]
         check(published(town))
@@ -103,8 +101,8 @@ def test_the_change_feed_names_the_timestamp(town: Town) -> None:
 
 def test_the_change_feed_in_both_directions(town: Town) -> None:
     for number in range(3, 6):
-        town.service.publish(NAME, {"targets": Home().targets(number)}, "anna")
-    town.service.publish(OTHER, Home(OTHER).first(), "anna")
+        town.service.publish(NAME, {"targets": town.home().targets(number)}, "anna")
+    town.service.publish(OTHER, town.home(OTHER).first(), "anna")
     ids = [change.id for change in town.service.changes(None, 0, 100)]
     assert len(ids) == 5
 
@@ -127,26 +125,26 @@ def test_deleted_and_begun_again(town: Town) -> None:
     assert [town.served(role) for role in ROLES] == [None] * len(ROLES)
     (_, deletion) = town.service.changes(NAME, 0, 10)
     assert deletion.deletion
-    town.service.publish(NAME, Home().first(["v9"]), "anna")
+    town.service.publish(NAME, town.home().first(["v9"]), "anna")
     check(published(town))
 
 
 def test_refusals_in_the_words_that_clients_print(town: Town) -> None:
     with pytest.raises(Refusal, match="targets .* is at version 2, so 2 cannot be published") as conflict:
-        town.service.publish(NAME, {"targets": Home().targets(2)}, "anna")
+        town.service.publish(NAME, {"targets": town.home().targets(2)}, "anna")
     assert conflict.value.reason is Code.VERSION
     assert b"run the command again" in conflict.value.body()
-    town.service.publish(NAME, {RELEASES: Home().releases(2)}, "anna")
+    town.service.publish(NAME, {RELEASES: town.home().releases(2)}, "anna")
     with pytest.raises(Refusal) as begun_anew:
-        town.service.publish(NAME, {RELEASES: Home().releases(1)}, "anna")
+        town.service.publish(NAME, {RELEASES: town.home().releases(1)}, "anna")
     assert b"notary witness -p docker.io/foo/web targets/releases" in begun_anew.value.body()
     with pytest.raises(Refusal, match="0 of 1 signatures") as forged:
-        town.service.publish(NAME, {"targets": Home().targets(3, by=[bare("mallory")])}, "anna")
+        town.service.publish(NAME, {"targets": town.home().targets(3, by=[bare("mallory")])}, "anna")
     error = json.loads(forged.value.body())["errors"][0]
     assert error["code"] == "INVALID_UPDATE"
     assert error["detail"]["Name"] == "ErrBadTargets"
     with pytest.raises(Refusal) as incomplete:
-        town.service.publish(OTHER, {"root": Home(OTHER).root()}, "anna")
+        town.service.publish(OTHER, {"root": town.home(OTHER).root()}, "anna")
     error = json.loads(incomplete.value.body())["errors"][0]["detail"]
     assert (error["Name"], error["Error"]["Missing"]) == ("ErrBadHierarchy", "targets")
 
@@ -195,8 +193,8 @@ def test_a_collection_that_is_deleted_while_somebody_reads(town: Town) -> None:
         town.service.delete(NAME)
         return now
 
-    town.service = TrustService(town.store, online_keys(), Sealer(b"s" * 32), now=lambda: now)
-    other = TrustService(town.store, online_keys(), Sealer(b"s" * 32), now=clock)
+    town.service = TrustService(town.store, online_keys(), SEALER, now=lambda: now)
+    other = TrustService(town.store, online_keys(), SEALER, now=clock)
     assert other.current(NAME, "timestamp") is None
     assert town.noted() == [1, 0]
 
@@ -209,7 +207,8 @@ def test_what_is_in_time_is_not_made_anew(town: Town) -> None:
 
 def test_a_snapshot_of_the_client_is_the_clients_to_renew(store: Watched) -> None:
     """A timestamp over it is made once, and not again at every look."""
-    town, home = Town(store), Home(client_snapshot=bare("client snapshot"))
+    town = Town(store)
+    home = town.home(client_snapshot=bare("client snapshot"))
     town.service.publish(NAME, home.first(), "anna")
     town.later(days=YEARS)
     old = town.served("snapshot")
@@ -224,7 +223,8 @@ def test_a_snapshot_of_the_client_is_the_clients_to_renew(store: Watched) -> Non
 
 def test_a_snapshot_of_the_client_costs_readers_no_lock(store: Watched) -> None:
     """Once it is known that nothing can be renewed, nobody queues for the store because of it."""
-    town, home = Town(store), Home(client_snapshot=bare("client snapshot"))
+    town = Town(store)
+    home = town.home(client_snapshot=bare("client snapshot"))
     town.service.publish(NAME, home.first(), "anna")
     town.later(days=YEARS)
     town.served("timestamp")
@@ -236,8 +236,7 @@ def test_a_snapshot_of_the_client_costs_readers_no_lock(store: Watched) -> None:
 def test_a_key_that_is_not_here_leaves_what_is_there(store: Watched) -> None:
     """As in a store that was copied without its keys: clients see for themselves that the time is over."""
     town, copy = Town(store), Town()
-    keys = {role: WireKey.read(json.loads(town.service.rotate_key(NAME, role))) for role in ("snapshot", "timestamp")}
-    town.service.publish(NAME, Home(server=keys).first(), "anna")
+    town.service.publish(NAME, town.home().first(), "anna")
     with store.writing(NAME) as transaction, copy.store.writing(NAME) as other:
         other.put(NAME, *transaction.current(NAME, Format.NOTARY).values(), form=Format.NOTARY)
     for each, number in ((town, 2), (copy, 1)):
@@ -247,7 +246,7 @@ def test_a_key_that_is_not_here_leaves_what_is_there(store: Watched) -> None:
 
 def test_many_publish_to_one_collection(town: Town) -> None:
     """Whoever comes late with a version hears so; disjoint roles do not disturb each other."""
-    home = Home()
+    home = town.home()
     uploads = [{"targets": home.targets(3)}, {"targets": home.targets(3)}] + [
         {RELEASES: home.releases(number)} for number in (2, 2, 2)
     ]
@@ -271,7 +270,7 @@ def test_many_publish_to_one_collection(town: Town) -> None:
 
 def test_readers_meanwhile_see_one_whole(town: Town) -> None:
     """Whoever reads by the hashes of one timestamp finds everything, however much is published meanwhile."""
-    home, done = Home(), threading.Event()
+    home, done = town.home(), threading.Event()
 
     def write() -> None:
         for number in range(3, 40):
@@ -312,7 +311,7 @@ def test_a_collection_in_tuf_alone_is_not_begun_by_docker(store: Watched) -> Non
     town = Town(store)
     _sign_in_tuf(store)
     with pytest.raises(Refusal, match="signed in TUF 1.0 as well"):
-        town.service.publish(NAME, Home().first(["v1"]), "mallory")
+        town.service.publish(NAME, town.home().first(["v1"]), "mallory")
     assert town.newest() == {}
 
 
@@ -354,14 +353,14 @@ OTHER_WORDS: dict[str, Callable[[Home], dict[str, bytes]]] = {
 @pytest.mark.parametrize("make", SAME_WORDS.values(), ids=SAME_WORDS)
 def test_the_tuf_side_lets_docker_renew(town: Town, make: Callable[[Home], dict[str, bytes]]) -> None:
     _sign_in_tuf(town.store)
-    files = make(Home())
+    files = make(town.home())
     town.service.publish(NAME, files, "anna")
     assert files.items() <= town.newest().items()
 
 
 @pytest.mark.parametrize("make", OTHER_WORDS.values(), ids=OTHER_WORDS)
 def test_the_tuf_side_keeps_docker_from_new_words(town: Town, make: Callable[[Home], dict[str, bytes]]) -> None:
-    files, before = make(Home()), town.newest()
+    files, before = make(town.home()), town.newest()
     _sign_in_tuf(town.store)
     with pytest.raises(Refusal, match="signed in TUF 1.0 as well"):
         town.service.publish(NAME, files, "anna")
@@ -373,7 +372,7 @@ def _other_content(document: dict[str, Any]) -> None:
 
 
 def test_overview(town: Town) -> None:
-    town.service.publish(OTHER, Home(OTHER, releasers=()).first(), "anna")
+    town.service.publish(OTHER, town.home(OTHER, releasers=()).first(), "anna")
     rows = town.service.overview(10)
     assert [row.name for row in rows] == sorted([NAME, OTHER])
     row = next(row for row in rows if row.name == NAME)

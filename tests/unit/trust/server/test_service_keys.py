@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.keys import NAME, OTHER
-from tests.fakes.notary_client import Home, bare, online_keys, server_keys
+from tests.fakes.notary_client import Home, bare, online_keys, store_keys
 from tests.fakes.notary_reader import check
 from tests.fakes.trust_service import Town, WatchedMemory
 
@@ -36,16 +36,12 @@ def town(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Town]:
         store.close()
 
 
-def key(town: Town, role: str, name: CollectionName = NAME) -> WireKey:
-    return WireKey.read(json.loads(town.service.key(name, role)))
-
-
 def rotated(town: Town, role: str, name: CollectionName = NAME) -> WireKey:
     return WireKey.read(json.loads(town.service.rotate_key(name, role)))
 
 
 def begin(town: Town, name: CollectionName = NAME) -> Home:
-    home = Home(name, server={role: key(town, role, name) for role in ROLES})
+    home = town.home(name)
     town.service.publish(name, home.first(["v1"]), "anna")
     return home
 
@@ -58,11 +54,11 @@ def rotate(town: Town, home: Home, role: str, version: int) -> Home:
 
 @roles
 def test_before_the_first_publish_a_key_is_stable(town: Town, role: str) -> None:
-    first = key(town, role)
-    assert key(town, role) == first
+    first = town.key(role)
+    assert town.key(role) == first
     town.restarted()
-    assert key(town, role) == first
-    assert town.keys() == 0
+    assert town.key(role) == first
+    assert town.keys() == 1
 
 
 @roles
@@ -75,16 +71,16 @@ def test_an_answer_reads_as_clients_read_it(town: Town, role: str) -> None:
 
 
 def test_two_roles_have_two_keys(town: Town) -> None:
-    assert key(town, "snapshot") != key(town, "timestamp")
+    assert town.key("snapshot") != town.key("timestamp")
 
 
 @roles
 def test_the_key_that_the_root_names_is_the_answer(town: Town, role: str) -> None:
     home = begin(town)
-    assert key(town, role) == home.server[role]
+    assert town.key(role) == home.server[role]
     home = rotate(town, home, role, 2)
-    assert key(town, role) == home.server[role]
-    assert town.keys() == 1
+    assert town.key(role) == home.server[role]
+    assert town.keys() == 3
 
 
 @roles
@@ -92,11 +88,11 @@ def test_a_rotation_is_pending_until_a_root_names_it(town: Town, role: str) -> N
     home = begin(town)
     pending = rotated(town, role)
     assert pending not in home.server.values()
-    assert key(town, role) == home.server[role]
+    assert town.key(role) == home.server[role]
     for _ in range(3):
         town.restarted()
         assert rotated(town, role) == pending
-    assert town.keys() == 1
+    assert town.keys() == 3
     town.service.publish(NAME, {"targets": home.targets(3)}, "anna")
     assert rotated(town, role) == pending
 
@@ -109,19 +105,18 @@ def test_no_key_comes_back(town: Town, role: str) -> None:
         home = rotate(town, home, role, version)
         assert home.server[role] not in seen
     check(town.newest() | {}, town.roots())
-    assert town.keys() == 5
+    assert town.keys() == 7
 
 
 @roles
 def test_a_rotation_before_the_first_publish(town: Town, role: str) -> None:
-    """A key of its own, and not another one at every call."""
-    shared = key(town, role)
+    """What no root named yet is new: neither call makes another one."""
     own = rotated(town, role)
-    assert own != shared
     assert rotated(town, role) == own
-    assert key(town, role) == own
+    assert town.key(role) == own
+    assert rotated(town, role) == own
     assert town.keys() == 1
-    begin(town)
+    assert begin(town).server[role] == own
 
 
 def test_a_snapshot_key_goes_to_the_client_and_comes_back(town: Town) -> None:
@@ -131,7 +126,7 @@ def test_a_snapshot_key_goes_to_the_client_and_comes_back(town: Town) -> None:
     files = {role: data for role, data in town.newest().items() if role not in ROLES}
     root = {"root": mine.root(2)}
     town.service.publish(NAME, root | {"snapshot": mine.snapshot(2, files | root)}, "anna")
-    offered = key(town, "snapshot")
+    offered = town.key("snapshot")
     assert offered not in {home.server["snapshot"], bare("client snapshot").wire}
     assert rotated(town, "snapshot") == offered
     again = replace(home, server=home.server | {"snapshot": offered})
@@ -140,19 +135,28 @@ def test_a_snapshot_key_goes_to_the_client_and_comes_back(town: Town) -> None:
     check(town.newest(), town.roots())
 
 
+def test_no_two_collections_have_a_key_in_common(town: Town) -> None:
+    """Nor does one have a key of the store: whose a timestamp is, only its key tells."""
+    one, other = begin(town), begin(town, OTHER)
+    offered = [rotated(town, role, name) for role in ROLES for name in (NAME, OTHER)]
+    every = [*one.server.values(), *other.server.values(), *offered, *store_keys().values()]
+    assert len(set(every)) == len(every) == 10
+
+
 def test_keys_of_another_collection_are_not_held_here(town: Town) -> None:
-    home = begin(town)
-    begin(town, OTHER)
-    foreign = rotated(town, "timestamp", OTHER)
-    with pytest.raises(Refusal, match="timestamp key .* is not held by this server"):
-        town.service.publish(NAME, {"root": replace(home, server=home.server | {"timestamp": foreign}).root(2)}, "anna")
-    assert town.keys(NAME) == 0
+    home, other = begin(town), begin(town, OTHER)
+    for foreign in (rotated(town, "timestamp", OTHER), other.server["timestamp"]):
+        with pytest.raises(Refusal, match="timestamp key .* is not held by this server"):
+            town.service.publish(
+                NAME, {"root": replace(home, server=home.server | {"timestamp": foreign}).root(2)}, "anna"
+            )
+    assert town.keys(NAME) == 2
 
 
 def test_after_a_deletion_there_is_a_key(town: Town) -> None:
     home = rotate(town, begin(town), "timestamp", 2)
     town.service.delete(NAME)
-    assert key(town, "timestamp") == home.server["timestamp"]
+    assert town.key("timestamp") == home.server["timestamp"]
     begin(town)
     check(town.newest(), town.roots())
 
@@ -163,20 +167,24 @@ def test_many_ask_at_one_time(town: Town, role: str) -> None:
     with ThreadPoolExecutor(8) as pool:
         found = set(pool.map(lambda _: rotated(town, role), range(16)))
     assert len(found) == 1
+    assert town.keys() == 3
+
+
+@roles
+def test_many_ask_before_the_first_publish(town: Town, role: str) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        assert len(set(pool.map(lambda _: town.key(role), range(16)))) == 1
     assert town.keys() == 1
 
 
-def test_new_keys_of_the_store_are_for_new_collections(town: Town) -> None:
-    """The operator rotated the store's keys: what is there keeps its own until somebody moves it."""
+def test_new_keys_of_the_store_change_nothing_here(town: Town) -> None:
+    """The operator rotated them: what stock clients made, and will make, has its own."""
     home = begin(town)
-    newer = OnlineKeys(
-        (bare("newer snapshot").signer, *online_keys().snapshot),
-        (bare("newer timestamp").signer, *online_keys().timestamp),
-    )
-    town.service = TrustService(town.store, newer, Sealer(b"s" * 32), now=town.clock)
-    assert key(town, "timestamp") == home.server["timestamp"] == server_keys()["timestamp"]
-    assert key(town, "timestamp", OTHER) == bare("newer timestamp").wire
-    assert rotated(town, "timestamp") == bare("newer timestamp").wire
+    newer = OnlineKeys((bare("newer snapshot").signer,), (bare("newer timestamp").signer,))
+    town.restarted(newer)
+    for role in ROLES:
+        assert town.key(role) == home.server[role]
+        assert bare(f"newer {role}").wire not in {rotated(town, role), town.key(role, OTHER)}
     rotate(town, home, "timestamp", 2)
     check(town.newest(), town.roots())
 
