@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.e2e.dct.stage import ADMIN, USERS, Parts, Stage
+from tests.e2e.dct.stage import ADMIN, USER, USERS, Parts, Stage
 from tests.rig import docker_trust, notary, postgres, trust_server
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
@@ -16,6 +16,23 @@ from tests.rig.throwaway import ServerFiles, mint
 from tests.rig.tls_recorder import recording
 from tests.rig.token_service import TokenService, token_service
 
+OWN = """
+[auth]
+kind = "htpasswd"
+htpasswd = "{htpasswd}"
+[[auth.permissions]]
+match = "**"
+anonymous = true
+actions = ["pull"]
+[[auth.permissions]]
+match = "**"
+users = ["{user}"]
+actions = ["pull", "push"]
+[[auth.permissions]]
+match = "**"
+users = ["{admin}"]
+actions = ["*"]
+"""
 CONTENTS = ("one", "two", "three")
 
 
@@ -75,6 +92,17 @@ def ours_closed(dct_folder: Path, tls: ServerFiles, issuer: TokenService) -> Ite
     folder = dct_folder / "ours_closed"
     with trust_server.pytrust_server(folder, tls, issuer=issuer) as server, recording(server.port, tls) as recorder:
         yield Stage("ours", server, recorder, folder, issuer)
+
+
+@pytest.fixture(scope="session")
+def ours_own(dct_folder: Path, tls: ServerFiles, parts: Parts) -> Iterator[Stage]:
+    """It gives its tokens itself, to the users of the registry."""
+    folder = dct_folder / "own" / "ours"
+    folder.mkdir(parents=True)
+    (folder / "own.toml").write_text(OWN.format(htpasswd=parts.locked.folder / "htpasswd", user=USER, admin=ADMIN))
+    words = ("--config", str(folder / "own.toml"))
+    with trust_server.pytrust_server(folder, tls, *words) as server, recording(server.port, tls) as recorder:
+        yield Stage("ours", server, recorder, folder)
 
 
 @pytest.fixture(scope="session")
