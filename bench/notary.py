@@ -14,7 +14,7 @@ from tests.rig.postgres import Postgres, private_postgres
 from tests.rig.throwaway import ServerFiles, mint
 from tests.rig.trust_server import TrustServer, pytrust_server
 
-from bench import notary_scale
+from bench import notary_scale, notary_sign
 from bench.harness import report
 from bench.notary_load import WRITERS, LostPublish, Writers, founded, hey, in_turns, place, wrk
 
@@ -70,6 +70,7 @@ BENCHES: Final[dict[str, Callable[[], None]]] = {
     "notary.publish_sqlite": publish_sqlite,
     "notary.publish_postgresql": publish_postgresql,
     **notary_scale.BENCHES,
+    **notary_sign.BENCHES,
 }
 
 
