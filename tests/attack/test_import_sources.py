@@ -341,6 +341,7 @@ def test_one_bad_neighbour_stops_nobody(desk: Desk) -> None:
     assert desk.held() == [WEB]
     assert len([line for line in said.splitlines() if line.startswith("error: ")]) == 4
     assert f"imported {WEB}" in said
+    assert "'justaname' is not an image's full name" in said
 
 
 def test_nothing_is_fetched_over_plain_http_from_afar(desk: Desk) -> None:

@@ -298,6 +298,17 @@ def test_a_copy_gives_way_to_nothing_older(house: House) -> None:
     assert stored(house, NAME) == before
 
 
+def test_what_is_kept_fresh_here_takes_nothing_from_elsewhere_any_more(house: House, web: FakeNotary) -> None:
+    """The old server goes on, and is ahead in every version."""
+    take(house, FakeNotaryRepository(web), NAME)
+    before = stored(house, NAME)
+    for number in range(4):
+        web.release("v1", DIGEST, 200 + number)
+    with pytest.raises(Conflict, match="already"):
+        take(house, FakeNotaryRepository(web), NAME)
+    assert stored(house, NAME) == before
+
+
 def test_what_was_signed_here_is_no_copy(house: House) -> None:
     web = FakeNotary(NAME, root_keys=[own("root")])
     house.owner().sign(NAME, [target("v1")], [ALICE])

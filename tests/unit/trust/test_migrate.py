@@ -140,6 +140,24 @@ def test_a_signer_without_a_key_here_vouches_for_nothing_there(house: House) -> 
     assert house.told[-1].startswith("carol vouches for nothing there yet")
 
 
+def test_a_signer_of_two_keys_vouches_for_nothing_there_either(house: House) -> None:
+    """As notary can make them; one key here cannot speak for both."""
+    estate(house, CAROL)
+    state = house.publisher.load(NAME)
+    assert state is not None
+    held = state.collections[NOTARY]
+    pair = Authority((public("carol", "ecdsa-p256"), public("carol's other", "ecdsa-p256")), 2)
+    people = [Delegation(item.name, pair) if item.name == CAROL else item for item in held.targets.delegations]
+    targets = replace(held.targets, version=held.targets.version + 1, delegations=tuple(people))
+    said = replace(held.delegated[CAROL], version=held.delegated[CAROL].version + 1)
+    new = replace(held, targets=targets, delegated={**held.delegated, CAROL: said})
+    signers = [signer(name, "ecdsa-p256") for name in ("targets", "alice", "carol", "carol's other")]
+    assert house.publisher.submit(state, {NOTARY: new}, signers).missing == ()
+    assert house.owner().add_side(NAME, TUF).missing == ()
+    assert vouchers(sides(house)[NOTARY]) == {"v1": {ALICE, CAROL}}
+    assert vouchers(sides(house)[TUF]) == {"v1": {ALICE}}
+
+
 def test_a_thief_can_be_removed_though_one_side_knows_fewer_vouchers(house: House) -> None:
     """Alice's key is stolen; that carol vouches for v1 is known to one side only, and must count for both."""
     estate(house, BOB, CAROL)

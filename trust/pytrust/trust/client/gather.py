@@ -90,8 +90,6 @@ def _roots(source: Source, name: CollectionName, deadline: Deadline) -> Iterator
     for number in range(max(1, version - ROOT_ROTATIONS_MAX), version):
         data = source.fetch(name, f"{NOTARY}{number}.root.json", deadline)
         if data is not None:
-            if read_root(data).version != number:
-                raise BadMetadata(f"{number}.root.json of {name} is another version of the root")
             yield number, data
     yield version, newest
 
