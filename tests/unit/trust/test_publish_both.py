@@ -212,5 +212,9 @@ def test_a_side_that_was_put_back_is_not_kept_fresh(house: House) -> None:
     [(name, error)] = house.publisher.refresh_due()
     assert name == NAME
     assert "one thing in TUF 1.0 and another in Notary v1" in str(error)
-    with pytest.raises(BadMetadata, match="one thing in TUF"):
+    with pytest.raises(BadMetadata, match="one thing in TUF") as caught:
         house.owner().sign(NAME, [target("v3")], [ALICE])
+    assert "keep the side that is right" in caught.value.hint
+    house.publisher.drop(NAME, Format.NOTARY)
+    house.owner().add_side(NAME, Format.NOTARY)
+    assert [list(held.accepted) for held in sides(house).values()] == [["v2"], ["v2"]]

@@ -44,7 +44,7 @@ def require_agreement(collections: Mapping[Format, Collection]) -> None:
             name = next(iter(collections.values())).name
             raise BadMetadata(
                 f"{name} would say one thing in TUF 1.0 and another in Notary v1",
-                hint=f"give one side up and make it anew: pytrust migrate {name} --to notary, then --to both",
+                hint=f"keep the side that is right: pytrust migrate {name} --to tuf, or --to notary; then --to both",
             )
 
 
