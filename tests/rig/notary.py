@@ -50,12 +50,17 @@ def postgresql(url: str) -> Backing:
     return Backing("postgres", url)
 
 
-def sqlite(path: Path, program: Path) -> Backing:
-    """A new file at ``path``; ``program`` is from ``notary_build``."""
+def sqlite(path: Path, program: Path, *, durable: bool = False) -> Backing:
+    """A new file at ``path``; ``program`` is from ``notary_build``.
+
+    Args:
+        durable: wait for the disk at each publish, as ``pytrust serve`` does; its driver by itself does not, so that
+            a power failure takes back what was acknowledged.
+    """
     with closing(sqlite3.connect(path)) as database:
         database.execute("PRAGMA journal_mode = WAL")
         database.executescript(_TABLES.format(serial="integer PRIMARY KEY AUTOINCREMENT", blob="longblob"))
-    return Backing("sqlite3", str(path), program)
+    return Backing("sqlite3", f"{path}?_synchronous=FULL" if durable else str(path), program)
 
 
 def missing() -> str:
