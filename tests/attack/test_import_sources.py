@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.desk import Desk, put
-from tests.fakes.keys import NAME, NOW, House, docker_house, signer
+from tests.fakes.keys import NAME, NOW, PASSPHRASE, House, docker_house, signer
 from tests.fakes.notary_repository import (
     RELEASES,
     FakeNotary,
@@ -28,7 +28,7 @@ from pytrust.trust.collection.model import ROOT, TIMESTAMP
 from pytrust.trust.errors import BadMetadata, BadSignature, Damaged, PytrustError, Refused, Unsigned
 from pytrust.trust.http import Deadline
 from pytrust.trust.limits import NOTARY_COLLECTION_MAX_BYTES
-from pytrust.trust.names import CollectionName, Format
+from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.store.interface import RoleFile
 
 DIGEST = "sha256:" + "ab" * 32
@@ -296,6 +296,31 @@ def test_what_a_pin_covers_needs_no_other(desk: Desk) -> None:
     before = desk.pins()
     assert desk.run("import", "--from", str(desk.trust))[0] == 0
     assert desk.pins() == before
+
+
+@pytest.mark.parametrize("threshold", [1, 2])
+def test_one_s_own_root_key_is_not_what_the_pin_wants(desk: Desk, threshold: int) -> None:
+    """Somebody pinned other keys for these names, or two: an import must not make one of them enough."""
+    put(desk.trust, FakeNotary(WEB, root_keys=[OWN, new_key()]))
+    config = desk.home / "config.toml"
+    keys = ["ab" * 32] if threshold == 1 else ["ab" * 32, OWN.public.id]
+    pin = f'[[pins]]\nmatch = "registry.example.com/**"\nroot_keys = {keys}\nthreshold = {threshold}\n\n[[pins]]'
+    config.write_text(config.read_text().replace("[[pins]]", pin.replace("'", '"')))
+    before = desk.pins()
+    code, said = desk.run("import", "--from", str(desk.trust))
+    assert (code, desk.pins(), desk.held()) == (1, before, [])
+    assert "pinned for registry.example.com/**" in said
+    assert desk.run("import", "--from", str(desk.trust), "--root-key", OWN.public.id)[0] == 0
+
+
+def test_another_root_key_of_one_s_own(desk: Desk) -> None:
+    """Docker's root key, imported beside that of this home, whose pin is for all names."""
+    docker = new_key()
+    assert docker.private is not None
+    desk.ring.add(RoleName(f"root-{docker.public.id[:8]}"), docker.private, PASSPHRASE)
+    put(desk.trust, FakeNotary(WEB, root_keys=[docker]))
+    assert desk.run("import", "--from", str(desk.trust))[0] == 0
+    assert next(iter(desk.pins().items())) == (WEB, frozenset({docker.public.id}))
 
 
 def test_a_pin_is_for_the_name_and_comes_first(desk: Desk) -> None:

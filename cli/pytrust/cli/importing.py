@@ -20,7 +20,6 @@ from pytrust.trust.pins import check_server
 
 if TYPE_CHECKING:
     from pytrust.trust.client.source import Source
-    from pytrust.trust.formats.notary.files import RootFile
     from pytrust.trust.pins import Pin
     from pytrust.trust.publish.owner import Adoption
     from pytrust.trust.store.interface import RoleFile
@@ -105,24 +104,28 @@ def _whole(text: str) -> CollectionName:
 def _pin(workspace: Workspace, name: CollectionName, files: Iterable[RoleFile], root_key: KeyId | None) -> Pin | None:
     """What to believe: the key that was named, else what this home pins (then None), else a root key of its own.
 
-    A key that this home holds for something else vouches for no root, whoever signed one with it.
+    A key that this home holds for something else vouches for no root, whoever signed one with it; nor does a key of its
+    own where the pin wants others, or more of them.
 
     Raises:
         UntrustedRoot: nothing here vouches for any root of the collection.
     """
+    from pytrust.trust.anchor import covers_notary, untrusted
     from pytrust.trust.collection.model import ROOT
     from pytrust.trust.formats.notary.files import read_root
-    from pytrust.trust.keys.notary_names import role_of
     from pytrust.trust.pins import Pin
 
     if root_key is not None:
         return Pin(name, frozenset({root_key}))
     roots = [read_root(file.data) for file in files if file.role == ROOT]
-    if _is_pinned(workspace, name, roots):
-        return None
+    pinned, own = _pinned(workspace, name), _own_roots(workspace)
+    if pinned is not None:
+        if any(covers_notary(pinned, name, root, workspace.now()) for root in roots):
+            return None
+        if pinned.threshold > 1 or not pinned.root_keys or pinned.root_keys - own:
+            raise untrusted(pinned, name)
     keys = [key.material for key in roots[-1].keys_of(ROOT)]
-    own = {entry.public.id for entry in workspace.keyring.entries() if role_of(entry.name, entry.public) == ROOT}
-    if held := frozenset(key.id for key in keys) & own:
+    if held := own & {key.id for key in keys}:
         return Pin(name, held)
     raise UntrustedRoot(
         f"nothing here vouches for the root key of {name} ({', '.join(key.id for key in keys)})",
@@ -130,15 +133,23 @@ def _pin(workspace: Workspace, name: CollectionName, files: Iterable[RoleFile], 
     )
 
 
-def _is_pinned(workspace: Workspace, name: CollectionName, roots: Iterable[RootFile]) -> bool:
-    from pytrust.trust.anchor import covers_notary
+def _pinned(workspace: Workspace, name: CollectionName) -> Pin | None:
     from pytrust.trust.pins import find_pin
 
     try:
-        pin = find_pin(workspace.settings.pins, name)
+        return find_pin(workspace.settings.pins, name)
     except UntrustedRoot:
-        return False
-    return any(covers_notary(pin, name, root, workspace.now()) for root in roots)
+        return None
+
+
+def _own_roots(workspace: Workspace) -> frozenset[str]:
+    """The root keys in the key ring, by the ids that a pin may use."""
+    from pytrust.trust.collection.model import ROOT
+    from pytrust.trust.keys.notary_id import canonical_id
+    from pytrust.trust.keys.notary_names import role_of
+
+    found = [entry.public for entry in workspace.keyring.entries() if role_of(entry.name, entry.public) == ROOT]
+    return frozenset(name for key in found for name in (key.id, canonical_id(key)))
 
 
 def _say(name: CollectionName, adopted: Adoption, now: datetime, *, resign: bool) -> None:
