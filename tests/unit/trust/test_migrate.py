@@ -249,6 +249,16 @@ def test_where_nobody_can_release_no_change_waits_for_ever(house: House, nobody:
     assert copy(held, *online, now=house.now).accepted == held.accepted
 
 
+def test_what_is_released_is_found_however_many_signers_stand_before_it(house: House) -> None:
+    """Clients look at a bounded number of roles, in their order; docker's may have any."""
+    estate(house, BOB)
+    held = sides(house)[NOTARY]
+    last = replace(held, targets=replace(held.targets, delegations=held.targets.delegations[::-1]))
+    assert last.targets.delegations[-1].name == RELEASES
+    new = copy(last, public("snapshot"), public("timestamp"), now=house.now)
+    assert [item.name for item in new.targets.delegations] == [RELEASES, BOB, ALICE]
+
+
 def test_docker_cannot_write_what_has_two_sides(house: House) -> None:
     estate(house)
     with house.store.writing(NAME) as transaction:

@@ -204,7 +204,8 @@ def copy(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, n
     vouched = {item.name: _said(collection, item.name) for item in collection.signers}
     delegated = {name: replace(empty, targets=said) for name, said in vouched.items() if said}
     delegated[RELEASES] = replace(empty, targets=collection.accepted)
-    targets = replace(empty, delegations=collection.targets.delegations)
+    first = sorted(collection.targets.delegations, key=lambda item: item.name != RELEASES)  # clients stop somewhere
+    targets = replace(empty, delegations=tuple(first))
     return Collection(collection.name, Root(1, now + ROOT_LIFETIME, authorities), targets, delegated)
 
 
