@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from tests.fakes.keys import ALICE, NAME, OTHER, House, docker_house, signer, target
@@ -139,6 +139,37 @@ def test_nobody_begins_with_the_keys_of_another(owned: Owned, some: tuple[str, .
         town.service.publish(third, naming(town.home(third), some, home.server).first(), "mallory")
     assert caught.value.name is KINDS[min(some)]
     assert town.newest(third) == {}
+
+
+@pytest.mark.parametrize("mine", [None, bare("client snapshot")], ids=["the server's snapshot", "a client's"])
+@pytest.mark.parametrize("listed", ["root", "targets"])
+def test_a_key_of_the_store_in_another_role_signs_nothing(owned: Owned, listed: str, mine: Holder | None) -> None:
+    """A root may list whom it likes: that does not make the store's keys those of the next."""
+    town, home = owned.town, owned.town.home(OTHER, client_snapshot=mine)
+    keys = store_keys()
+
+    def also(document: dict[str, Any]) -> None:
+        for role in ROLES:
+            document["keys"][keys[role].id] = keys[role].document()
+            document["roles"][listed]["keyids"].append(keys[role].id)
+
+    files = home.first() | {"root": home.root(change=also)}
+    if mine is not None:
+        del files["snapshot"]
+        files["snapshot"] = home.snapshot(1, files)
+    town.service.publish(OTHER, files, "mallory")
+    server = replace(home, client_snapshot=None)
+    refused(owned, replace(server, server=keys), 2, ROLES)
+    refused(owned, naming(server, ["timestamp"], keys), 2, ["timestamp"])
+    if mine is None:
+        town.service.publish(OTHER, {"targets": home.targets(3)}, "mallory")
+    else:
+        with pytest.raises(Refusal, match="server does not hold"):
+            town.service.publish(OTHER, {"targets": home.targets(3)}, "mallory")
+    town.later(days=15)
+    assert town.served("timestamp", OTHER) is not None
+    ids = {item["keyid"] for role in ROLES for item in json.loads(town.newest(OTHER)[role])["signatures"]}
+    assert not ids & {key.id for key in keys.values()}
 
 
 def test_what_was_deleted_does_not_begin_again_with_them(owned: Owned) -> None:
