@@ -47,7 +47,8 @@ def import_(workspace: Workspace, names: tuple[str, ...], origin: str, root_key:
 
     With the root key in the key ring (pytrust key import ~/.docker/trust), the root is signed anew so that this store
     keeps the timestamp fresh from then on. Without it the names are served until their timestamp ends. Expired roles
-    are reported; --resign signs them again, which docker's and notary's own tools cannot do.
+    are reported; --resign signs them again, which docker's and notary's own tools cannot do. A folder has what its
+    client looked up last, not what it published since: while the server is there, import from the server.
     """
     workspace.settings  # noqa: B018 - without a home there is nowhere to import to
     given = [parse_collection(name) for name in dict.fromkeys(names)]
