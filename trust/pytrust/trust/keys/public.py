@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -22,6 +23,7 @@ from pytrust.trust.errors import UsageError
 from pytrust.trust.names import KeyId
 
 _RSA_MIN_BITS = 2048
+_LOADED_MAX = 256  # keys kept as objects: those of the collections at hand, asked for at every signature
 UNSUPPORTED: Final = "unsupported"
 """The ``kind`` of a key that nothing here verifies: other curves, DSA, short RSA."""
 
@@ -48,11 +50,21 @@ class PublicKey:
     @property
     def kind(self) -> str:
         """``ecdsa-p256``, ``ecdsa-p384``, ``ed25519`` or ``rsa-<bits>``; else ``UNSUPPORTED``."""
-        return _kind(self.load())
+        return _kind_of(self.spki)
 
     def load(self) -> PublicKeyTypes:
         """The key as an object of the ``cryptography`` library."""
-        return serialization.load_der_public_key(self.spki)
+        return _load(self.spki)
+
+
+@lru_cache(maxsize=_LOADED_MAX)
+def _load(spki: bytes) -> PublicKeyTypes:
+    return serialization.load_der_public_key(spki)
+
+
+@lru_cache(maxsize=_LOADED_MAX)
+def _kind_of(spki: bytes) -> str:
+    return _kind(_load(spki))
 
 
 def read_public_pem(data: bytes, what: str) -> PublicKey:

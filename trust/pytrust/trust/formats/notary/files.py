@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from hashlib import sha256, sha512
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -25,6 +26,7 @@ from pytrust.trust.limits import NOTARY_FILE_KEYS_MAX, NOTARY_ROLE_MAX_BYTES
 
 _ROLE: Final = re.compile(r"targets(?:/[-a-z0-9_]+)+")
 _DIGEST_SIZES: Final = {"sha256": 32, "sha512": 64}
+_ROOTS_KEPT: Final = 16  # a server reads the same few again and again
 _VERSION_MAX: Final = 2**31 - 1  # a Go int fits more; a database column of the stock server does not
 _ROLE_FIELDS: Final = frozenset({"keyids", "threshold"})
 _DELEGATION_FIELDS: Final = _ROLE_FIELDS | {"name", "paths"}
@@ -138,6 +140,7 @@ def read_file(role: str, data: bytes) -> RoleDocument:
     return read_targets(role, data)
 
 
+@lru_cache(maxsize=_ROOTS_KEPT)
 def read_root(data: bytes) -> RootFile:
     """Read a root file: every role's keys are listed, under the ids that they have; raises ``BadMetadata``."""
     return _guarded(ROOT, lambda: _root(read_envelope(ROOT, data)))
