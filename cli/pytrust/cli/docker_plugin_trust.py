@@ -135,13 +135,10 @@ def notary_root(source: Source, name: CollectionName, deadline: Deadline) -> Roo
 
 def _source(workspace: Workspace, name: CollectionName) -> Source:
     """Where the collection was looked up."""
-    from pytrust.trust.client.source import StoreSource
     from pytrust.trust.pins import find_pin
 
     server = find_pin(workspace.settings.pins, name).server
-    if server is None and workspace.store_path is not None:
-        return StoreSource(workspace.reader)
-    return workspace.trust_server(server or workspace.settings.url)
+    return workspace.source if server is None else workspace.trust_server(server)
 
 
 def _released(workspace: Workspace, name: CollectionName, tag: str) -> Target | None:

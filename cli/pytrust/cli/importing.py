@@ -111,14 +111,14 @@ def _pin(workspace: Workspace, name: CollectionName, files: Iterable[RoleFile], 
     Raises:
         UntrustedRoot: nothing here vouches for any root of the collection.
     """
-    from pytrust.trust.anchor import covers_notary, untrusted
+    from pytrust.trust.anchor import bare_id, covers_notary, untrusted
     from pytrust.trust.collection.model import ROOT
     from pytrust.trust.formats.notary.files import read_root
     from pytrust.trust.pins import Pin
 
-    if root_key is not None:
-        return Pin(name, frozenset({root_key}))
     roots = [read_root(file.data) for file in files if file.role == ROOT]
+    if root_key is not None:
+        return Pin(name, frozenset({bare_id(roots[-1], root_key)}))
     pinned, own = _pinned(workspace, name), _own_roots(workspace)
     if pinned is not None:
         if any(covers_notary(pinned, name, root, workspace.now()) for root in roots):
@@ -156,7 +156,7 @@ def _own_roots(workspace: Workspace) -> frozenset[str]:
 def _say(name: CollectionName, adopted: Adoption, now: datetime, *, resign: bool) -> None:
     collection = adopted.collection
     people = ", ".join(item.name for item in collection.signers) or "the owner alone"
-    voice.say(f"imported {name}: {voice.plural(len(collection.accepted), 'tag')}, signed by {people}")
+    voice.say(f"imported {name}: {voice.plural(len(collection.accepted), 'tag')}; signers: {people}")
     if adopted.signed:
         voice.say(f"{name}: signed anew: {', '.join(adopted.signed)}")
         if adopted.until <= now:

@@ -9,9 +9,11 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.settings import add_pin
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.errors import ExitCode, PytrustError, UsageError
 from pytrust.trust.files import write_atomic
-from pytrust.trust.names import parse_collection, parse_key_id
+from pytrust.trust.http import Deadline
+from pytrust.trust.limits import DEADLINE
+from pytrust.trust.names import CollectionName, KeyId, parse_collection, parse_key_id
 
 
 @click.command(
@@ -31,8 +33,22 @@ def pin(workspace: Workspace, match: str, keys: tuple[str, ...]) -> int:
     another server) are written into config.toml by hand: see docs/operations.md.
     """
     workspace.settings  # noqa: B018 - a config.toml that cannot be read is not added to
-    keep_pin(workspace, _pattern(match), [parse_key_id(key) for key in dict.fromkeys(keys)])
+    pattern, given = _pattern(match), [parse_key_id(key) for key in dict.fromkeys(keys)]
+    keep_pin(workspace, pattern, given if "*" in pattern else _bare(workspace, CollectionName(pattern), given))
     return ExitCode.YES
+
+
+def _bare(workspace: Workspace, name: CollectionName, keys: Sequence[KeyId]) -> list[KeyId]:
+    """The ids of the keys themselves, as far as the collection can be asked: docker shows those of certificates."""
+    from pytrust.trust.anchor import bare_id
+    from pytrust.trust.client.source import NOTARY
+    from pytrust.trust.formats.notary.files import read_root
+
+    try:
+        data = workspace.source.fetch(name, f"{NOTARY}root.json", Deadline(DEADLINE))
+        return [bare_id(read_root(data), key) for key in keys] if data is not None else list(keys)
+    except PytrustError:
+        return list(keys)
 
 
 def _pattern(text: str) -> str:

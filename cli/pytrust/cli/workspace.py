@@ -147,7 +147,7 @@ class Workspace:
         """Look-ups, in either format, at whichever server a pin names."""
         from pytrust.trust.client.either import EitherClient
 
-        source = None if offline else self._source()
+        source = None if offline else self.source
         return EitherClient(source, self.cache, self.settings.pins, now=self.now, elsewhere=self.trust_server)
 
     @cached_property
@@ -157,7 +157,7 @@ class Workspace:
         from pytrust.policy.trust_facts import TrustFacts
 
         if self.store_path is None:
-            return TrustFacts(self._source(), self.cache, self.settings.pins, now=self.now, elsewhere=self.trust_server)
+            return TrustFacts(self.source, self.cache, self.settings.pins, now=self.now, elsewhere=self.trust_server)
         store = StoreFile(self.store_path)
         return TrustFacts(
             store,
@@ -291,7 +291,9 @@ class Workspace:
             )
         return path
 
-    def _source(self) -> Source:
+    @cached_property
+    def source(self) -> Source:
+        """Where this host looks up, unless a pin says otherwise."""
         from pytrust.trust.client.source import StoreSource
 
         if self.store_path is not None:

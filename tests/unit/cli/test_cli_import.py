@@ -67,7 +67,7 @@ def test_a_real_estate_moves_in(desk: Desk) -> None:
     real(desk, "a25-resign")
     code, said = desk.run("import", "--from", str(desk.trust))
     assert (code, desk.held()) == (0, [REAL]), said
-    assert f"imported {REAL}: 1 tag, signed by alice, bob, carol" in said
+    assert f"imported {REAL}: 1 tag; signers: alice, bob, carol" in said
     assert f"{REAL}: signed anew: root" in said
     code, said = desk.run("migrate", REAL)
     assert (code, desk.held(Format.TUF)) == (0, [REAL]), said

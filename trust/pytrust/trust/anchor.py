@@ -18,7 +18,7 @@ from pytrust.trust.formats.notary.files import RootFile
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.notary_id import canonical_id
 from pytrust.trust.keys.public import UNSUPPORTED, PublicKey
-from pytrust.trust.names import CollectionName
+from pytrust.trust.names import CollectionName, KeyId
 from pytrust.trust.pins import Pin
 
 _CERTIFICATE_HINT: Final = "give PEM: -----BEGIN CERTIFICATE-----"
@@ -63,9 +63,18 @@ def require_anchor(pin: Pin, name: CollectionName, roots: Sequence[bytes]) -> in
     raise untrusted(pin, name)
 
 
+def bare_id(root: RootFile, key_id: KeyId) -> KeyId:
+    """The id of the key itself for one that Notary knows as ``key_id``; what ``root`` does not name stays as it is.
+
+    A pin of the bare id holds in both formats, and when the certificate is made anew.
+    """
+    named = (key.material for key in root.keys_of(ROOT) if key_id in {key.id, *_ids(key.material)})
+    return next((key.id for key in named), key_id)
+
+
 def untrusted(pin: Pin, name: CollectionName) -> UntrustedRoot:
     """What to raise where no root is covered."""
-    hint = "compare with its owner's root key: pytrust key list; if it changed for good, change the pin"
+    hint = "compare its root key with its owner, then: pytrust pin NAME KEY; if it changed for good, change the pin"
     if pin.ca:
         return UntrustedRoot(f"no root of {name} is certified by the authority pinned for {pin.match}", hint=hint)
     if pin.first_use:

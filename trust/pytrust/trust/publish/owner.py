@@ -8,10 +8,9 @@ many as must. An approver signs with the keys that were named, and no other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
 
 from pytrust.trust.collection import edit
 from pytrust.trust.collection.model import (
@@ -29,6 +28,7 @@ from pytrust.trust.keys.keyring import Keyring, Passphrase
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, open_signer
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
+from pytrust.trust.publish.places import Offers, Publishing
 from pytrust.trust.publish.proposal import Missing, authorities
 from pytrust.trust.publish.publisher import Adopted, Outcome, first_of
 from pytrust.trust.publish.wire import State
@@ -48,44 +48,6 @@ class Adoption:
     expired: tuple[tuple[RoleName, datetime], ...]
     unsigned: tuple[RoleName, ...]
     until: datetime
-
-
-class Offers(Protocol):
-    """Who signs snapshots and timestamps."""
-
-    def offered(self, name: CollectionName) -> tuple[PublicKey, PublicKey]:
-        """The keys of snapshot and timestamp that a new collection is to name."""
-        ...
-
-
-class Publishing(Protocol):
-    """A store, or a server; see ``publisher.Publisher``."""
-
-    def load(self, name: CollectionName) -> State | None:
-        """The verified newest state."""
-        ...
-
-    def submit(self, old: State | None, new: Mapping[Format, Collection], signers: Iterable[Signer]) -> Outcome:
-        """Sign what changed, and publish or propose it."""
-        ...
-
-    def proposal(self, name: CollectionName) -> tuple[State | None, Mapping[Format, Collection], tuple[Missing, ...]]:
-        """The waiting change."""
-        ...
-
-    def approve(
-        self,
-        name: CollectionName,
-        shown: Mapping[Format, Collection],
-        vouched: Mapping[Format, Collection],
-        signers: Sequence[Signer],
-    ) -> Outcome:
-        """Add signatures to the waiting change."""
-        ...
-
-    def adopt(self, name: CollectionName, files: Sequence[RoleFile], edited: Callable[[State], Adopted]) -> State:
-        """Take a collection over."""
-        ...
 
 
 class Owner:

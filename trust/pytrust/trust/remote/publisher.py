@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Never
 
 from pytrust.trust.client.gather import gather
-from pytrust.trust.collection.model import ROOT, Collection
-from pytrust.trust.errors import Refused, Rollback, Unsigned, UsageError
+from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP, Collection
+from pytrust.trust.errors import Refused, Rollback, Stale, Unsigned, UsageError
 from pytrust.trust.formats.notary.read import full_name
 from pytrust.trust.http import Deadline
 from pytrust.trust.keys.signers import Signer
@@ -58,6 +58,9 @@ class RemotePublisher:
                 ) from None
             return None
         newest = {file.role: file for file in files}
+        for role in (TIMESTAMP, SNAPSHOT):
+            if newest[role].expires <= self._now():
+                raise Stale(f"{role} of {name} is over: the server may show an old state", hint="ask who runs it")
         roots = [file.data for file in files if file.role == ROOT]
         return State({Format.NOTARY: NotaryWire(self._now()).load(name, pin, roots, newest, seen)})
 

@@ -20,6 +20,7 @@ from pytrust.trust.errors import PytrustError
 from pytrust.trust.server import answers
 from pytrust.trust.server.asking import authorization_of, peer_of
 from pytrust.trust.server.auth import AuthSettings, Caller, Gate, realm_of
+from pytrust.trust.server.auth.access import PULL
 from pytrust.trust.server.desk import Desk, Parts
 from pytrust.trust.server.gun import is_ours
 from pytrust.trust.server.needs import access_of
@@ -109,6 +110,8 @@ class _Shell:
         outcome = await self._desk.logins.run(judge) if self._door.gate.slow(said) else judge()
         if isinstance(outcome, Caller):
             return outcome
+        if said is not None and access.actions not in {(), (PULL,)}:
+            self._note(f"refused: {route.operation} of {access.name}: not allowed, from {peer_of(request)}")
         return answers.challenged(outcome, basic=isinstance(route, Page))
 
 
