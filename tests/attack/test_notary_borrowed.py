@@ -81,11 +81,14 @@ def _by_a_stock_client(town: Town) -> Home:
 def _by_the_stores_owner(town: Town) -> Home:
     """As ``pytrust import`` does with a collection of such a certificate."""
     web = Home(root_keys=(WILDCARD,), server=store_keys())
-    files = {role_name(role): data for role, data in web.first(["v1"], ["v1"]).items()}
-    with town.store.writing(NAME) as transaction:
-        known = {role: data for role, data in files.items() if role is not None}
-        NotaryWire(NOW).publish(transaction, NAME, known, Held(online_keys(), SEALER), NOW)
+    _own(town, NAME, web.first(["v1"], ["v1"]))
     return web
+
+
+def _own(town: Town, name: CollectionName, files: Files) -> None:
+    known = {short: data for role, data in files.items() if (short := role_name(role)) is not None}
+    with town.store.writing(name) as transaction:
+        NotaryWire(NOW).publish(transaction, name, known, Held(online_keys(), SEALER), NOW)
 
 
 @pytest.fixture(params=[_by_a_stock_client, _by_the_stores_owner])
@@ -156,7 +159,7 @@ def test_borrowed_files_are_not_signed(scene: Scene, case: tuple[Callable[[Scene
 def test_nor_upon_a_collection_of_the_same_owner(scene: Scene) -> None:
     """A team may push to its own collection, for which the owner of all made the first root, with the same key."""
     town, team = scene.town, scene.town.home(EVIL, root_keys=(WILDCARD,))
-    town.service.publish(NAME, {"root": scene.web.root(2)}, "anna")
+    _own(town, NAME, {"root": scene.web.root(2)})
     town.service.publish(EVIL, replace(team, targets_keys=(bare("team"),)).first(), "anna")
     town.later(days=15)
     before = town.newest(EVIL)
@@ -164,6 +167,20 @@ def test_nor_upon_a_collection_of_the_same_owner(scene: Scene) -> None:
     with pytest.raises(Refusal, match=_NO_SNAPSHOT):
         town.service.publish(EVIL, borrowed, "mallory")
     assert town.newest(EVIL) == before
+
+
+def test_nor_upon_another_of_the_stores_owner(tmp_path: Path) -> None:
+    """Both were published here with the store's keys; a team may push to one of them. It may go on with what is its."""
+    town = Town()
+    web = _by_the_stores_owner(town)
+    old = town.newest()
+    _own(town, NAME, {"root": web.root(2), "targets": web.targets(3)})
+    team = Home(EVIL, root_keys=(WILDCARD,), targets_keys=(bare("team"),), server=store_keys())
+    _own(town, EVIL, team.first() | {"targets": team.targets(1)})
+    with pytest.raises(Refusal, match=_NO_SNAPSHOT):
+        town.service.publish(EVIL, {"root": town.newest()["root"], "targets": old["targets"]}, "mallory")
+    town.service.publish(EVIL, {"targets": team.targets(2, ["v1"])}, "team")
+    check(town.newest(EVIL), town.roots(EVIL))
 
 
 def test_what_is_signed_is_of_no_use_elsewhere(scene: Scene) -> None:

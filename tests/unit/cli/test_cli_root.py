@@ -28,7 +28,9 @@ def _below(family: type[PytrustError]) -> set[type[PytrustError]]:
 
 
 def _errors() -> list[type[PytrustError]]:
-    return sorted({PytrustError, *_below(PytrustError)}, key=lambda kind: kind.__name__)
+    """Of the one room of errors; a server's own refusals never reach the command line."""
+    found = {kind for kind in _below(PytrustError) if kind.__module__ == errors.__name__}
+    return sorted({PytrustError, *found}, key=lambda kind: kind.__name__)
 
 
 ALL = _errors()

@@ -142,16 +142,16 @@ def test_nobody_begins_with_the_keys_of_another(owned: Owned, some: tuple[str, .
 
 
 @pytest.mark.parametrize("mine", [None, bare("client snapshot")], ids=["the server's snapshot", "a client's"])
-@pytest.mark.parametrize("listed", ["root", "targets"])
-def test_a_key_of_the_store_in_another_role_signs_nothing(owned: Owned, listed: str, mine: Holder | None) -> None:
-    """A root may list whom it likes: that does not make the store's keys those of the next."""
+@pytest.mark.parametrize("listed", ["root", "targets", "its own role"])
+def test_a_key_of_the_store_beside_another_signs_nothing(owned: Owned, listed: str, mine: Holder | None) -> None:
+    """A root may list whom it likes, for a threshold of one: that does not make the store's keys those of the next."""
     town, home = owned.town, owned.town.home(OTHER, client_snapshot=mine)
     keys = store_keys()
 
     def also(document: dict[str, Any]) -> None:
         for role in ROLES:
             document["keys"][keys[role].id] = keys[role].document()
-            document["roles"][listed]["keyids"].append(keys[role].id)
+            document["roles"].get(listed, document["roles"][role])["keyids"].append(keys[role].id)
 
     files = home.first() | {"root": home.root(change=also)}
     if mine is not None:

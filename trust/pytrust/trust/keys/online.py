@@ -40,8 +40,14 @@ class OnlineKeys:
     def find(self, role: OnlineRole, allowed: Iterable[PublicKey]) -> Signer | None:
         """The signer among ``allowed``."""
         keys = set(allowed)
-        pool = self.snapshot if role == "snapshot" else self.timestamp
-        return next((signer for signer in pool if signer.public in keys), None)
+        return next((signer for signer in self._pool(role) if signer.public in keys), None)
+
+    def all_of(self, role: OnlineRole) -> frozenset[PublicKey]:
+        """Every key of a role, old ones too."""
+        return frozenset(signer.public for signer in self._pool(role))
+
+    def _pool(self, role: OnlineRole) -> tuple[Signer, ...]:
+        return self.snapshot if role == "snapshot" else self.timestamp
 
 
 def create_online_keys(folder: Path) -> None:

@@ -14,7 +14,9 @@ from typing import Final
 
 from cryptography.hazmat.primitives import serialization
 
-from pytrust.trust.formats.notary.files import RootFile
+from pytrust.trust.collection.model import ROOT
+from pytrust.trust.formats.notary.certificates import is_for_one, parse_bundle
+from pytrust.trust.formats.notary.files import RootFile, read_root
 from pytrust.trust.formats.notary.keys import WireKey
 from pytrust.trust.keys.online import OnlineKeys, OnlineRole
 from pytrust.trust.keys.private import generate, import_pem
@@ -22,6 +24,8 @@ from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.keys.signers import Signer, signer_of
 from pytrust.trust.names import CollectionName, KeyId, RoleName
+from pytrust.trust.publish.notary_online import told_as
+from pytrust.trust.publish.notary_update import Update
 from pytrust.trust.store.interface import ServerKey
 
 _OPEN_MAX: Final = 256  # keys that a server keeps open; each signs in 30 us, and takes 100 us to open
@@ -46,7 +50,7 @@ class HeldKeys:
     def find(self, role: str, allowed: Iterable[PublicKey]) -> Signer | None:
         """The signer that is held of ``allowed``."""
         wanted = list(allowed)
-        return self._online.find(_online_role(role), wanted) or self._find_own(role, wanted)
+        return self._find_own(role, wanted) or self._online.find(_online_role(role), wanted)
 
     def offered(self, role: OnlineRole, roots: Iterable[bytes]) -> Signer | None:
         """The newest of its own keys, unless one of ``roots`` named it: what was rotated away does not come back."""
@@ -72,7 +76,10 @@ class HeldKeys:
 
 
 class KeysForOthers(HeldKeys):
-    """The same for what others publish: of the store's keys only those that ``root``, the one so far, names."""
+    """The same for what others publish: of the store's keys only those that ``root``, the one so far, names.
+
+    And names alone: whoever has a key of the collection could list one of the store's beside it.
+    """
 
     def __init__(
         self, name: CollectionName, online: OnlineKeys, own: Sequence[ServerKey], sealer: Sealer, root: RootFile | None
@@ -84,7 +91,8 @@ class KeysForOthers(HeldKeys):
         """See ``HeldKeys``."""
         wanted = list(allowed)
         so_far = {key.material for key in self._root.keys_of(role)} if self._root else set()
-        shared = self._online.find(_online_role(role), [key for key in wanted if key in so_far])
+        owners = so_far <= self._online.all_of(_online_role(role))
+        shared = self._online.find(_online_role(role), so_far.intersection(wanted)) if owners else None
         return shared or self._find_own(role, wanted)
 
 
@@ -92,6 +100,23 @@ class KeysForOthers(HeldKeys):
 def _opened(name: CollectionName, item: ServerKey, sealer: Sealer) -> Signer:
     pem = sealer.open(item.sealed, _belongs_to(name, item.role, item.id))
     return signer_of(import_pem(pem, None, f"a key of {name}"))
+
+
+def root_so_far(update: Update) -> RootFile | None:
+    """The root that ``KeysForOthers`` goes by: none where a new one would do for other collections, too.
+
+    Two collections of the store's owner may have one root key. Where its certificates are for both of them, since their
+    names are long or they came from elsewhere, the root of one would be accepted as the next of the other, and what
+    is then signed here over its old files would verify as its own.
+    """
+    with told_as("ErrBadRoot"):
+        if ROOT in update.files and not _is_for_one(update.name, read_root(update.files[ROOT])):
+            return None
+    return read_root(update.current[ROOT].data) if ROOT in update.current else None
+
+
+def _is_for_one(name: CollectionName, root: RootFile) -> bool:
+    return all(is_for_one(parse_bundle(key.public), name) for key in root.keys_of(ROOT) if key.is_carried)
 
 
 def make_server_key(name: CollectionName, role: RoleName, sealer: Sealer) -> tuple[ServerKey, Signer]:

@@ -25,7 +25,7 @@ from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.both_sides import require_same_words
 from pytrust.trust.publish.notary_online import renewed_files
 from pytrust.trust.publish.notary_update import Update, next_files
-from pytrust.trust.publish.server_keys import HeldKeys, KeysForOthers, make_server_key
+from pytrust.trust.publish.server_keys import HeldKeys, KeysForOthers, make_server_key, root_so_far
 from pytrust.trust.server.backend import CollectionRow, Served
 from pytrust.trust.server.held import Held
 from pytrust.trust.server.overview import collection_row
@@ -114,8 +114,7 @@ class TrustService:
         name, now = CollectionName(gun), self._now()
         with _refusing(), self._store.writing(name) as transaction:
             update = Update(name, files, transaction.current(name, _NOTARY))
-            root = read_root(update.current[ROOT].data) if ROOT in update.current else None
-            fresh = next_files(update, self._finder(transaction, name, root), now)
+            fresh = next_files(update, self._finder(transaction, name, root_so_far(update)), now)
             require_same_words(transaction, name, update.current, fresh)
             self._put(transaction, name, fresh, now)
 

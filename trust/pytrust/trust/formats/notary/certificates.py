@@ -93,6 +93,12 @@ def _leaf_fault(certificates: Sequence[x509.Certificate], name: CollectionName, 
     return _time_fault(leaf, now) if now is not None else ""
 
 
+def is_for_one(certificates: Sequence[x509.Certificate], name: CollectionName) -> bool:
+    """Whether a bundle cannot carry a root key of any other collection; raises as ``leaf_fault`` does."""
+    with _reading():
+        return bool(certificates) and _written_name(certificates[0]) == name
+
+
 def leads_to(certificates: Sequence[x509.Certificate], authorities: Sequence[x509.Certificate], now: datetime) -> bool:
     """Whether a chain from the leaf through its intermediates ends at one of ``authorities``, all of them in time.
 
@@ -153,9 +159,13 @@ def _is_ca(certificate: x509.Certificate) -> bool:
         return False
 
 
-def _names(certificate: x509.Certificate, name: CollectionName) -> bool:
+def _written_name(certificate: x509.Certificate) -> str:
     found = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-    text = str(found[-1].value) if found else ""
+    return str(found[-1].value) if found else ""
+
+
+def _names(certificate: x509.Certificate, name: CollectionName) -> bool:
+    text = _written_name(certificate)
     return text == name or (text.endswith("*") and name.startswith(text[:-1]))
 
 
