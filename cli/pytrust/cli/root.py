@@ -55,6 +55,10 @@ an engine that runs nothing else:
   pytrust proxy
   eval "$(pytrust env)"
 \b
+content trust for stock docker and notary clients:
+  pytrust serve
+  pytrust import --from ~/.docker/trust
+\b
 TLS for port 2376:
   pytrust ca init --engine
 \b

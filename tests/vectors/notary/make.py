@@ -165,7 +165,19 @@ def main() -> None:
     add_targets("rsa-x509", Key(rsa_2048, certified(rsa_2048, "anybody")))
     # Spellings.
     add_targets("html", plain, names={'v1&<x>é"\\\u2028\u2029': image()})
-    every: list[Any] = [None, True, False, 0, -5, 2**53, "", "<&>", [], {}, {"b": {"a": [1, {"c": None}]}, "a": "\U0001f600"}]
+    every: list[Any] = [
+        None,
+        True,
+        False,
+        0,
+        -5,
+        2**53,
+        "",
+        "<&>",
+        [],
+        {},
+        {"b": {"a": [1, {"c": None}]}, "a": "\U0001f600"},
+    ]
     add_targets("custom", plain, names={"v1": image(custom=every), "v2": image(custom={"a": every}), "v3": image()})
     nobody = {"keyids": None, "name": "targets/releases", "paths": [""], "threshold": 1}
     add_targets("null-keyids", plain, delegations={"keys": {}, "roles": [nobody]})
