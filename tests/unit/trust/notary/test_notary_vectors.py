@@ -85,8 +85,8 @@ def test_the_chain_of_every_repository_verifies() -> None:
         name, root = _name(step), read_root((step / "root.json").read_bytes())
         require_root(name, root, None, NOW)
         files: dict[str, TargetsFile] = {}
-        for role in (TIMESTAMP, SNAPSHOT):
-            require_role(name, role, read_meta(role, (step / f"{role}.json").read_bytes()), root, None)
+        for online in (TIMESTAMP, SNAPSHOT):
+            require_role(name, online, read_meta(online, (step / f"{online}.json").read_bytes()), root, None)
         orphans = []
         for path in [step / "targets.json", *sorted(step.glob("targets/*.json"))]:
             role = _role(step, path)
