@@ -11,6 +11,7 @@ from tests.rig import docker_trust, notary, postgres, trust_server
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
 from tests.rig.needs import need
+from tests.rig.postgres import Postgres
 from tests.rig.registry import Registry, private_registry
 from tests.rig.throwaway import ServerFiles, mint
 from tests.rig.tls_recorder import recording
@@ -69,6 +70,23 @@ def ours_many(dct_folder: Path, tls: ServerFiles) -> Iterator[Stage]:
         words = ("--store", database.empty(), "--workers", "2")
         with trust_server.pytrust_server(folder, tls, *words) as server, recording(server.port, tls) as recorder:
             yield Stage("ours", server, recorder, folder)
+
+
+@pytest.fixture(scope="module")
+def database() -> Iterator[Postgres]:
+    """One that a module's tests may crash."""
+    need(postgres.missing())
+    with postgres.private_postgres() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> list[str]:
+    """How ``pytrust serve`` is told of its store, which is empty."""
+    if request.param == "sqlite":
+        return []
+    database: Postgres = request.getfixturevalue("database")
+    return ["--store", database.empty()]
 
 
 @pytest.fixture(scope="session")

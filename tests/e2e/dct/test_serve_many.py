@@ -11,8 +11,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
-from tests.rig import postgres
-from tests.rig.needs import need
 from tests.rig.notary_repository import Repository, ask
 from tests.rig.postgres import Postgres
 from tests.rig.processes import RigError
@@ -22,13 +20,6 @@ from tests.rig.trust_server import TrustServer, pytrust_server
 
 Connections = list[http.client.HTTPSConnection]
 ROUNDS = 10
-
-
-@pytest.fixture(scope="module")
-def database() -> Iterator[Postgres]:
-    need(postgres.missing())
-    with postgres.private_postgres() as running:
-        yield running
 
 
 @pytest.fixture(scope="module", params=["workers on sqlite", "workers on postgresql", "servers on postgresql"])
