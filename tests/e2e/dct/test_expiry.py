@@ -51,7 +51,7 @@ class Scene:
     [("sqlite", "timestamp.json"), ("sqlite", "snapshot.json"), ("postgresql", "timestamp.json")],
     indirect=["store"],
 )
-def test_what_is_over_is_signed_anew(  # noqa: PLR0913, PLR0917 - a table of cases
+def test_what_is_over_is_signed_anew(
     tmp_path: Path, tls: ServerFiles, store: list[str], ago: int, snapshots: int, first: str
 ) -> None:
     need(clock.missing())
