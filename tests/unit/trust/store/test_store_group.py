@@ -12,7 +12,8 @@ from tests.contract.store_suite import in_threads
 from pytrust.trust.errors import Busy, PytrustError, Unsound
 from pytrust.trust.limits import STORE_BATCH_MAX
 from pytrust.trust.store import group
-from pytrust.trust.store.group import GroupCommit, Turns
+from pytrust.trust.store.group import GroupCommit
+from pytrust.trust.store.turns import Turns
 
 
 class Counting:
@@ -241,3 +242,18 @@ def test_turns_go_to_whoever_waited_longest() -> None:
     for thread in threads:
         thread.join()
     assert order == list(range(5))
+
+
+def test_whoever_gives_a_place_back_comes_after_those_who_wait() -> None:
+    turns, taken = Turns(2), list[bool]()
+    assert [turns.take(0) for _ in range(3)] == [True, True, False]
+    thread = threading.Thread(target=lambda: taken.append(turns.take(5)))
+    thread.start()
+    while not turns._waiting:
+        time.sleep(0.001)
+    turns.give_back()
+    assert not turns.take(0)
+    thread.join()
+    assert taken == [True]
+    turns.give_back()
+    assert [turns.take(0) for _ in range(2)] == [True, False]

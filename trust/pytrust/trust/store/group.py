@@ -12,13 +12,13 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
 from pytrust.trust.errors import Busy, PytrustError, Unsound
 from pytrust.trust.limits import STORE_BATCH_MAX, STORE_BATCH_SECONDS
+from pytrust.trust.store.turns import Turns
 
 
 class Database(Protocol):
@@ -85,50 +85,6 @@ class GroupCommit:
         finally:
             batch.end(outcome)
             self._turns.give_back()
-
-
-class Turns:
-    """A lock that goes to whoever has waited longest."""
-
-    def __init__(self) -> None:
-        self._mutex = threading.Lock()
-        self._taken = False
-        self._waiting: deque[threading.Lock] = deque()
-
-    def take(self, timeout: float) -> bool:
-        """Wait for the turn; whether it came in time."""
-        with self._mutex:
-            if not self._taken:
-                self._taken = True
-                return True
-            gate = threading.Lock()
-            gate.acquire()
-            self._waiting.append(gate)
-        return gate.acquire(timeout=timeout) or self._came_after_all(gate)
-
-    def hand_on(self) -> bool:
-        """Give the turn to the next; whether there is one. If not, it is still ours."""
-        with self._mutex:
-            if self._waiting:
-                self._waiting.popleft().release()
-                return True
-            return False
-
-    def give_back(self) -> None:
-        """Give the turn to the next, if there is one."""
-        with self._mutex:
-            if self._waiting:
-                self._waiting.popleft().release()
-            else:
-                self._taken = False
-
-    def _came_after_all(self, gate: threading.Lock) -> bool:
-        """Leave the queue; a turn that was given at that very moment must not be lost."""
-        with self._mutex:
-            if gate in self._waiting:
-                self._waiting.remove(gate)
-                return False
-            return True
 
 
 class _Batch:

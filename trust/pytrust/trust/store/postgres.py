@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
 from hashlib import sha256
-from threading import BoundedSemaphore
 from typing import Any, Final
 
 import psycopg
@@ -34,6 +33,7 @@ from pytrust.trust.store import postgres_feed, statements
 from pytrust.trust.store.interface import Change
 from pytrust.trust.store.reading import Rows, SqlReading
 from pytrust.trust.store.transaction import SqlTransaction
+from pytrust.trust.store.turns import Turns
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -74,7 +74,7 @@ class PostgresStore(SqlReading):
     def __init__(self, url: str, *, timeout: float = LOCK_TIMEOUT) -> None:
         self._place, conninfo = _parse(url)
         self._timeout = timeout
-        self._writers = BoundedSemaphore(STORE_CONNECTIONS_MAX - _READERS)
+        self._writers = Turns(STORE_CONNECTIONS_MAX - _READERS)
         with self._guarded(), psycopg.connect(conninfo, autocommit=True, row_factory=tuple_row) as connection:
             self._configure(connection)
             self._prepare(connection)
@@ -148,7 +148,7 @@ class PostgresStore(SqlReading):
     @contextmanager
     def _locked(self, number: int) -> Iterator[_Session]:
         """A transaction under a lock."""
-        if not self._writers.acquire(timeout=self._timeout):
+        if not self._writers.take(self._timeout):
             raise Busy(f"{self._place} is locked by other publishes", hint="try again")
         try:
             with self._guarded():
@@ -161,7 +161,7 @@ class PostgresStore(SqlReading):
                     connection.rollback()
                 self._pool.putconn(connection)
         finally:
-            self._writers.release()
+            self._writers.give_back()
 
     def _begin(self, number: int) -> Connection:
         try:
