@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import ipaddress
 import socket
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,7 +13,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.lazy import LazyGroup
 from pytrust.cli.serve_plan import make_plan
-from pytrust.cli.serve_settings import DEFAULT_LISTEN, ServeFile
+from pytrust.cli.serve_settings import DEFAULT_LISTEN, Address, ServeFile
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
 
@@ -89,8 +88,8 @@ def _run(plan: Plan) -> int:
     from pytrust.trust.server.workers import check, run
 
     check(plan)
-    host = socket.gethostname() if ipaddress.ip_address(plan.host).is_unspecified else plan.host
-    where = f"{f'[{host}]' if ':' in host else host}:{plan.port}"
+    address = Address(plan.host, plan.port)
+    where = address._replace(host=socket.gethostname()) if address.is_any else address
     voice.note(f"serving on {'https' if plan.tls else 'http'}://{where}")
     if plan.tls:
         voice.note(f"docker uses it with: export DOCKER_CONTENT_TRUST=1 DOCKER_CONTENT_TRUST_SERVER=https://{where}")

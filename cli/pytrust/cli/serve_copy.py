@@ -8,12 +8,10 @@ from pathlib import Path
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.serve_plan import store_of
+from pytrust.cli.serve_plan import store_file, store_of
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, NotSetUp
 from pytrust.trust.files import PRIVATE_FOLDER
-
-_SQLITE = "sqlite:///"
 
 
 @click.command(
@@ -34,7 +32,7 @@ def backup(context: click.Context, file: Path) -> int:
     from pytrust.trust.store.open import open_store
 
     workspace, url = _found(context)
-    if (path := _file(url)) and not path.exists():
+    if (path := store_file(url)) and not path.exists():
         raise NotSetUp(f"{path} does not exist", hint="give --store URL or --config FILE before the command")
     with closing(open_store(url)) as store, voice.working("writing the backup"):
         write(store, file)
@@ -61,7 +59,7 @@ def restore(context: click.Context, file: Path, replace: bool) -> int:
     from pytrust.trust.store.open import open_store
 
     _, url = _found(context)
-    if path := _file(url):
+    if path := store_file(url):
         path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     with closing(open_store(url)) as store, voice.working("restoring"):
         read(file, store, replace=replace)
@@ -75,8 +73,3 @@ def _found(context: click.Context) -> tuple[Workspace, str]:
     assert workspace is not None
     given = context.parent.params if context.parent else {}
     return workspace, store_of(workspace, given.get("store"), given.get("config"))
-
-
-def _file(url: str) -> Path | None:
-    """Where a store of one file is."""
-    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None

@@ -21,6 +21,7 @@ from pytrust.cli.serve_settings import (
     parse_serve,
     parse_workers,
 )
+from pytrust.cli.settings import DEFAULT_URL
 from pytrust.trust.errors import UsageError
 from pytrust.trust.files import check_owned, read_bounded
 
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 _FILE: Final = "serve.toml"
 _FILE_MAX_BYTES: Final = 1024 * 1024
-_STORE: Final = "sqlite:///store/store.db"
+_SQLITE: Final = "sqlite:///"
 _NOTHING: Final = ServeFile(
     None, None, None, None, None, (), allow_anonymous_writes=False, insecure_http=False, auth=None
 )
@@ -73,6 +74,11 @@ def make_plan(workspace: Workspace, given: ServeFile, htpasswd: Path | None, con
 def store_of(workspace: Workspace, store: str | None, config: Path | None) -> str:
     """The address of the store that would be served, as ``make_plan`` finds it."""
     return _store(workspace, _NOTHING._replace(store=store), _read(workspace, config))
+
+
+def store_file(url: str) -> Path | None:
+    """Where a store of one file is."""
+    return Path(url.removeprefix(_SQLITE)) if url.startswith(_SQLITE) else None
 
 
 def _read(workspace: Workspace, config: Path | None) -> ServeFile:
@@ -135,11 +141,8 @@ def _store(workspace: Workspace, given: ServeFile, said: ServeFile) -> str:
             "a password in an option is seen by everybody on this host",
             hint="put it in ~/.pgpass, or the URL in serve.toml (mode 0600)",
         )
-    url = given.store or said.store or (workspace.settings.url if workspace.home.config.exists() else _STORE)
+    url = given.store or said.store or (workspace.settings.url if workspace.home.config.exists() else DEFAULT_URL)
     if url.startswith(("https:", "http:")):
         raise UsageError(f"trust data of this home comes from {url}", hint="give --store sqlite:///PATH")
-    return f"sqlite:///{workspace.home.path.absolute() / url.removeprefix('sqlite:///')}" if _is_file(url) else url
-
-
-def _is_file(url: str) -> bool:
-    return url.startswith("sqlite:///")
+    file = store_file(url)
+    return f"{_SQLITE}{workspace.home.path.absolute() / file}" if file else url
