@@ -11,7 +11,6 @@ import base64
 import binascii
 from dataclasses import dataclass
 from functools import cached_property
-from hashlib import sha256
 from typing import Any, Final, NewType
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from pytrust.trust.errors import BadMetadata
 from pytrust.trust.formats.notary import canonical
 from pytrust.trust.formats.notary.certificates import parse_bundle, write_bundle
+from pytrust.trust.keys.notary_id import key_id, key_type, public_bytes
 from pytrust.trust.keys.public import PublicKey
 
 WireId = NewType("WireId", str)
@@ -56,11 +56,7 @@ class WireKey:
     @classmethod
     def plain(cls, key: PublicKey) -> WireKey:
         """``key`` without a certificate."""
-        loaded = key.load()
-        if isinstance(loaded, Ed25519PublicKey):
-            raw = loaded.public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-            return cls(ED25519, raw)
-        return cls(RSA if isinstance(loaded, RSAPublicKey) else ECDSA, key.spki)
+        return cls(key_type(key), public_bytes(key))
 
     @classmethod
     def carried(cls, certificate: bytes) -> WireKey:
@@ -81,7 +77,7 @@ class WireKey:
     @cached_property
     def id(self) -> WireId:
         """See the module."""
-        return WireId(sha256(canonical.encode(self.document())).hexdigest())
+        return WireId(key_id(self.keytype, self.public))
 
     @cached_property
     def material(self) -> PublicKey:
