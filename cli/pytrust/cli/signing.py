@@ -111,7 +111,7 @@ examples:
 @click.pass_obj
 def approve(workspace: Workspace, name: str, signers: tuple[str, ...], reject: bool, yes: bool) -> int:
     """Show a change that waits for signatures, add yours, and publish it once enough have signed."""
-    from pytrust.trust.publish.publisher import first_of
+    from pytrust.trust.publish.wire import first_of
 
     collection = parse_collection(name)
     if reject:

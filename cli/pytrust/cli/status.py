@@ -131,7 +131,7 @@ def _looked_up(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
 
 
 def _waiting(workspace: Workspace, name: CollectionName) -> str:
-    from pytrust.trust.publish.publisher import first_of
+    from pytrust.trust.publish.wire import first_of
 
     try:
         _, new, lacking = workspace.quiet_publisher.proposal(name)

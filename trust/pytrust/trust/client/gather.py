@@ -19,6 +19,7 @@ from pytrust.trust.formats.notary.envelope import max_bytes
 from pytrust.trust.formats.notary.files import (
     FileMeta,
     MetaFile,
+    depth,
     parent,
     read_file,
     read_meta,
@@ -120,7 +121,7 @@ def _listed(source: Source, name: CollectionName, role: str, meta: FileMeta, dea
 def _below(source: Source, name: CollectionName, listed: MetaFile, deadline: Deadline) -> Mapping[RoleName, bytes]:
     """What the snapshot lists, parents first. Of who has no say any more, clients keep no file: it may be missing."""
     found: dict[RoleName, bytes] = {}
-    for role in sorted(listed.meta.keys() - {ROOT}, key=lambda role: (role.count("/"), role)):
+    for role in sorted(listed.meta.keys() - {ROOT}, key=depth):
         meta, above = listed.meta[role], found.get(RoleName(parent(role)))
         spoken_for = role in TOP_LEVEL or (above and read_targets(parent(role), above).delegation(role))
         if spoken_for or source.fetch(name, _file_name(role, meta), deadline) is not None:

@@ -83,14 +83,7 @@ class Lookups(ABC):
         self._remembered: dict[CollectionName, _Remembered] = {}
 
     def open(self, name: CollectionName, deadline: Deadline | None = None) -> Trusted:
-        """The collection as it is now.
-
-        Raises:
-            Unsigned: nobody has published anything under this name.
-            Refused: what is served is forged, rolled back, mixed or stale.
-            Unknown: the source cannot be reached, or (offline) the cache is too old.
-            Unsound: the cache is damaged, or the clock was set back.
-        """
+        """See ``Client``."""
         deadline = deadline or Deadline(DEADLINE)
         pin, now = find_pin(self._pins, name), self._now()
         with locked(self._cache.lock_path(name), timeout=LOCK_TIMEOUT):
@@ -110,7 +103,7 @@ class Lookups(ABC):
         return self._cache.holds(name)
 
     def verify(self, refs: Iterable[ImageRef], deadline: Deadline | None = None) -> list[Verified]:
-        """Answer for references of one or more collections; raises what ``open`` and ``trusted.verify`` do."""
+        """See ``Client``."""
         return verify_all(self.open, refs, deadline)
 
     @abstractmethod

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from pytrust.trust.anchor import covers_notary, untrusted
 from pytrust.trust.client.look import Look, nothing_signed
-from pytrust.trust.client.source import NOTARY
+from pytrust.trust.client.source import NOTARY, rotated_too_often
 from pytrust.trust.collection.model import ROOT
 from pytrust.trust.errors import BadMetadata, Stale
 from pytrust.trust.formats.notary.certificates import parse_bundle
@@ -56,10 +56,7 @@ def follow(look: Look, chain: Chain) -> Chain:
     while (data := look.fetch(f"{NOTARY}{chain.newest.version + 1}.root.json")) is not None:
         walked += 1
         if walked >= ROOT_ROTATIONS_MAX:
-            raise BadMetadata(
-                f"{look.name} rotated its root {ROOT_ROTATIONS_MAX} times or more since this host last looked",
-                hint="compare its root key with the owner, then pin the new one",
-            )
+            raise rotated_too_often(look.name)
         chain = _longer(look.name, chain, data)
     _require_current(look.name, chain.newest, look.when.now)
     return chain

@@ -45,7 +45,7 @@ def refresh(look: Look, anchor: bytes) -> Refreshed:
     """Bring what is known up to date and verify all of it; ``anchor`` is a root file that the pin covers.
 
     Raises:
-        Refused, Unknown: see ``Lookups.open``.
+        Refused, Unknown: see ``lookup.Client.open``.
     """
     name, when = look.name, look.when
     bridge = Bridge(look.source, name, look.deadline)

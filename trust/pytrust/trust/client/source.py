@@ -155,10 +155,15 @@ class Bridge(FetcherInterface):
         """python-tuf stops walking roots at its limit and goes on with an old one; we say so instead."""
         self._roots += role == ROOT
         if self._roots >= ROOT_ROTATIONS_MAX:
-            raise BadMetadata(
-                f"{self._name} rotated its root {ROOT_ROTATIONS_MAX} times or more since this host last looked",
-                hint="compare its root key with the owner, then pin the new one",
-            )
+            raise rotated_too_often(self._name)
+
+
+def rotated_too_often(name: CollectionName) -> BadMetadata:
+    """The error for a chain of more roots than are followed."""
+    return BadMetadata(
+        f"{name} rotated its root {ROOT_ROTATIONS_MAX} times or more since this host last looked",
+        hint="compare its root key with the owner, then pin the new one",
+    )
 
 
 class NotaryName(NamedTuple):

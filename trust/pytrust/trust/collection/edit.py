@@ -183,7 +183,7 @@ def rehome(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *,
 
 
 def copy(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, now: datetime) -> Collection:
-    """The same in new files: the first versions of another format, with the store's own online keys.
+    """The same in new files: the first versions of another format, with the online keys that are given.
 
     Raises ``UsageError`` for a classic collection, whose shape TUF 1.0 collections do not have, and for one in which
     nobody can release.

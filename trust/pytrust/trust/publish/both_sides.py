@@ -58,7 +58,7 @@ class _Words(NamedTuple):
 
 def words(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> _Words:
     """What the newest Notary files tell consumers. Signatures are not looked at."""
-    return _words(read_collection(name, files))
+    return _words(_read_collection(name, files))
 
 
 def _words(collection: Collection) -> _Words:
@@ -74,7 +74,7 @@ def _words(collection: Collection) -> _Words:
     return _Words(_said(collection.accepted), vouched, counted)
 
 
-def read_collection(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> Collection:
+def _read_collection(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> Collection:
     """The newest Notary files of a collection as the model; signatures are not looked at."""
     targets = read_targets(TARGETS, files[TARGETS].data)
     delegated: dict[str, TargetsFile] = {

@@ -21,6 +21,7 @@ from pytrust.trust.formats.notary.files import (
     MetaFile,
     RootFile,
     TargetsFile,
+    depth,
     is_delegation,
     parent,
     read_meta,
@@ -104,7 +105,7 @@ def _check_root_version(root: RootFile, before: RootFile | None) -> None:
 def _targets(update: Update, root: RootFile, now: datetime) -> dict[str, TargetsFile]:
     """What was uploaded of targets and below, parents first, each checked against its parent."""
     known: dict[str, TargetsFile] = {}
-    uploaded = sorted((role for role in update.files if role not in {ROOT, SNAPSHOT}), key=_depth)
+    uploaded = sorted((role for role in update.files if role not in {ROOT, SNAPSHOT}), key=depth)
     with told_as("ErrBadTargets"):
         for role in uploaded:
             file = read_targets(role, update.files[role])
@@ -114,10 +115,6 @@ def _targets(update: Update, root: RootFile, now: datetime) -> dict[str, Targets
             delegations_of(file)
             known[role] = file
     return {role: known[role] for role in uploaded}
-
-
-def _depth(role: str) -> tuple[int, str]:
-    return role.count("/"), role
 
 
 def _parent_of(role: str, update: Update, root: RootFile, known: dict[str, TargetsFile]) -> TargetsFile | None:

@@ -30,8 +30,8 @@ from pytrust.trust.keys.signers import Signer, open_signer
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.publish.places import Offers, Publishing
 from pytrust.trust.publish.proposal import Missing, authorities
-from pytrust.trust.publish.publisher import Adopted, Outcome, first_of
-from pytrust.trust.publish.wire import State
+from pytrust.trust.publish.publisher import Adopted, Outcome
+from pytrust.trust.publish.wire import State, first_of
 from pytrust.trust.store.interface import RoleFile
 
 
@@ -54,7 +54,7 @@ class Owner:
     """Acts on collections with the keys of one key ring.
 
     Args:
-        publisher: the store.
+        publisher: where it publishes to.
         keyring: private keys.
         passphrase: opens them.
         online: whose public keys a new collection names.

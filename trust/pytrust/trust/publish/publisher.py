@@ -34,7 +34,7 @@ from pytrust.trust.publish.waiting import (
     versions,
     waiting_change,
 )
-from pytrust.trust.publish.wire import Held, Side, State, Wire
+from pytrust.trust.publish.wire import Held, Side, State, Wire, first_of
 from pytrust.trust.store.interface import RoleFile, Store, Transaction
 
 _REFRESH_BATCH = 1000  # collections renewed when a store is opened for writing: seconds, not minutes
@@ -290,8 +290,3 @@ class Publisher:
 
 def _side(state: State | None, form: Format) -> Side | None:
     return state.sides.get(form) if state else None
-
-
-def first_of(collections: Collections) -> Collection:
-    """The one that is shown to people: the TUF side where there is one."""
-    return next(collections[form] for form in Format if form in collections)

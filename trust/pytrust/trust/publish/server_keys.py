@@ -50,7 +50,7 @@ class HeldKeys:
     def find(self, role: str, allowed: Iterable[PublicKey]) -> Signer | None:
         """The signer that is held of ``allowed``."""
         wanted = list(allowed)
-        return self._find_own(role, wanted) or self._online.find(_online_role(role), wanted)
+        return self._find_own(role, wanted) or self._online.find(online_role(role), wanted)
 
     def offered(self, role: OnlineRole, roots: Iterable[bytes]) -> Signer | None:
         """The newest of its own keys, unless one of ``roots`` named it: what was rotated away does not come back."""
@@ -91,8 +91,8 @@ class KeysForOthers(HeldKeys):
         """See ``HeldKeys``."""
         wanted = list(allowed)
         so_far = {key.material for key in self._root.keys_of(role)} if self._root else set()
-        owners = so_far <= self._online.all_of(_online_role(role))
-        shared = self._online.find(_online_role(role), so_far.intersection(wanted)) if owners else None
+        owners = so_far <= self._online.all_of(online_role(role))
+        shared = self._online.find(online_role(role), so_far.intersection(wanted)) if owners else None
         return shared or self._find_own(role, wanted)
 
 
@@ -128,7 +128,8 @@ def make_server_key(name: CollectionName, role: RoleName, sealer: Sealer) -> tup
     return ServerKey(role, signer.public.id, sealed), signer
 
 
-def _online_role(role: str) -> OnlineRole:
+def online_role(role: str) -> OnlineRole:
+    """``role``, which is one of the two that a server signs."""
     return "snapshot" if role == "snapshot" else "timestamp"
 
 

@@ -120,10 +120,15 @@ class State:
 
     @property
     def collection(self) -> Collection:
-        """What is shown to people: the TUF side where there is one."""
-        return next(self.sides[form].collection for form in Format if form in self.sides)
+        """The one that is shown to people."""
+        return first_of(self.collections)
 
     @property
     def collections(self) -> dict[Format, Collection]:
         """The collection in each format."""
         return {form: side.collection for form, side in self.sides.items()}
+
+
+def first_of(collections: Mapping[Format, Collection]) -> Collection:
+    """The one that is shown to people: the TUF side where there is one."""
+    return next(collections[form] for form in Format if form in collections)

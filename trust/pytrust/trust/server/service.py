@@ -17,7 +17,7 @@ from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
 from pytrust.trust.errors import Conflict, InvalidUpdate, PytrustError
 from pytrust.trust.formats.notary.files import MetaFile, RootFile, read_meta, read_root
 from pytrust.trust.formats.notary.keys import WireKey
-from pytrust.trust.keys.online import OnlineKeys, OnlineRole
+from pytrust.trust.keys.online import OnlineKeys
 from pytrust.trust.keys.sealing import Sealer
 from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import ROOT_ROTATIONS_MAX
@@ -25,7 +25,7 @@ from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.both_sides import require_same_words
 from pytrust.trust.publish.notary_online import renewed_files
 from pytrust.trust.publish.notary_update import Update, next_files
-from pytrust.trust.publish.server_keys import HeldKeys, KeysForOthers, make_server_key, root_so_far
+from pytrust.trust.publish.server_keys import HeldKeys, KeysForOthers, make_server_key, online_role, root_so_far
 from pytrust.trust.server.backend import CollectionRow, Served
 from pytrust.trust.server.held import Held
 from pytrust.trust.server.overview import collection_row
@@ -90,7 +90,7 @@ class TrustService:
 
     def key(self, gun: str, role: str) -> bytes:
         """See ``Backend``."""
-        name, kind = CollectionName(gun), _online(role)
+        name, kind = CollectionName(gun), online_role(role)
         with self._store.writing(name) as transaction:
             root = self._root(name)
             held = self._finder(transaction, name, root)
@@ -101,7 +101,7 @@ class TrustService:
 
     def rotate_key(self, gun: str, role: str) -> bytes:
         """See ``Backend``."""
-        name, kind = CollectionName(gun), _online(role)
+        name, kind = CollectionName(gun), online_role(role)
         with self._store.writing(name) as transaction:
             root = self._root(name)
             held = self._finder(transaction, name, root)
@@ -210,10 +210,6 @@ class TrustService:
         key, signer = make_server_key(name, RoleName(role), self._sealer)
         transaction.add_server_key(name, key)
         return signer
-
-
-def _online(role: str) -> OnlineRole:
-    return "snapshot" if role == SNAPSHOT else "timestamp"
 
 
 def _served(kept: Kept | None) -> Served | None:

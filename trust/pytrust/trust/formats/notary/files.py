@@ -131,6 +131,11 @@ def parent(role: str) -> str:
     return role.rpartition("/")[0]
 
 
+def depth(role: str) -> tuple[int, str]:
+    """Sorts roles so that each stands behind those that delegate to it."""
+    return role.count("/"), role
+
+
 def read_file(role: str, data: bytes) -> RoleDocument:
     """Read the file of any role; raises ``BadMetadata``."""
     if role == ROOT:
