@@ -1,6 +1,6 @@
 """Who may do what on the trust server: nobody asked, a file of passwords, or the tokens of somebody else.
 
-settings = parse_auth(document["auth"], folder, "server.toml")
+settings = parse_auth(document["auth"], folder, "serve.toml")
 gate, tokens = load_gate(settings, now)
 realm = realm_of(settings, scheme, host)
 outcome = gate.judge(authorization, Access("repository", name, ("push", "pull")), realm, peer=address)

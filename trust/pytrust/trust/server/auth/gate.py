@@ -20,7 +20,7 @@ class Gate(Protocol):
             realm: what the challenge says if it must: ``realm_of(settings, scheme, host)``.
             peer: the address of the client, by which failures are counted.
 
-        Takes 300 ms where ``slow`` says so, and some microseconds else.
+        Takes as long as a bcrypt check where ``slow`` says so, and some microseconds else.
 
         Raises:
             PytrustError: a file that it needs (passwords, keys of the issuer) is gone or broken: answer 503.
@@ -47,7 +47,7 @@ class TokenService(Protocol):
             authorization: the one ``Authorization`` header.
             peer: the address of the client, by which failures are counted.
 
-        May check a password, which takes 300 ms: call it on a thread, always.
+        May check a password, which is slow: call it on a thread, always.
 
         Raises:
             PytrustError: as ``Gate.judge``.
