@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from hashlib import sha256
 from typing import Final
 
 from pytrust.trust.anchor import covers_notary, untrusted
@@ -34,6 +33,7 @@ from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.pins import Pin
 from pytrust.trust.publish.load import refuse_rollback
 from pytrust.trust.publish.notary_update import Update, next_files
+from pytrust.trust.publish.noted import put_noted
 from pytrust.trust.publish.server_keys import HeldKeys
 from pytrust.trust.publish.wire import Files, Held, Side
 from pytrust.trust.store.interface import RoleFile, Transaction
@@ -137,10 +137,7 @@ class NotaryWire:
             transaction.current(name, Format.NOTARY),
         )
         finder = HeldKeys(name, held.online, transaction.server_keys(name), held.sealer)
-        fresh = next_files(update, finder, now)
-        transaction.put(name, *fresh, form=Format.NOTARY)
-        timestamp = fresh[-1]
-        transaction.note_change(name, now, timestamp.version, sha256(timestamp.data).hexdigest())
+        put_noted(transaction, name, next_files(update, finder, now), now)
 
     def _root(self, name: CollectionName, pin: Pin, roots: Sequence[RootFile]) -> RootFile:
         """The last root, along the chain from the first that the pin covers.

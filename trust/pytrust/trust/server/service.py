@@ -10,7 +10,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from hashlib import sha256
 from typing import Final, Protocol
 
 from pytrust.trust.collection.model import ROOT, SNAPSHOT, TIMESTAMP
@@ -25,13 +24,14 @@ from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.publish.both_sides import require_same_words
 from pytrust.trust.publish.notary_online import renewed_files
 from pytrust.trust.publish.notary_update import Update, next_files
+from pytrust.trust.publish.noted import put_noted
 from pytrust.trust.publish.server_keys import HeldKeys, KeysForOthers, make_server_key, online_role, root_so_far
 from pytrust.trust.server.backend import CollectionRow, Served
 from pytrust.trust.server.held import Held
 from pytrust.trust.server.overview import collection_row
 from pytrust.trust.server.refusals import Code, Name, Refusal
 from pytrust.trust.server.static import look_up
-from pytrust.trust.store.interface import Change, Kept, RoleFile, Store, Transaction
+from pytrust.trust.store.interface import Change, Kept, Store, Transaction
 
 _NOTARY: Final = Format.NOTARY
 _NEVER: Final = datetime.max.replace(tzinfo=UTC)
@@ -116,7 +116,7 @@ class TrustService:
             update = Update(name, files, transaction.current(name, _NOTARY))
             fresh = next_files(update, self._finder(transaction, name, root_so_far(update)), now)
             require_same_words(transaction, name, update.current, fresh)
-            self._put(transaction, name, fresh, now)
+            put_noted(transaction, name, fresh, now)
 
     def delete(self, gun: str) -> None:
         """See ``Backend``."""
@@ -160,7 +160,7 @@ class TrustService:
             except InvalidUpdate:
                 return  # not ours to sign: clients see for themselves that its time is over
             if fresh:  # else somebody else was here first
-                self._put(transaction, name, fresh, now)
+                put_noted(transaction, name, fresh, now)
 
     def _view(self, gun: str, role: str, *, renewed: bool = False) -> tuple[Served | None, datetime]:
         """The newest file of a role that the current timestamp leads to, and when timestamp or snapshot end.
@@ -185,11 +185,6 @@ class TrustService:
     def _named(self, name: CollectionName, role: str, above: MetaFile) -> Kept | None:
         meta = above.meta.get(role)
         return self._store.find(name, RoleName(role), meta.hashes["sha256"].hex(), form=_NOTARY) if meta else None
-
-    def _put(self, transaction: Transaction, name: CollectionName, fresh: list[RoleFile], now: datetime) -> None:
-        transaction.put(name, *fresh, form=_NOTARY)
-        timestamp = fresh[-1]
-        transaction.note_change(name, now, timestamp.version, sha256(timestamp.data).hexdigest())
 
     def _finder(self, transaction: Transaction, name: CollectionName, root: RootFile | None) -> HeldKeys:
         return KeysForOthers(name, self._online, transaction.server_keys(name), self._sealer, root)

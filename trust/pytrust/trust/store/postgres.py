@@ -32,6 +32,7 @@ from pytrust.trust.names import CollectionName
 from pytrust.trust.store import postgres_feed, statements
 from pytrust.trust.store.interface import Change
 from pytrust.trust.store.reading import Rows, SqlReading
+from pytrust.trust.store.rows import require_layout
 from pytrust.trust.store.transaction import SqlTransaction
 from pytrust.trust.store.turns import Turns
 
@@ -203,12 +204,7 @@ class PostgresStore(SqlReading):
             if _run(connection, "SELECT to_regclass('layout')", ()) == [(None,)]:
                 for statement in statements.schema(statements.POSTGRES):
                     connection.execute(statement.encode())
-        found = _run(connection, statements.READ_LAYOUT, ())
-        if found != [(statements.LAYOUT,)]:
-            raise Damaged(
-                f"{self._place} has the layout {found!r:.60}, but this version of pytrust reads {statements.LAYOUT}",
-                hint="use the version of pytrust that wrote it",
-            )
+        require_layout(_run(connection, statements.READ_LAYOUT, ()), self._place)
 
     @contextmanager
     def _guarded(self) -> Iterator[None]:

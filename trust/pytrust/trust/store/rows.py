@@ -13,10 +13,20 @@ from pytrust.trust.errors import Damaged, InvalidName
 from pytrust.trust.limits import NOTARY_NAME_MAX_BYTES
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName, parse_collection, parse_role
 from pytrust.trust.store.interface import Change, Kept, RoleFile, ServerKey
+from pytrust.trust.store.statements import LAYOUT
 
 _NOT_A_NOTARY_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f*]")
 _NOTARY_ROLE: Final = re.compile(r"root|snapshot|timestamp|targets(?:/[-a-z0-9_]+)*")
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
+
+
+def require_layout(rows: list[tuple[Any, ...]], place: str) -> None:
+    """Refuse the store at ``place`` where its tables are laid out in another way; raises ``Damaged``."""
+    if rows != [(LAYOUT,)]:
+        raise Damaged(
+            f"{place} has the layout {rows!r:.60}, but this version of pytrust reads {LAYOUT}",
+            hint="use the version of pytrust that wrote it",
+        )
 
 
 def stored_name(value: object, form: Format) -> CollectionName:

@@ -20,6 +20,7 @@ from pytrust.trust.names import CollectionName
 from pytrust.trust.store import statements
 from pytrust.trust.store.group import GroupCommit
 from pytrust.trust.store.reading import Rows, SqlReading
+from pytrust.trust.store.rows import require_layout
 from pytrust.trust.store.transaction import SqlTransaction
 from pytrust.trust.store.writer_lock import WriterLock
 
@@ -211,11 +212,7 @@ def check_layout(path: Path, connection: sqlite3.Connection) -> None:
                 f"{path} is not a metadata store", hint="it belongs to another program, or another version of pytrust"
             )
         found = connection.execute(statements.READ_LAYOUT).fetchall()
-    if found != [(statements.LAYOUT,)]:
-        raise Damaged(
-            f"{path} has the layout {found!r:.60}, but this version of pytrust reads {statements.LAYOUT}",
-            hint="use the version of pytrust that wrote it",
-        )
+    require_layout(found, str(path))
 
 
 def failure(path: Path, error: BaseException | None) -> PytrustError:
