@@ -91,7 +91,7 @@ def sound(scene: Scene) -> None:
 
 
 def test_the_stock_client_runs_what_is_signed(scene: Scene) -> None:
-    done = scene.docker("alice", "run", "--rm", f"{scene.stage.good}:1", "echo", "hello")
+    done = scene.docker("alice", "run", "--rm", "--network", "none", f"{scene.stage.good}:1", "echo", "hello")
     assert (done.stdout, done.stderr) == (b"hello\n", b"")
     done = scene.docker("alice", "run", "--rm", f"{scene.stage.evil}:1", "true")
     assert done.returncode == 125
