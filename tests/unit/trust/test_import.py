@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
 
@@ -282,6 +283,21 @@ def test_a_copy_is_imported_again_once_the_root_key_is_there(house: House) -> No
         take(house, FakeNotaryRepository(web), NAME)
     with house.store.writing(NAME) as transaction:
         assert [read_root(data).version for data in transaction.roots(NAME, Format.NOTARY)] == [1, 2, 3]
+
+
+def test_the_feed_tells_of_every_timestamp_that_comes_in(house: House) -> None:
+    web = FakeNotary(NAME, root_keys=[new_key()])
+    trust(house, [web.pin])
+    take(house, FakeNotaryRepository(web), NAME)
+    web.release("v2", DIGEST, 100)
+    take(house, FakeNotaryRepository(web), NAME)
+    hold(house, web, "root")
+    take(house, FakeNotaryRepository(web), NAME)
+    newest = stored(house, NAME)[TIMESTAMP]
+    noted = house.store.changes(NAME, 0, 10)
+    assert [change.version for change in noted] == sorted({change.version for change in noted})
+    assert (len(noted), noted[-1].version) == (3, newest.version)
+    assert noted[-1].sha256 == sha256(newest.data).hexdigest()
 
 
 def test_a_copy_gives_way_to_nothing_older(house: House) -> None:

@@ -183,7 +183,7 @@ class Publisher:
             Refused: the files do not verify.
         """
         with self._store.writing(name) as transaction:
-            put_copy(transaction, name, files, self._held)
+            put_copy(transaction, name, files, self._held, self._now())
             state = self._load(transaction, name)
             assert state is not None
             new, signers = edited(state)
