@@ -21,7 +21,7 @@ from pytrust.trust.store.interface import RoleFile, Transaction
 def put_copy(
     transaction: Transaction, name: CollectionName, files: Iterable[RoleFile], held: Held, now: datetime
 ) -> None:
-    """Put in what is not there yet, the timestamp last; raises ``Conflict`` where it was signed upon here, or is newer here."""
+    """Put in what is not there yet; raises ``Conflict`` where it was signed upon here, or is newer here."""
     there = transaction.current(name, Format.NOTARY)
     root = there[ROOT].data if ROOT in there else b""
     if transaction.current(name, Format.TUF) or (there and not (root and _is_copy(transaction, name, root, held))):
