@@ -382,7 +382,7 @@ def test_from_a_server(desk: Desk) -> None:
     with NotaryServer(FakeNotaryRepository(web)) as server:
         code, said = desk.run("import", "--from", server.url, WEB, "registry.example.com/foo/none")
     assert code == 1
-    assert f"imported {WEB}: 1 tag, signed by alice" in said
+    assert f"imported {WEB}: 1 tag; signers: alice" in said
     assert "there is no registry.example.com/foo/none to import" in said
     assert desk.held() == [WEB]
 
