@@ -57,6 +57,21 @@ class Home(NamedTuple):
         """The certificate authority."""
         return self.path / "ca"
 
+    @property
+    def vault(self) -> Path:
+        """Secrets."""
+        return self.path / "vault"
+
+    @property
+    def anchor(self) -> Path:
+        """How far the vault has come: beside the home, so that who puts back an old home does not put this back."""
+        return self.path.with_name(f"{self.path.name}.anchor")
+
+    @property
+    def agent(self) -> Path:
+        """The socket of the process that holds the vault open."""
+        return self.path / "vault.sock"
+
 
 def default_home() -> Path:
     """``PYTRUST_HOME``, else ``/var/lib/pytrust`` for root, else ``$XDG_DATA_HOME/pytrust``."""

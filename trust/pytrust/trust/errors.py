@@ -162,6 +162,20 @@ class InvalidUpdate(Refused):
         self.missing = missing
 
 
+class NoSuchSecret(Refused):
+    """The vault holds no such secret, or not for whoever asks."""
+
+    code = "no-such-secret"
+    advice = "see what there is: pytrust secret ls"
+
+
+class SecretExpired(Refused):
+    """The secret's time is over."""
+
+    code = "secret-expired"
+    advice = "put a new value, or: pytrust secret expire NAME never"
+
+
 class Unknown(PytrustError):
     """It could not be found out."""
 
@@ -243,3 +257,16 @@ class Busy(Unsound):
     """Another pytrust process holds the lock for too long."""
 
     code = "busy"
+
+
+class VaultLocked(Unsound):
+    """The vault is closed, and nothing that opens it is at hand."""
+
+    code = "vault-locked"
+    advice = "pytrust vault unlock"
+
+
+class RolledBack(Unsound):
+    """The vault on this disk is older than what this host has seen of it."""
+
+    code = "rolled-back"

@@ -139,3 +139,23 @@ ANSWER_GRACE: Final = 10.0  # seconds in which a large answer is taken, and one 
 ANSWER_BYTES_PER_SECOND: Final = 65_536  # bytes of it
 UNREAD_TIMEOUT: Final = 30.0  # seconds in which a peer takes nothing of what was sent to it
 CONNECTIONS_MAX: Final = 4096  # of one process, idle ones included; those end after HEAD_TIMEOUT
+
+# The vault.
+SECRET_MAX_BYTES: Final = 1024 * 1024  # one value; swarm takes less than 512,000, HashiCorp's KV about as much
+SECRET_NAME_MAX_CHARS: Final = 200
+SECRET_VERSIONS_MAX: Final = 100  # kept of one secret
+SECRET_LABELS_MAX: Final = 32
+SECRET_LABEL_MAX_CHARS: Final = 512
+SECRET_READERS_MAX: Final = 64
+SECRETS_MAX: Final = 1_000_000  # in one vault; their names and keys are in memory
+SECRETS_AT_ONCE_MAX: Final = 100_000  # put in one step
+VAULT_HEADER_MAX_BYTES: Final = 1024 * 1024  # 64 slots of 4 KB
+VAULT_SLOTS_MAX: Final = 64
+VAULT_FRAME_MAX_BYTES: Final = 256 * 1024 * 1024  # the first of an epoch holds all names
+VAULT_MANIFEST_MAX_BYTES: Final = 1024 * 1024 * 1024
+VAULT_GENERATIONS_MAX: Final = 2**31  # of one epoch: a bound for random nonces under one key (NIST SP 800-38D, 8.3)
+ARGON2_MEMORY_MIN: Final = 64 * 1024  # KiB; RFC 9106, section 4, second choice
+ARGON2_MEMORY_MAX: Final = 1024 * 1024  # KiB; a header from elsewhere must not take more
+ARGON2_PASSES_MIN: Final = 3
+ARGON2_PASSES_MAX: Final = 64
+ARGON2_LANES_MAX: Final = 16
