@@ -40,6 +40,10 @@ _COMMANDS = {
     "authz-plugin": ("authz_plugin", "lock out revoked clients of an engine that is reached directly"),
     "ca": ("ca", "certificates for engines and clients: issue, renew, rotate, revoke"),
     "engine": ("engine", "let this host's engine listen with TLS, and check what it serves"),
+    "vault": ("vault", "secrets at rest: make the vault, open it, keep it"),
+    "secret": ("secret", "the values in the vault: put, get, list, rotate, expire, export"),
+    "run-with-secrets": ("run_with_secrets", "run a program that finds secrets as files"),
+    "swarm": ("swarm", "swarm services get secrets from the vault; the swarm's own keys are kept there"),
     "log": ("log", "what the proxy decided, and whether its journal is whole"),
     "completion": ("setup", "print the completion script of your shell"),
 }
@@ -61,6 +65,11 @@ content trust for stock docker and notary clients:
 \b
 TLS for port 2376:
   pytrust ca init --engine
+\b
+secrets for containers, encrypted at rest:
+  pytrust vault init
+  printf %s "$value" | pytrust secret put db_password --reader image:docker.io/foo/web
+  docker run --label pytrust.secrets=db_password foo/web
 \b
 exit codes:
   0 yes   1 no (unsigned, forged, other content)   2 usage
