@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import click
 
 from pytrust.cli.lazy import LazyGroup
 
 
 class _Commands(LazyGroup):
-    table = {
+    table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "put": ("secret_write:put", "keep a value, from stdin, a file or a descriptor"),
         "get": ("secret_read:get", "print a value"),
         "ls": ("secret_read:ls", "what there is, without any value"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import click
 
 from pytrust.cli.lazy import LazyGroup
 
 
 class _Commands(LazyGroup):
-    table = {
+    table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "check": ("swarm_keys:check", "is autolock on? keep join tokens and unlock key in the vault"),
         "autolock": ("swarm_keys:autolock", "switch autolock on, and keep or rotate its key"),
         "provider": ("swarm_provider:provider", "serve the vault to docker secret create --driver pytrust"),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import click
 
 from pytrust.cli.lazy import LazyGroup
 
 
 class _Commands(LazyGroup):
-    table = {
+    table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "init": ("vault_init", "make the vault of this home, and its first way to unlock it"),
         "unlock": ("vault_agent:unlock", "open it, once, for everything that runs on this host"),
         "lock": ("vault_agent:lock", "close it again"),
