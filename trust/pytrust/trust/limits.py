@@ -153,9 +153,30 @@ VAULT_HEADER_MAX_BYTES: Final = 1024 * 1024  # 64 slots of 4 KB
 VAULT_SLOTS_MAX: Final = 64
 VAULT_FRAME_MAX_BYTES: Final = 256 * 1024 * 1024  # the first of an epoch holds all names
 VAULT_MANIFEST_MAX_BYTES: Final = 1024 * 1024 * 1024
-VAULT_GENERATIONS_MAX: Final = 2**31  # of one epoch: a bound for random nonces under one key (NIST SP 800-38D, 8.3)
+VAULT_FRAMES_MAX: Final = 2**31  # under one key with random nonces: NIST SP 800-38D, 8.3
 ARGON2_MEMORY_MIN: Final = 64 * 1024  # KiB; RFC 9106, section 4, second choice
 ARGON2_MEMORY_MAX: Final = 1024 * 1024  # KiB; a header from elsewhere must not take more
 ARGON2_PASSES_MIN: Final = 3
 ARGON2_PASSES_MAX: Final = 64
 ARGON2_LANES_MAX: Final = 16
+
+# Logins, plain programs, and secrets from files (docker-credential-pytrust, run-with-secrets, secret import).
+LOGIN_MAX_BYTES: Final = 64 * 1024  # what docker sends or a helper keeps; Go's helpers read lines of this length
+
+# Ways to unlock the vault, and age files.
+ARGON2_WORK_MAX: Final = 8 * 1024 * 1024  # KiB times passes: 20 s on two cores; calibration makes a twentieth
+UNLOCK_TEXT_MAX_BYTES: Final = 4096  # an unlock key as somebody gives it; it has 57 characters
+SLOT_PATH_MAX_CHARS: Final = 1024  # of a key file or a PKCS#11 module
+SLOT_BLOB_MAX_CHARS: Final = 8192  # what a slot keeps of an age file or a token: 64 slots fit the header
+SLOT_RECIPIENTS_MAX_CHARS: Final = 4096  # spelled out: 60 of X25519, 10 of RSA
+KEYRING_DEADLINE: Final = 60.0  # seconds; somebody may have to unlock the desktop's keyring
+PKCS11_URI_MAX_CHARS: Final = 512
+PKCS11_PIN_MAX_BYTES: Final = 255  # more than tokens take
+AGE_FILE_MAX_BYTES: Final = 128 * 1024 * 1024  # armor included; it is in memory three times
+AGE_HEADER_MAX_BYTES: Final = 256 * 1024  # 350 recipients of RSA with 4,096 bits
+AGE_STANZAS_MAX: Final = 1024
+AGE_WORK_FACTOR_MAX: Final = 22  # of scrypt: 7 s and 4 GiB, age's own bound; age writes 18, rage up to 21
+AGE_IDENTITIES_MAX_BYTES: Final = 64 * 1024  # of a file with private keys
+AGE_IDENTITIES_MAX: Final = 64  # each is tried on each stanza
+AGE_RECIPIENTS_MAX: Final = 256
+AGE_RECIPIENT_MAX_CHARS: Final = 4096  # RSA with 16,384 bits has 2,760
