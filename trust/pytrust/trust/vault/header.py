@@ -29,7 +29,7 @@ from pytrust.trust.vault.master import Master, bound
 
 FILE: Final = "vault.json"
 MAKE_VAULT: Final = "make a vault with: pytrust vault init"
-_FORMAT: Final = 1
+FORMAT: Final = 1
 
 _Hex8 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}\Z")]
 _Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
@@ -116,7 +116,7 @@ def decode_header(data: bytes) -> Header:
         header = msgspec.convert(found, Header)
     except (BadMetadata, msgspec.ValidationError) as error:
         raise Damaged(f"{FILE} of the vault cannot be understood: {str(error)[:200]}") from error
-    if header.format != _FORMAT:
+    if header.format != FORMAT:
         raise Damaged(f"the vault has format {header.format}, which this pytrust does not know", hint="update pytrust")
     if not end or len(rest) != len(hashlib.sha256().hexdigest()) + 1 or not _is_sound(header, line):
         raise Damaged(f"{FILE} of the vault is not as it was written")

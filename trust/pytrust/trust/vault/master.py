@@ -6,6 +6,7 @@ no key serves two vaults, or two epochs of one.
 
 from __future__ import annotations
 
+import builtins
 import secrets
 from typing import Final, Literal, Self
 
@@ -35,11 +36,11 @@ class Master:
         """A random one."""
         return cls(secrets.token_bytes(KEY_BYTES))
 
-    def bytes(self) -> bytes:
+    def bytes(self) -> builtins.bytes:
         """The key itself, to be sealed or handed to the agent."""
         return bytes(self._key)
 
-    def derive(self, purpose: Purpose, store: str, epoch: int) -> bytes:
+    def derive(self, purpose: Purpose, store: str, epoch: int) -> builtins.bytes:
         """The key of one purpose: 32 bytes, or 64 for ``wrap`` (AES-256-SIV takes two)."""
         info = bound(_FORMAT, purpose, store, epoch)
         return HKDF(hashes.SHA256(), _LENGTHS[purpose], salt=None, info=info).derive(self.bytes())

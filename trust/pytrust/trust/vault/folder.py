@@ -1,0 +1,159 @@
+"""The files of a vault, and the order in which they are written so that kill -9 and a power cut leave old or new.
+
+    vault.json        the header: replaced as a whole, last; this is the moment of a change
+    manifest-EPOCH    grows; what lies behind the length that the header says does not count
+    audit-EPOCH       grows
+    records/xx/...    one value each, written once, under a random name
+    lock              held by whoever changes something
+
+Any error of a write or a flush ends the change: what the disk may have lost is never believed to be there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from pytrust.trust.errors import Damaged, Unsound
+from pytrust.trust.files import PRIVATE, PRIVATE_FOLDER, check_owned, locked, sync_folder, write_atomic
+from pytrust.trust.limits import LOCK_TIMEOUT, VAULT_MANIFEST_MAX_BYTES
+from pytrust.trust.vault.header import FILE
+
+_RECORDS: Final = "records"
+_RECORD: Final = re.compile(r"[0-9a-f]{32}")
+_NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+
+
+class Folder:
+    """The folder of one vault, mode 0700. Every method raises ``Unsound`` where the system refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._records = f"{path}/{_RECORDS}"
+
+    def create(self) -> None:
+        """Make it, empty."""
+        with guarded(self.path):
+            for path in (self.path, self.path / _RECORDS):
+                path.mkdir(PRIVATE_FOLDER, exist_ok=True)
+                sync_folder(path.parent)
+        check_owned(self.path, forbidden=0o077)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Alone among writers; raises ``Busy`` after ``LOCK_TIMEOUT`` seconds."""
+        with guarded(self.path), locked(self.path / "lock", timeout=LOCK_TIMEOUT):
+            yield
+
+    def stamp(self) -> tuple[int, int, int]:
+        """Changes whenever the header is replaced."""
+        with guarded(self.path):
+            found = os.stat(f"{self.path}/{FILE}")  # noqa: PTH116 - at each read of a secret
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
+    def write_header(self, data: bytes) -> None:
+        """The moment of a change."""
+        with guarded(self.path):
+            write_atomic(self.path / FILE, data, mode=PRIVATE)
+
+    def manifest(self, epoch: int) -> Path:
+        """The manifest of an epoch."""
+        return self.path / f"manifest-{epoch}"
+
+    def audit(self, epoch: int) -> Path:
+        """The audit of an epoch."""
+        return self.path / f"audit-{epoch}"
+
+    def read_manifest(self, epoch: int, start: int, end: int) -> bytes:
+        """The bytes of a manifest from ``start`` to ``end``; raises ``Damaged`` where there are fewer."""
+        path = self.manifest(epoch)
+        if not 0 <= end - start <= VAULT_MANIFEST_MAX_BYTES:
+            raise Damaged(f"{path} is larger than {VAULT_MANIFEST_MAX_BYTES} bytes")
+        with guarded(path):
+            descriptor = os.open(path, _READ)
+            with os.fdopen(descriptor, "rb") as file:
+                file.seek(start)
+                data = file.read(end - start)
+        if len(data) != end - start:
+            raise Damaged(f"{path} is cut off")
+        return data
+
+    def append_manifest(self, epoch: int, at: int, frame: bytes) -> None:
+        """Write ``frame`` at ``at``, the end of what counts; what a dead writer left there goes."""
+        with guarded(self.manifest(epoch)):
+            descriptor = os.open(self.manifest(epoch), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+            with os.fdopen(descriptor, "wb") as file:
+                file.truncate(at)
+                file.seek(at)
+                file.write(frame)
+                file.flush()
+                os.fsync(descriptor)
+            if not at:
+                sync_folder(self.path)
+
+    def write_record(self, record: str, data: bytes) -> None:
+        """A new value; its name is random, and nothing refers to it yet."""
+        path = Path(self._record(record))
+        with guarded(path):
+            if not path.parent.is_dir():
+                path.parent.mkdir(PRIVATE_FOLDER)
+                sync_folder(path.parent.parent)
+            with os.fdopen(os.open(path, _NEW_FILE, PRIVATE), "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+
+    def sync_records(self, records: set[str]) -> None:
+        """Make the names of new records durable."""
+        with guarded(self.path):
+            for parent in {Path(self._record(record)).parent for record in records}:
+                sync_folder(parent)
+
+    def read_record(self, record: str, size: int) -> bytes:
+        """A value as it lies there; raises ``FileNotFoundError``, or ``Damaged`` where it has not ``size`` bytes."""
+        descriptor = os.open(self._record(record), _READ)
+        try:
+            data = os.read(descriptor, size + 1)
+            while 0 < len(data) < size and (more := os.read(descriptor, size + 1 - len(data))):
+                data += more
+        finally:
+            os.close(descriptor)
+        if len(data) != size:
+            raise Damaged(f"{self._record(record)} is cut off, or was changed")
+        return data
+
+    def remove_records(self, records: Iterable[str]) -> None:
+        """Values that nothing refers to any more; one that stays harms nobody."""
+        for record in records:
+            with suppress(OSError):
+                Path(self._record(record)).unlink()
+
+    def keep_records(self, records: Iterable[str]) -> None:
+        """Remove all others: what dead writers left."""
+        with guarded(self.path):
+            there = {path.parent.name + path.name for path in (self.path / _RECORDS).glob("??/*")}
+        self.remove_records(record for record in there.difference(records) if _RECORD.fullmatch(record))
+
+    def forget_epoch(self, epoch: int) -> None:
+        """The manifest of an epoch that is over."""
+        with suppress(OSError):
+            self.manifest(epoch).unlink()
+
+    def _record(self, record: str) -> str:
+        if not _RECORD.fullmatch(record):
+            raise Damaged(f"{record[:40]!r} is not the name of a record")
+        return f"{self._records}/{record[:2]}/{record[2:]}"
+
+
+@contextmanager
+def guarded(path: Path) -> Iterator[None]:
+    """What the system refuses, as ``Unsound``."""
+    try:
+        yield
+    except OSError as error:
+        raise Unsound(f"{path}: {error.strerror or error}", hint="the vault is as it was before") from error

@@ -1,0 +1,95 @@
+"""The manifest: what the vault holds, as the sum of its steps. Pure.
+
+One frame is one step, and one step is one change of the vault, whole or not at all. A step carries each secret that it
+touches in full, without values: with what is bound to them and their wrapped keys.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from pytrust.trust.errors import Damaged
+from pytrust.trust.vault.header import Head
+from pytrust.trust.vault.model import Secret, VersionNumber
+from pytrust.trust.vault.names import SecretName
+
+
+class PastAudit(msgspec.Struct, frozen=True, array_like=True):
+    """The audit of an epoch that is over, with the key that opens it."""
+
+    epoch: int
+    key: bytes
+    head: Head
+
+
+class Step(msgspec.Struct, frozen=True, array_like=True):
+    """One change.
+
+    Attributes:
+        at: seconds since 1970.
+        who: made it.
+        secrets: as they are from now on.
+        removed: secrets that are no more, with the last number that they used.
+        audits: of earlier epochs; only in the first step of one.
+    """
+
+    at: int
+    who: str
+    secrets: tuple[Secret, ...] = ()
+    removed: tuple[tuple[SecretName, VersionNumber], ...] = ()
+    audits: tuple[PastAudit, ...] = ()
+
+
+_decoder: Final = msgspec.msgpack.Decoder(Step)
+
+
+def encode_step(step: Step) -> bytes:
+    """The body of a frame."""
+    return msgspec.msgpack.encode(step)
+
+
+def decode_step(body: bytes) -> Step:
+    """Raises ``Damaged``: a vault of a newer pytrust, for what has no frame of another can be opened."""
+    try:
+        return _decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise Damaged("the vault's manifest has a step that cannot be understood", hint="update pytrust") from error
+
+
+class Index:
+    """All secrets by name; ``gone``: the last numbers of those that were removed."""
+
+    def __init__(self) -> None:
+        self.secrets: dict[SecretName, Secret] = {}
+        self.gone: dict[SecretName, VersionNumber] = {}
+        self.audits: tuple[PastAudit, ...] = ()
+        self._order: list[SecretName] | None = None
+
+    def apply(self, step: Step) -> None:
+        """Take a step."""
+        for name, last in step.removed:
+            self.secrets.pop(name, None)
+            self.gone[name] = last
+        for secret in step.secrets:
+            self.secrets[secret.name] = secret
+            self.gone.pop(secret.name, None)
+        self.audits = step.audits or self.audits
+        self._order = None
+
+    def whole(self, at: int, who: str) -> Step:
+        """The one step that leads here from nothing."""
+        return Step(at, who, tuple(self.secrets.values()), tuple(self.gone.items()), self.audits)
+
+    @property
+    def order(self) -> list[SecretName]:
+        """Names, sorted."""
+        if self._order is None:
+            self._order = sorted(self.secrets)
+        return self._order
+
+    def last(self, name: SecretName) -> int:
+        """The highest version number ever used for ``name``."""
+        secret = self.secrets.get(name)
+        return secret.last if secret else self.gone.get(name, 0)

@@ -1,0 +1,132 @@
+"""Where an open vault is, and how it goes on: by what others wrote, and by what is written here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from pytrust.trust.errors import Damaged, RolledBack, VaultLocked
+from pytrust.trust.vault.anchor import Anchor, AnchorFile, check_not_behind, check_passed
+from pytrust.trust.vault.epoch import Begun, manifest_chain, open_epoch
+from pytrust.trust.vault.folder import Folder
+from pytrust.trust.vault.header import (
+    Slot,
+    check_header,
+    decode_header,
+    encode_header,
+    read_header_bytes,
+)
+from pytrust.trust.vault.manifest import Index, Step, decode_step, encode_step
+from pytrust.trust.vault.master import Master
+
+_NEVER = (0, 0, 0)
+
+
+class State:
+    """The state of a vault in memory.
+
+    Args:
+        folder: of the vault.
+        anchors: the folder of anchors.
+        master: what a slot gave.
+
+    Raises:
+        NotSetUp: there is no vault.
+        Damaged: ``master`` is not its key, or it is not as it was written.
+    """
+
+    def __init__(self, folder: Path, anchors: Path, master: Master) -> None:
+        self.folder = Folder(folder)
+        data = read_header_bytes(folder)
+        self.header = decode_header(data)
+        check_header(data, self.header, master)
+        self.anchor = AnchorFile(anchors, self.header.store)
+        self.index = Index()
+        self.epoch = open_epoch(self.folder, self.header, master)
+        self._chain = manifest_chain(self.header, master)
+        self._stamp = _NEVER
+        self._closed = False
+
+    def load(self, *, accept_rollback: bool) -> None:
+        """Read the manifest, and compare it with the anchor; the anchor moves to where we are."""
+        try:
+            anchor = None if accept_rollback else self.anchor.read()
+            if not accept_rollback:
+                check_not_behind(self.header, anchor, self.folder.path)
+            self._go_on(anchor)
+            if anchor != Anchor.of(self.header):
+                self.anchor.write(Anchor.of(self.header))
+        except BaseException:
+            self.close()
+            raise
+
+    def refresh(self) -> None:
+        """Go on to where the vault is now; see ``Vault.refresh``."""
+        if self._closed:
+            raise VaultLocked("the vault was closed")
+        stamp = self.folder.stamp()
+        if stamp == self._stamp:
+            return
+        data = read_header_bytes(self.folder.path)
+        header = decode_header(data)
+        if (header.store, header.epoch) != (self.header.store, self.header.epoch):
+            raise VaultLocked("the vault has new keys since it was opened here")
+        check_header(data, header, self.epoch.master)
+        if header.generation < self.header.generation:
+            raise RolledBack(f"the vault went back from generation {self.header.generation} to {header.generation}")
+        self.header = header
+        self._go_on(None)
+        self._stamp = stamp
+
+    def append(self, step: Step, slots: tuple[Slot, ...]) -> Begun:
+        """Write a step behind what counts; gives what makes it count."""
+        audit = self.epoch.audit.flush()
+        chain = self._chain.copy()
+        frame = chain.seal(encode_step(step))
+        self.folder.append_manifest(self.header.epoch, self._chain.length, frame)
+        generation = self.header.generation + 1
+        header = replace(self.header, generation=generation, manifest=chain.head, audit=audit, slots=slots)
+        return Begun(header, chain, frame)
+
+    def commit(self, begun: Begun, step: Step) -> None:
+        """The moment of a change within an epoch."""
+        self.folder.write_header(encode_header(begun.header, self.epoch.master))
+        self.index.apply(step)
+        self._settle(begun)
+
+    def turn(self, begun: Begun, step: Step, master: Master) -> None:
+        """The moment at which a new epoch begins."""
+        old = self.header.epoch
+        self.folder.append_manifest(begun.header.epoch, 0, begun.frame)
+        self.folder.write_header(encode_header(begun.header, master))
+        self.epoch.master.wipe()
+        self.epoch.audit.close()
+        self.epoch = open_epoch(self.folder, begun.header, master)
+        self.index = Index()
+        self.index.apply(step)
+        self._settle(begun)
+        self.folder.forget_epoch(old)
+
+    def close(self) -> None:
+        """Forget the key."""
+        if not self._closed:
+            self._closed = True
+            self.epoch.master.wipe()
+            self.epoch.audit.close()
+
+    def _settle(self, begun: Begun) -> None:
+        self.header, self._chain = begun.header, begun.chain
+        self._stamp = self.folder.stamp()
+        self.anchor.write(Anchor.of(begun.header))
+
+    def _go_on(self, anchor: Anchor | None) -> None:
+        """Take the steps from where we are to where the header says."""
+        head, what = self.header.manifest, str(self.folder.manifest(self.header.epoch))
+        data = self.folder.read_manifest(self.header.epoch, self._chain.length, head.length)
+        for body in self._chain.read(data, what):
+            self.index.apply(decode_step(body))
+            if anchor is not None and self._chain.frames == anchor.frames:
+                check_passed(self.header, anchor, self._chain)
+        if self._chain.head != head:
+            raise Damaged(f"{what} is not the one that the vault's header names")
