@@ -180,3 +180,17 @@ AGE_IDENTITIES_MAX_BYTES: Final = 64 * 1024  # of a file with private keys
 AGE_IDENTITIES_MAX: Final = 64  # each is tried on each stanza
 AGE_RECIPIENTS_MAX: Final = 256
 AGE_RECIPIENT_MAX_CHARS: Final = 4096  # RSA with 16,384 bits has 2,760
+
+# The agent that holds the vault open.
+AGENT_REQUEST_MAX_BYTES: Final = 16 * 1024 * 1024  # of the owner: fifteen of the largest values in one step
+AGENT_ANSWER_MAX_BYTES: Final = 64 * 1024 * 1024  # a thousand secrets with all terms that they can have
+AGENT_GUEST_REQUEST_MAX_BYTES: Final = 1024  # of another user, who can only name a secret
+AGENT_CONNECTIONS_MAX: Final = 256  # at once; beyond, the longest silent one goes, other users' first
+AGENT_GUEST_CONNECTIONS_MAX: Final = 32  # of one other user
+AGENT_BACKLOG: Final = 256  # connections that wait to be accepted
+AGENT_REQUEST_TIMEOUT: Final = 10.0  # seconds from the first byte of a request to its last
+AGENT_ANSWER_TIMEOUT: Final = 10.0  # seconds in which a client takes what is sent to it
+AGENT_LOOK_INTERVAL: Final = 0.5  # seconds between two looks at clocks
+AGENT_CLIENT_TIMEOUT: Final = 60  # seconds that a client waits; a change waits for the vault's lock, behind others
+AGENT_POLL_INTERVAL: Final = 0.5  # seconds between two looks of a service that waits for the vault
+AGENT_START_TIMEOUT: Final = 30.0  # seconds until an agent that was started listens
