@@ -54,6 +54,8 @@ class Holder:
     def __init__(self, opener: Opener, clocks: Clocks, *, idle: int = 0, shared: bool = False) -> None:
         self._opener, self._clocks, self._idle, self._shared = opener, clocks, idle, shared
         self._held: Held | None = None
+        self.lost = False
+        """Whether the vault was open until others gave it new keys; then whoever did that brings them."""
         self._since, self._used, self._started = 0, 0.0, clocks.now()
 
     @property
@@ -78,7 +80,7 @@ class Holder:
 
     def lock(self) -> None:
         """Close it."""
-        held, self._held, self._since = self._held, None, 0
+        held, self._held, self._since, self.lost = self._held, None, 0, False
         if held is not None:
             with suppress(PytrustError):  # closing is no time for a fault of the disk to be told
                 held.close()
@@ -92,6 +94,7 @@ class Holder:
         """How things are."""
         return Standing(
             open=self.open,
+            lost=self.lost,
             store=self._held.store if self._held else "",
             generation=self._held.generation if self._held else 0,
             since=self._since,
@@ -115,11 +118,12 @@ class Holder:
 
     def _ask(self, request: Ask, caller: Caller) -> Reply:
         if self._held is None:
-            raise VaultLocked("the vault is locked")
+            raise VaultLocked("the vault has new keys" if self.lost else "the vault is locked")
         try:
             answer = self._held.ask(request.operation, caller=caller)
         except VaultLocked:
-            self.lock()  # it was rekeyed: what we hold opens nothing any more
+            self.lock()  # what we hold opens nothing any more
+            self.lost = True
             raise
         self._used = self._clocks.steady()  # what is refused is no use: it would let anybody keep the vault open
         return answer

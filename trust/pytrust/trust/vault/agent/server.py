@@ -27,7 +27,7 @@ class Parts(NamedTuple):
     Attributes:
         holder: the vault.
         changed: is told whenever the vault was opened (true) or closed, and once at the beginning.
-        once: whether the agent ends when the vault is closed.
+        once: whether the agent ends when the vault is closed (but not when others gave it new keys).
     """
 
     holder: Holder
@@ -91,5 +91,5 @@ class _Agent:
             return
         self._was_open = is_open
         self._parts.changed(is_open)
-        if self._parts.once and not is_open:
+        if self._parts.once and not is_open and not self._parts.holder.lost:
             asyncio.get_running_loop().call_later(AGENT_LOOK_INTERVAL, self._over.set)  # the answer goes out first

@@ -92,6 +92,7 @@ class Standing(msgspec.Struct, frozen=True, tag=True, kw_only=True):
 
     Attributes:
         open: whether it is.
+        lost: it was, until it got new keys that the agent does not have yet.
         store: the vault's id; empty where it is closed; so the next two.
         generation: how far the vault has come.
         since: since when it is open, seconds since 1970.
@@ -102,6 +103,7 @@ class Standing(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     """
 
     open: bool
+    lost: bool = False
     store: str = ""
     generation: int = 0
     since: int = 0
