@@ -194,3 +194,5 @@ AGENT_LOOK_INTERVAL: Final = 0.5  # seconds between two looks at clocks
 AGENT_CLIENT_TIMEOUT: Final = 60  # seconds that a client waits; a change waits for the vault's lock, behind others
 AGENT_POLL_INTERVAL: Final = 0.5  # seconds between two looks of a service that waits for the vault
 AGENT_START_TIMEOUT: Final = 30.0  # seconds until an agent that was started listens
+SECRETS_WANTED_MAX: Final = 256  # by one program; each is a file
+MOUNTINFO_MAX_BYTES: Final = 16 * 1024 * 1024  # a host of 1,000 containers has some 5 MB
