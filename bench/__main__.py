@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import notary, pki, proxy, proxy_core, tls, trust
+from bench import notary, pki, proxy, proxy_core, tls, trust, vault
 
 _ALL = {
     **trust.BENCHES,
@@ -13,6 +13,7 @@ _ALL = {
     **proxy.BENCHES,
     **tls.BENCHES,
     **notary.BENCHES,
+    **vault.BENCHES,
 }
 
 
