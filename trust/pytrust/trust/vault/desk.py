@@ -7,7 +7,7 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final, assert_never
 
-from pytrust.trust.errors import AccessDenied, PytrustError, SecretExpired, UsageError
+from pytrust.trust.errors import AccessDenied, NoSuchSecret, PytrustError, SecretExpired, UsageError
 from pytrust.trust.limits import SECRETS_AT_ONCE_MAX
 from pytrust.trust.vault.callers import Caller, Owner, may_read, spelled
 from pytrust.trust.vault.draft import Draft
@@ -87,7 +87,8 @@ class Desk:
                 assert_never(operation)
 
     def _get(self, operation: Get, who: Caller) -> Value:
-        """Every answer is in the audit before it is given, and so is every refusal."""
+        """Every answer is in the audit before it is given, and so is every refusal of a name that can be one."""
+        parse_secret_name(operation.name)
         try:
             found = self._read(operation, who)
         except PytrustError as error:
@@ -104,7 +105,13 @@ class Desk:
         if operation.number is not None and not isinstance(who, Owner):
             raise missing(operation.name)
         version = find_version(there, operation.number)
-        return Value(number=version.number, value=self._vault.read(there.name, version))
+        try:
+            value = self._vault.read(there.name, version)
+        except NoSuchSecret:  # gone since a moment ago: another process put a new one
+            there = self._found(operation.name, who)
+            version = find_version(there, operation.number)
+            value = self._vault.read(there.name, version)
+        return Value(number=version.number, value=value)
 
     def _found(self, name: SecretName, who: Caller) -> Secret:
         there = self._vault.find(name)
