@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.plugin_socket import make_folders, socket_option
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, PytrustError
-from pytrust.trust.files import PRIVATE_FOLDER
 
 if TYPE_CHECKING:
     from pytrust.policy.journal import Journal
     from pytrust.policy.plugin.serve import Parts
-
-_SOCKET: Final = Path("/run/docker/plugins/pytrust.sock")
 
 
 @click.command(
@@ -41,17 +40,10 @@ first, at every start too. SIGHUP loads the folder anew, as does any change in i
     metavar="DIR",
     help="The engine's folder: ca.pem and crl.pem are read.",
 )
-@click.option(
-    "--socket",
-    "path",
-    type=click.Path(path_type=Path),
-    default=_SOCKET,
-    show_default=True,
-    metavar="PATH",
-    help="Where dockerd calls; the name of the file is that of the plugin.",
-)
+@socket_option
+@click.option("--secrets", is_flag=True, help="Be pytrust swarm provider, too, at the same socket.")
 @click.pass_obj
-def authz_plugin(workspace: Workspace, folder: Path, path: Path) -> int:
+def authz_plugin(workspace: Workspace, folder: Path, path: Path, secrets: bool) -> int:
     """Lock out clients whose certificate was revoked, at their next request, from an engine with --tlsverify.
 
     dockerd itself never looks at revocation lists. Without a list that counts nobody comes in over TLS, and while the
@@ -59,7 +51,7 @@ def authz_plugin(workspace: Workspace, folder: Path, path: Path) -> int:
     """
     from pytrust.policy.plugin.serve import run
 
-    with _assemble(workspace, folder, path) as parts:
+    with _assemble(workspace, folder, path, secrets=secrets) as parts:
         voice.note(
             f'switch it on: "authorization-plugins": ["{path.stem}"] in daemon.json, then systemctl reload docker'
         )
@@ -68,18 +60,24 @@ def authz_plugin(workspace: Workspace, folder: Path, path: Path) -> int:
 
 
 @contextmanager
-def _assemble(workspace: Workspace, folder: Path, path: Path) -> Iterator[Parts]:
+def _assemble(workspace: Workspace, folder: Path, path: Path, *, secrets: bool) -> Iterator[Parts]:
     """Open everything; the journal's lock is held until the end."""
+    from pytrust.cli.swarm_provider import provided
     from pytrust.policy.journal import Journal
+    from pytrust.policy.plugin.guard import Guard
+    from pytrust.policy.plugin.limits import AUTHZ_MAX_BYTES
     from pytrust.policy.plugin.serve import Parts
     from pytrust.policy.plugin.watch import Watch
 
     home = workspace.home.authz_plugin
     for made in (home, path.parent):
-        _make_folders(made)
+        make_folders(made)
     with Journal.open(home / "journal") as journal:
         note = _Notes(workspace, journal)
-        yield Parts(path, Watch(folder, home / "lists.json", workspace.now, note), workspace.now, note)
+        watch = Watch(folder, home / "lists.json", workspace.now, note)
+        guard = Guard(lambda: watch.trust, workspace.now, time.monotonic, note).kind(watch.look)
+        with provided(workspace, note) if secrets else nullcontext() as provider:
+            yield Parts(path, (guard, provider) if provider else (guard,), note, AUTHZ_MAX_BYTES)
 
 
 class _Notes:
@@ -96,10 +94,3 @@ class _Notes:
             self._journal.append(Event(at=self._now(), what=what, text=text))
         except PytrustError as error:
             voice.try_note(f"error: {error}")
-
-
-def _make_folders(path: Path) -> None:
-    """Each that is missing, for root alone, as dockerd makes its own."""
-    for each in (*reversed(path.parents), path):
-        if not each.is_dir():
-            each.mkdir(PRIVATE_FOLDER)

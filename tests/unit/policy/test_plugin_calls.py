@@ -15,7 +15,8 @@ from tests.fakes.foreign_ca import DAY, ForeignCa
 from pytrust.policy import refusals
 from pytrust.policy.plugin import limits
 from pytrust.policy.plugin.guard import Guard
-from pytrust.policy.plugin.messages import ACTIVATE, REQUEST, RESPONSE, read_call
+from pytrust.policy.plugin.messages import REQUEST, RESPONSE, read_call
+from pytrust.policy.plugin.routes import ACTIVATE, Routes
 from pytrust.policy.plugin.wire import Message, MessageReader
 from pytrust.trust.errors import BadMetadata
 from pytrust.trust.pki.clients.standing import ClientTrust
@@ -39,11 +40,16 @@ class Scene:
         )
 
     def post(self, body: bytes, path: str = REQUEST, method: bytes = b"POST") -> tuple[int, Any]:
-        status, answer = self.guard.answer(Message(method, path, body, keep_alive=True))
-        return status, json.loads(answer)
+        reply = Routes([self.guard.kind(nothing)]).answer(Message(method, path, body, keep_alive=True))
+        assert isinstance(reply, tuple)
+        return reply[0], json.loads(reply[1])
 
     def ask(self, **fields: object) -> Any:
         return self.post(call(**fields))[1]
+
+
+async def nothing(anew: bool) -> None:
+    """There are no files to look at."""
 
 
 def call(**fields: object) -> bytes:
@@ -189,7 +195,7 @@ def http(body: bytes, head: str = HEAD) -> bytes:
 @given(st.lists(st.binary(max_size=50), min_size=1, max_size=4), st.lists(st.integers(0, 800), max_size=8))
 def test_how_bytes_are_cut_makes_no_difference(bodies: list[bytes], cuts: list[int]) -> None:
     data = b"".join(map(http, bodies))
-    reader, found, begin = MessageReader(), [], 0
+    reader, found, begin = MessageReader(limits.AUTHZ_MAX_BYTES), [], 0
     for cut in [*sorted(cuts), len(data)]:
         found += reader.feed(data[begin:cut])
         begin = max(begin, cut)
@@ -199,7 +205,7 @@ def test_how_bytes_are_cut_makes_no_difference(bodies: list[bytes], cuts: list[i
 
 def test_a_chunked_call() -> None:
     data = (HEAD + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n").encode()
-    assert MessageReader().feed(data) == [Message(b"POST", REQUEST, b"{}", keep_alive=True)]
+    assert MessageReader(limits.AUTHZ_MAX_BYTES).feed(data) == [Message(b"POST", REQUEST, b"{}", keep_alive=True)]
 
 
 @pytest.mark.parametrize(
@@ -217,11 +223,11 @@ def test_a_chunked_call() -> None:
 )
 def test_what_is_not_http(data: bytes) -> None:
     with pytest.raises(BadMetadata):
-        MessageReader().feed(data)
+        MessageReader(limits.AUTHZ_MAX_BYTES).feed(data)
 
 
 def test_a_head_that_comes_bit_by_bit_has_a_size() -> None:
-    reader = MessageReader()
+    reader = MessageReader(limits.AUTHZ_MAX_BYTES)
     reader.feed(HEAD.encode())
     with pytest.raises(BadMetadata, match="the head of a call is larger"):
         for _ in range(limits.HEAD_MAX_BYTES // 10):
@@ -229,10 +235,10 @@ def test_a_head_that_comes_bit_by_bit_has_a_size() -> None:
 
 
 def test_a_body_has_a_size() -> None:
-    reader = MessageReader()
-    reader.feed(f"{HEAD}Content-Length: {limits.BODY_MAX_BYTES + 1}\r\n\r\n".encode())
+    reader = MessageReader(limits.AUTHZ_MAX_BYTES)
+    reader.feed(f"{HEAD}Content-Length: {limits.AUTHZ_MAX_BYTES + 1}\r\n\r\n".encode())
     piece = b"x" * (1024 * 1024)
-    for _ in range(limits.BODY_MAX_BYTES // len(piece)):
+    for _ in range(limits.AUTHZ_MAX_BYTES // len(piece)):
         reader.feed(piece)
     with pytest.raises(BadMetadata, match="the body of a call is larger"):
         reader.feed(b"x")

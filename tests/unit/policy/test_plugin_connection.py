@@ -21,7 +21,7 @@ class Scene:
         self.heard: list[Message] = []
 
     def connect(self) -> tuple[Connection, FakeTransport]:
-        connection, wire = Connection(self.callers, self._answer), FakeTransport()
+        connection, wire = Connection(self.callers, self._answer, 1000), FakeTransport()
         connection.connection_made(cast(asyncio.Transport, wire))
         return connection, wire
 
@@ -55,7 +55,7 @@ def test_what_is_not_http_is_answered_and_closed() -> None:
     connection.data_received(b"\x16\x03\x01")
     connection.data_received(CALL)
     assert wire.sent.startswith(b"HTTP/1.1 400 Bad Request\r\n")
-    assert b'"Allow":false' in wire.sent
+    assert b'{"Err":"not HTTP' in wire.sent
     assert wire.closed
     assert not scene.heard
 

@@ -1,1 +1,1 @@
-"""The Docker authorization plugin: revocation for an engine that clients reach directly."""
+"""Docker plugins, and the authorization plugin: revocation for an engine that clients reach directly."""

@@ -1,21 +1,21 @@
-"""One connection of dockerd: calls in, verdicts out, each before the next is read."""
+"""One connection of dockerd: calls in, replies out, in the order of the calls."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Awaitable, Callable
 from typing import Final, cast
 
-from pytrust.policy.plugin.limits import CALL_TIMEOUT, CONNECTIONS_MAX, WRITE_HIGH_BYTES
-from pytrust.policy.plugin.messages import CONTENT_TYPE, failure
+from pytrust.policy.plugin.limits import CALL_TIMEOUT, CONNECTIONS_MAX, WAITING_MAX, WRITE_HIGH_BYTES
+from pytrust.policy.plugin.routes import BAD, CONTENT_TYPE, Reply, failure
 from pytrust.policy.plugin.wire import Message, MessageReader
 from pytrust.trust.errors import BadMetadata
 
 _PHRASES: Final = {200: "OK", 400: "Bad Request", 404: "Not Found", 405: "Method Not Allowed"}
-_BAD: Final = 400
 
-Answer = Callable[[Message], tuple[int, bytes]]
-"""Gives status and body; never raises."""
+Answer = Callable[[Message], Reply | Awaitable[Reply]]
+"""Gives the reply, now or later; never raises."""
 
 
 class Callers:
@@ -54,10 +54,12 @@ class Callers:
 class Connection(asyncio.Protocol):
     """What the listener makes for each connection."""
 
-    def __init__(self, callers: Callers, answer: Answer) -> None:
+    def __init__(self, callers: Callers, answer: Answer, body_max: int) -> None:
         self._callers, self._answer = callers, answer
         self._transport: asyncio.Transport
-        self._reader = MessageReader()
+        self._reader = MessageReader(body_max)
+        self._waiting: deque[Message] = deque()
+        self._later: asyncio.Task[None] | None = None
         self._begun: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -72,10 +74,10 @@ class Connection(asyncio.Protocol):
             return
         self._callers.heard(self)
         try:
-            for message in self._reader.feed(data):
-                self._reply(*self._answer(message), keep_alive=message.keep_alive)
+            self._waiting.extend(self._reader.feed(data))
+            self._work()
         except BadMetadata as error:
-            self._reply(_BAD, failure(str(error)), keep_alive=False)
+            self._reject(str(error))
         if not self._reader.begun:
             self._begun = None
         elif self._begun is None:
@@ -84,6 +86,8 @@ class Connection(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         """The end."""
         self._callers.gone(self)
+        if self._later is not None:
+            self._later.cancel()
 
     def pause_writing(self) -> None:
         """Answers are not read: nor are calls."""
@@ -104,6 +108,31 @@ class Connection(asyncio.Protocol):
         """Look at the clock."""
         if self._begun is not None and now - self._begun > CALL_TIMEOUT:
             self.abort()
+
+    def _work(self) -> None:
+        """Answer calls, up to one whose reply takes a while."""
+        while self._waiting and self._later is None and not self._transport.is_closing():
+            message = self._waiting.popleft()
+            reply = self._answer(message)
+            if isinstance(reply, tuple):
+                self._reply(*reply, keep_alive=message.keep_alive)
+            else:
+                self._later = asyncio.ensure_future(self._wait(reply, keep_alive=message.keep_alive))
+        if len(self._waiting) > WAITING_MAX:
+            self.abort()
+
+    async def _wait(self, reply: Awaitable[Reply], *, keep_alive: bool) -> None:
+        status, body = await reply
+        self._later = None
+        self._reply(status, body, keep_alive=keep_alive)
+        self._work()
+
+    def _reject(self, text: str) -> None:
+        """Answer what is no call; not before a call that was one."""
+        if self._later is not None:
+            self.abort()
+        else:
+            self._reply(BAD, failure(text), keep_alive=False)
 
     def _reply(self, status: int, body: bytes, *, keep_alive: bool) -> None:
         close = "" if keep_alive else "Connection: close\r\n"

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Final
 
-from pytrust.policy.plugin.messages import ACTIVATE, ACTIVATED, ALLOWED, REQUEST, RESPONSE, failure, read_call, refusal
+from pytrust.policy.plugin.messages import ALLOWED, REQUEST, RESPONSE, failure, read_call, refusal
+from pytrust.policy.plugin.routes import OK, Kind, Note, Reply
 from pytrust.policy.plugin.verdict import Verdict, judge
-from pytrust.policy.plugin.watch import Note
-from pytrust.policy.plugin.wire import Message
 from pytrust.policy.refusals import Refusals
 from pytrust.trust.errors import BadMetadata
 from pytrust.trust.pki.clients.standing import ClientTrust
-
-_OK: Final = 200
-_NOT_FOUND: Final = 404
-_METHOD: Final = 405
 
 
 class Guard:
@@ -35,15 +29,14 @@ class Guard:
         self._trust, self._now, self._clock, self._note = trust, now, clock, note
         self._refusals = Refusals()
 
-    def answer(self, message: Message) -> tuple[int, bytes]:
-        """Status and body."""
-        if message.path not in {ACTIVATE, REQUEST, RESPONSE}:
-            return _NOT_FOUND, failure("an authorization plugin knows no such call")
-        if message.method != b"POST":
-            return _METHOD, failure("calls are made with POST")
-        if message.path == ACTIVATE:
-            return _OK, ACTIVATED
-        return _OK, self._judge(message.body)
+    def kind(self, look: Callable[[bool], Awaitable[None]]) -> Kind:
+        """What dockerd finds; ``look`` sees to the files behind ``trust``."""
+        calls = {REQUEST: self.answer, RESPONSE: self.answer}
+        return Kind("authz", calls, "the engine refuses every call", self.sweep, look)
+
+    def answer(self, body: bytes) -> Reply:
+        """The reply to a call, before the engine does something as after it."""
+        return OK, self._judge(body)
 
     def sweep(self) -> None:
         """Tell of refusals that were only counted."""

@@ -17,11 +17,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pytrust.policy.plugin.limits import PEERS_KNOWN_MAX
 from pytrust.trust.errors import BadMetadata
 
-ACTIVATE: Final = "/Plugin.Activate"
 REQUEST: Final = "/AuthZPlugin.AuthZReq"
 RESPONSE: Final = "/AuthZPlugin.AuthZRes"
-CONTENT_TYPE: Final = "application/vnd.docker.plugins.v1.2+json"
-ACTIVATED: Final = msgspec.json.encode({"Implements": ["authz"]})
 ALLOWED: Final = msgspec.json.encode({"Allow": True})
 _TLS: Final = "TLS"
 _TEXT_MAX_CHARS: Final = 200  # of what others wrote, in an error

@@ -7,14 +7,12 @@ from datetime import datetime
 from pathlib import Path
 
 from pytrust.policy.kept import Kept
+from pytrust.policy.plugin.routes import Note
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.pki.clients.cas import ClientCa
 from pytrust.trust.pki.clients.ending import endings
 from pytrust.trust.pki.clients.standing import ClientTrust
 from pytrust.trust.pki.clients.trust_folder import TrustFolder
-
-Note = Callable[[str, str], None]
-"""Tells and journals an event: what in a word, and more in a text."""
 
 
 class Watch:
@@ -41,7 +39,7 @@ class Watch:
         """The CAs and lists that count."""
         return self._kept.value
 
-    async def look(self, *, anew: bool = False) -> None:
+    async def look(self, anew: bool = False) -> None:
         """Read the folder again, where a file has changed, or ``anew`` asks for it."""
         outcome = await self._kept.look(anew=anew)
         if isinstance(outcome, PytrustError):

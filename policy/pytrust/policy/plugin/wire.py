@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import httptools
 
-from pytrust.policy.plugin.limits import BODY_MAX_BYTES, HEAD_MAX_BYTES
+from pytrust.policy.plugin.limits import HEAD_MAX_BYTES
 from pytrust.trust.errors import BadMetadata
 
 
@@ -24,9 +24,13 @@ class Message(NamedTuple):
 
 
 class MessageReader:
-    """Reads the requests of one connection; after ``BadMetadata`` it can only be answered and closed."""
+    """Reads the requests of one connection, bodies of at most ``body_max`` bytes.
 
-    def __init__(self) -> None:
+    After ``BadMetadata`` it can only be answered and closed.
+    """
+
+    def __init__(self, body_max: int) -> None:
+        self._body_max = body_max
         self._parser = httptools.HttpRequestParser(self)
         self._messages: list[Message] = []
         self._url = b""
@@ -53,8 +57,8 @@ class MessageReader:
         self._head_size = self._head_size + fed if self._in_head else 0
         if self._head_size > HEAD_MAX_BYTES:
             raise BadMetadata(f"the head of a call is larger than {HEAD_MAX_BYTES} bytes")
-        if self._size > BODY_MAX_BYTES:
-            raise BadMetadata(f"the body of a call is larger than {BODY_MAX_BYTES} bytes")
+        if self._size > self._body_max:
+            raise BadMetadata(f"the body of a call is larger than {self._body_max} bytes")
 
     # called by httptools
 
@@ -74,7 +78,7 @@ class MessageReader:
     def on_body(self, data: bytes) -> None:
         """A piece of the body."""
         self._size += len(data)
-        if self._size <= BODY_MAX_BYTES:
+        if self._size <= self._body_max:
             self._body.append(data)
 
     def on_message_complete(self) -> None:
