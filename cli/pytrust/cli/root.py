@@ -102,13 +102,27 @@ class _Commands(LazyGroup):
     help="Read the passphrase from the first line of FILE (mode 0600).",
 )
 @click.option("--passphrase-fd", type=int, metavar="N", help="Read the passphrase from file descriptor N.")
+@click.option(
+    "--unlock-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Open the vault with the unlock key or passphrase in FILE (mode 0600).",
+)
+@click.option("--unlock-fd", type=int, metavar="N", help="Open the vault with what file descriptor N gives.")
 @click.pass_context
-def cli(context: click.Context, home: Path | None, passphrase_file: Path | None, passphrase_fd: int | None) -> None:
+def cli(
+    context: click.Context,
+    home: Path | None,
+    passphrase_file: Path | None,
+    passphrase_fd: int | None,
+    unlock_file: Path | None,
+    unlock_fd: int | None,
+) -> None:
     """Sign docker image tags, and run only what is signed.
 
     A signature binds a tag to a digest, so that neither a moved tag nor an old one, put back, passes for it.
     """
-    context.obj = Workspace(home, passphrase_file, passphrase_fd)
+    context.obj = Workspace(home, passphrase_file, passphrase_fd, unlock_file, unlock_fd)
 
 
 def run(arguments: Sequence[str]) -> int:

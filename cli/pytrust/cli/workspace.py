@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytrust.trust.publish.publisher import Publisher
     from pytrust.trust.registry import Descriptor, DockerCredentials, Registry
     from pytrust.trust.store.sqlite import SqliteReader, SqliteStore
+    from pytrust.trust.vault.asking import Vaulted
 
 _SECRET_VARIABLES = (
     "PYTRUST_PASSPHRASE",
@@ -49,9 +50,17 @@ _CONFIG_MAX_BYTES = 1024 * 1024
 class Workspace:
     """One invocation of the command."""
 
-    def __init__(self, home: Path | None, passphrase_file: Path | None, passphrase_fd: int | None) -> None:
+    def __init__(
+        self,
+        home: Path | None,
+        passphrase_file: Path | None,
+        passphrase_fd: int | None,
+        unlock_file: Path | None = None,
+        unlock_fd: int | None = None,
+    ) -> None:
         self.home = Home(home or default_home())
         self._passphrase_source = (passphrase_file, passphrase_fd)
+        self._unlock_source = (unlock_file, unlock_fd)
         self._secrets = {name: value for name in _SECRET_VARIABLES if (value := os.environ.pop(name, None))}
 
     @cached_property
@@ -60,6 +69,20 @@ class Workspace:
         from pytrust.cli.passphrase import Passphrases
 
         return Passphrases(*self._passphrase_source, self._secrets)
+
+    @cached_property
+    def unlock_given(self) -> bytes | None:
+        """What --unlock-file or --unlock-fd, or systemd, gives to open the vault with; None where nothing does."""
+        from pytrust.cli.vault_given import read_given
+
+        return read_given(*self._unlock_source, os.environ.get("CREDENTIALS_DIRECTORY"))
+
+    @cached_property
+    def vaulted(self) -> Vaulted:
+        """The vault, open: see ``vault_room.open_vaulted``."""
+        from pytrust.cli.vault_room import open_vaulted
+
+        return open_vaulted(self)
 
     @staticmethod
     def now() -> datetime:
