@@ -196,3 +196,7 @@ AGENT_POLL_INTERVAL: Final = 0.5  # seconds between two looks of a service that 
 AGENT_START_TIMEOUT: Final = 30.0  # seconds until an agent that was started listens
 SECRETS_WANTED_MAX: Final = 256  # by one program; each is a file
 MOUNTINFO_MAX_BYTES: Final = 16 * 1024 * 1024  # a host of 1,000 containers has some 5 MB
+
+# Secrets on their way to another vault, and a vault in one file.
+BUNDLE_MAX_BYTES: Final = AGE_FILE_MAX_BYTES // 2  # what age.encrypt takes; as JSON: 48 MB of values
+VAULT_AUDIT_MAX_BYTES: Final = 8 * 1024**3 - 1  # of one epoch: what a head of ustar can say, 80 million reads
