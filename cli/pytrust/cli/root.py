@@ -41,6 +41,7 @@ _COMMANDS = {
     "ca": ("ca", "certificates for engines and clients: issue, renew, rotate, revoke"),
     "engine": ("engine", "let this host's engine listen with TLS, and check what it serves"),
     "vault": ("vault", "secrets at rest: make the vault, open it, keep it"),
+    "unlock": ("vault_agent:unlock", "open the vault, once after each start of the host"),
     "secret": ("secret", "the values in the vault: put, get, list, rotate, expire, export"),
     "run-with-secrets": ("run_with_secrets", "run a program that finds secrets as files"),
     "swarm": ("swarm", "swarm services get secrets from the vault; the swarm's own keys are kept there"),
