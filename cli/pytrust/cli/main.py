@@ -12,6 +12,7 @@ import sys
 from pytrust.cli.version import __version__
 
 _UNSOUND = 4
+_QUICK_WORDS = 4
 
 
 def main() -> None:
@@ -19,6 +20,8 @@ def main() -> None:
     open_closed_streams()
     if sys.argv[1:] == ["--version"]:
         sys.exit(_print_version())
+    if sys.argv[1:3] == ["secret", "get"] and len(sys.argv) == _QUICK_WORDS and _get_quickly(sys.argv[3]):
+        os._exit(0)  # there is nothing to tidy up, and a fifth of the time would go into it
     gc.disable()  # a command lives for a moment, and a tenth of it would go into collecting what imports leave
     from pytrust.cli.root import run
 
@@ -31,6 +34,15 @@ def silence_a_library() -> None:
     import warnings
 
     warnings.filterwarnings("ignore", "Parsed a serial number")
+
+
+def _get_quickly(name: str) -> bool:
+    from pytrust.cli.secret_quick import get
+
+    try:
+        return get(name)
+    except OSError:  # half of it is out already: nothing can be said on that stream any more
+        sys.exit(_UNSOUND)
 
 
 def _print_version() -> int:

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from pytrust.trust.errors import PytrustError
-from pytrust.trust.limits import AGENT_BACKLOG, AGENT_LOOK_INTERVAL
+from pytrust.trust.limits import AGENT_BACKLOG, AGENT_LOOK_INTERVAL, AGENT_START_TIMEOUT
 from pytrust.trust.vault.agent.connection import Connection, Guests
 from pytrust.trust.vault.agent.holder import Holder
 from pytrust.trust.vault.agent.visitor import Visitor
@@ -27,7 +27,7 @@ class Parts(NamedTuple):
     Attributes:
         holder: the vault.
         changed: is told whenever the vault was opened (true) or closed, and once at the beginning.
-        once: whether the agent ends when the vault is closed (but not when others gave it new keys).
+        once: whether the agent ends when the vault is closed, other than by new keys, or is not opened at all.
     """
 
     holder: Holder
@@ -48,6 +48,7 @@ class _Agent:
         self._parts, self._over = parts, asyncio.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vault")
         self._was_open = parts.holder.open
+        self._patience = AGENT_START_TIMEOUT
 
     async def serve(self, listening: socket.socket) -> None:
         loop = asyncio.get_running_loop()
@@ -83,6 +84,10 @@ class _Agent:
             looked = asyncio.get_running_loop().run_in_executor(self._worker, self._parts.holder.look)
             looked.add_done_callback(self._compare)
             await looked
+            self._patience -= AGENT_LOOK_INTERVAL
+            holder = self._parts.holder
+            if self._parts.once and not holder.open and not holder.lost and self._patience < 0:
+                self._over.set()
 
     def _compare(self, _: object) -> None:
         """Tell if the vault was opened or closed."""
@@ -91,5 +96,4 @@ class _Agent:
             return
         self._was_open = is_open
         self._parts.changed(is_open)
-        if self._parts.once and not is_open and not self._parts.holder.lost:
-            asyncio.get_running_loop().call_later(AGENT_LOOK_INTERVAL, self._over.set)  # the answer goes out first
+        self._patience = 0.0
