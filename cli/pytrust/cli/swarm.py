@@ -14,6 +14,7 @@ class _Commands(LazyGroup):
     table: ClassVar[Mapping[str, tuple[str, str]]] = {
         "check": ("swarm_keys:check", "is autolock on? keep join tokens and unlock key in the vault"),
         "autolock": ("swarm_keys:autolock", "switch autolock on, and keep or rotate its key"),
+        "unlock": ("swarm_keys:unlock", "open a manager that was started again, with the key in the vault"),
         "provider": ("swarm_provider:provider", "serve the vault to docker secret create --driver pytrust"),
     }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, cast
 
 from pytrust.policy.plugin.limits import CALL_TIMEOUT, CONNECTIONS_MAX, WAITING_MAX, WRITE_HIGH_BYTES
@@ -59,7 +60,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._reader = MessageReader(body_max)
         self._waiting: deque[Message] = deque()
-        self._later: asyncio.Task[None] | None = None
+        self._later: asyncio.Future[Reply] | None = None
         self._begun: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -117,15 +118,18 @@ class Connection(asyncio.Protocol):
             if isinstance(reply, tuple):
                 self._reply(*reply, keep_alive=message.keep_alive)
             else:
-                self._later = asyncio.ensure_future(self._wait(reply, keep_alive=message.keep_alive))
+                self._later = asyncio.ensure_future(reply)
+                self._later.add_done_callback(partial(self._done, keep_alive=message.keep_alive))
         if len(self._waiting) > WAITING_MAX:
             self.abort()
 
-    async def _wait(self, reply: Awaitable[Reply], *, keep_alive: bool) -> None:
-        status, body = await reply
+    def _done(self, reply: asyncio.Future[Reply], *, keep_alive: bool) -> None:
         self._later = None
-        self._reply(status, body, keep_alive=keep_alive)
-        self._work()
+        if reply.cancelled() or reply.exception() is not None:
+            self.abort()
+        elif not self._transport.is_closing():
+            self._reply(*reply.result(), keep_alive=keep_alive)
+            self._work()
 
     def _reject(self, text: str) -> None:
         """Answer what is no call; not before a call that was one."""

@@ -67,7 +67,8 @@ class Provider:
         try:
             value = await asyncio.wait_for(asked, self._patience)
         except TimeoutError as error:
-            raise TooSlow(f"the vault gave no answer within {self._patience:g} seconds") from error
+            text = f"the vault gave no answer within {self._patience:g} seconds"
+            raise TooSlow(text, hint="pytrust vault status") from error
         if not 1 <= len(value) <= SWARM_VALUE_MAX_BYTES:
             text = f"{request.wanted} has {len(value)} bytes, and swarm takes 1 to {SWARM_VALUE_MAX_BYTES}"
             raise UsageError(text, hint="split it, or let the service fetch it elsewhere")

@@ -74,7 +74,7 @@ def check_manager(local: Local, address: object) -> None:
     if state == "inactive":
         raise Unknown(f"the engine at {address} is in no swarm", hint="begin one: docker swarm init")
     if state == "active" and not local.control_available:
-        raise Unknown(f"the engine at {address} is a worker", hint="ask a manager: DOCKER_HOST=ssh://MANAGER")
+        raise Unknown(f"the engine at {address} is a worker", hint="ask a manager: DOCKER_HOST=tcp://MANAGER:2376")
     if state != "active":
         raise Unknown(f"the swarm of the engine at {address} is {state[:30]}", hint="docker info tells more")
 
