@@ -1,0 +1,93 @@
+"""A slot for age recipients: theirs alone, and bounded before anything is opened."""
+
+from __future__ import annotations
+
+import subprocess
+from base64 import b64decode, b64encode
+from pathlib import Path
+
+import pytest
+from tests.vectors.age.make import IDENTITY, RECIPIENT, STRANGER, simple
+
+from pytrust.trust.errors import Damaged, UsageError, WrongPassphrase
+from pytrust.trust.vault import age
+from pytrust.trust.vault.slots.age_slot import make, recipients, seed
+
+Params = dict[str, str | int]
+
+
+def test_whoever_has_the_identity_gets_the_seed() -> None:
+    made = make([RECIPIENT])
+    assert seed(made.params, f"# a file\n{STRANGER}\n{IDENTITY}\n".encode()) == made.seed
+    assert recipients(made.params) == (RECIPIENT,)
+
+
+def test_nobody_else_does() -> None:
+    with pytest.raises(WrongPassphrase):
+        seed(make([RECIPIENT]).params, STRANGER.encode())
+
+
+@pytest.mark.parametrize("kind", ["ed25519", "rsa"])
+def test_an_ssh_key_does_and_its_comment_is_not_kept(tmp_path: Path, kind: str) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", kind, "-N", "", "-C", "alice@host", "-f", tmp_path / "key"], check=True)
+    made = make([(tmp_path / "key.pub").read_text(), RECIPIENT])
+    assert seed(made.params, (tmp_path / "key").read_bytes()) == made.seed == seed(made.params, IDENTITY.encode())
+    assert "alice" not in str(made.params)
+
+
+def test_the_same_recipient_twice_is_one() -> None:
+    assert recipients(make([RECIPIENT, RECIPIENT + "\n"]).params) == (RECIPIENT,)
+
+
+@pytest.mark.parametrize("wrong", [[], [""], ["age1"], [RECIPIENT[:-1]], [IDENTITY], [RECIPIENT, "bob"], ["a\nb"]])
+def test_what_is_no_recipient_is_refused(wrong: list[str]) -> None:
+    with pytest.raises(UsageError):
+        make(wrong)
+
+
+def test_a_slot_fits_into_its_share_of_the_header(tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-b", "4096", "-N", "", "-f", tmp_path / "key"], check=True)
+    key = (tmp_path / "key.pub").read_text()
+    assert len(str(make([key]).params)) < 16_000
+    from pyrage import x25519
+
+    many = [str(x25519.Identity.generate().to_public()) for _ in range(60)]
+    made = make(many)
+    assert len(str(made.params)) < 16_000
+    assert len(recipients(made.params)) == 60
+    with pytest.raises(UsageError, match="too many"):
+        make([*many, *(str(x25519.Identity.generate().to_public()) for _ in range(60))])
+
+
+FILE = b64encode(simple("a slot", bytes(32))).decode()
+HOSTILE: list[Params] = [
+    {},
+    {"file": FILE},
+    {"recipients": RECIPIENT},
+    {"file": 1, "recipients": RECIPIENT},
+    {"file": FILE, "recipients": "x" * 5000},
+    {"file": FILE + "A" * 10_000, "recipients": ""},
+    {"file": FILE, "recipients": RECIPIENT, "identity": "/etc/key"},
+    {"file": "", "recipients": RECIPIENT},
+    {"file": FILE[:-8], "recipients": RECIPIENT},
+    {"file": FILE[:400] + "!" + FILE[401:], "recipients": RECIPIENT},
+    {"file": FILE[:-1], "recipients": RECIPIENT},
+    {"file": b64encode(simple("a slot", bytes(31))).decode(), "recipients": RECIPIENT},
+    {"file": b64encode(simple("a slot", bytes(33))).decode(), "recipients": RECIPIENT},
+    {"file": b64encode(simple("a slot", b"")).decode(), "recipients": RECIPIENT},
+]
+
+
+@pytest.mark.parametrize("number", range(len(HOSTILE)))
+def test_hostile_parameters_are_damage(number: int) -> None:
+    with pytest.raises(Damaged):
+        seed(HOSTILE[number], IDENTITY.encode())
+
+
+def test_the_honest_neighbour_of_the_hostile_ones_opens() -> None:
+    assert seed({"file": FILE, "recipients": RECIPIENT}, IDENTITY.encode()) == bytes(32)
+
+
+def test_what_is_kept_is_an_age_file() -> None:
+    made = make([RECIPIENT])
+    assert age.decrypt(b64decode(str(made.params["file"])), IDENTITY.encode()) == made.seed
