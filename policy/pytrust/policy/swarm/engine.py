@@ -25,6 +25,7 @@ from pytrust.trust.limits import ERROR_BODY_MAX_BYTES
 
 _ERRORS_FROM: Final = 400
 _CHANGED: Final = "update out of sequence"
+_WRONG_KEY: Final = "invalid key"
 _ROTATE: Final = {"rotateWorkerToken": "true", "rotateManagerToken": "true", "rotateManagerUnlockKey": "true"}
 
 
@@ -62,7 +63,9 @@ class SwarmEngine(Engine):
         """Try a key on a locked swarm; whether it is the one."""
         try:
             self._post("/swarm/unlock", {"UnlockKey": key})
-        except AccessDenied:
+        except AccessDenied as error:
+            if _WRONG_KEY not in str(error):
+                raise
             return False
         return True
 
