@@ -158,7 +158,11 @@ def _open() -> Vaulted | None:
     from pytrust.cli.vault_room import try_vaulted
     from pytrust.cli.workspace import Workspace
 
-    return try_vaulted(Workspace(None, None, None))
+    workspace = Workspace(None, None, None)
+    vault = try_vaulted(workspace)
+    if vault is None and not workspace.home.vault.exists():
+        raise NotSetUp("there is no vault yet", hint="pytrust vault init")
+    return vault
 
 
 def _sentence(error: PytrustError) -> str:
