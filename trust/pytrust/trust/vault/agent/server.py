@@ -37,33 +37,44 @@ class Parts(NamedTuple):
 
 def run(listening: socket.socket, parts: Parts) -> None:
     """Serve until a signal ends it, or the vault is closed again and ``parts.once``."""
-    try:
-        asyncio.run(_Agent(parts).serve(listening))
-    finally:
-        parts.holder.lock()
+    asyncio.run(_run(listening, Agent(parts)))
 
 
-class _Agent:
+async def _run(listening: socket.socket, agent: Agent) -> None:
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, agent.end)
+    await agent.serve(listening)
+
+
+class Agent:
+    """Serves whoever connects, until its end; to be made in the loop that it runs in, or before."""
+
     def __init__(self, parts: Parts) -> None:
         self._parts, self._over = parts, asyncio.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vault")
         self._was_open = parts.holder.open
         self._patience = AGENT_START_TIMEOUT
 
+    def end(self) -> None:
+        """From within the loop."""
+        self._over.set()
+
     async def serve(self, listening: socket.socket) -> None:
+        """Until the end; the vault is closed then."""
         loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.add_signal_handler(number, self._over.set)
         guests = Guests(loop.time)
         make = lambda: Connection(guests, self._work)  # noqa: E731 - a factory, as asyncio wants it
         server = await loop.create_unix_server(make, sock=listening, backlog=AGENT_BACKLOG)
         self._parts.changed(self._was_open)
         looking = loop.create_task(self._look(guests))
-        await self._over.wait()
-        looking.cancel()
-        server.close()
-        guests.end()
-        await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
+        try:
+            await self._over.wait()
+        finally:
+            looking.cancel()
+            server.close()
+            guests.end()
+            await asyncio.to_thread(self._worker.shutdown, cancel_futures=True)
+            self._parts.holder.lock()
 
     def _work(self, body: bytes, visitor: Visitor) -> asyncio.Future[bytes]:
         work = asyncio.get_running_loop().run_in_executor(self._worker, self._answer, body, visitor)
