@@ -22,6 +22,7 @@ from pytrust.trust.limits import DEADLINE, ISSUER_FILE_MAX_BYTES
 from pytrust.trust.names import Format, ImageRef, RoleName
 
 if TYPE_CHECKING:
+    from pytrust.cli.key_vault import KeyVault
     from pytrust.cli.passphrase import Passphrases
     from pytrust.policy.core.rules import Policy
     from pytrust.policy.engine.client import Engine
@@ -135,7 +136,14 @@ class Workspace:
         """The key ring."""
         from pytrust.trust.keys.keyring import Keyring
 
-        return Keyring(self.home.keys)
+        return Keyring(self.home.keys, vault=self.key_vault)
+
+    @cached_property
+    def key_vault(self) -> KeyVault | None:
+        """Where private keys lie, if this home has a vault; see ``key_vault.KeyVault``."""
+        from pytrust.cli.key_vault import find_key_vault
+
+        return find_key_vault(self)
 
     @cached_property
     def cache(self) -> Cache:
@@ -155,8 +163,10 @@ class Workspace:
     def authority(self) -> Authority:
         """The certificate authority; raises ``NotSetUp`` where there is none."""
         from pytrust.trust.pki.authority.authority import Authority
+        from pytrust.trust.pki.authority.ca_keys import FOLDER, CaKeys
 
-        return Authority(self.home.ca, self.passphrases, self.now)
+        keys = CaKeys(self.home.ca / FOLDER, self.passphrases, vault=self.key_vault)
+        return Authority(self.home.ca, self.passphrases, self.now, keys=keys)
 
     @property
     def store_path(self) -> Path | None:
@@ -210,7 +220,7 @@ class Workspace:
         """The store's online keys."""
         from pytrust.trust.keys.online import load_online_keys
 
-        return load_online_keys(self.home.online)
+        return load_online_keys(self.home.online, self.key_vault)
 
     @cached_property
     def publisher(self) -> Publisher:

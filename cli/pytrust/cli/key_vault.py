@@ -1,0 +1,36 @@
+"""How the private keys of a home are reached that lie in its vault."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytrust.trust.errors import PytrustError
+
+if TYPE_CHECKING:
+    from pytrust.cli.workspace import Workspace
+    from pytrust.trust.vault.asking import Vaulted
+
+
+class KeyVault:
+    """Opens the vault when the first key is needed; what kept it closed is said again, and nobody is asked twice."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._refused: PytrustError | None = None
+
+    def __call__(self) -> Vaulted:
+        """The vault, open; raises what ``vault_room.open_vaulted`` does."""
+        if self._refused is not None:
+            raise self._refused
+        try:
+            return self._workspace.vaulted
+        except PytrustError as error:
+            self._refused = error
+            raise
+
+
+def find_key_vault(workspace: Workspace) -> KeyVault | None:
+    """None where the home has no vault: then keys are sealed in files of their own."""
+    from pytrust.trust.vault.header import FILE
+
+    return KeyVault(workspace) if (workspace.home.vault / FILE).exists() else None
