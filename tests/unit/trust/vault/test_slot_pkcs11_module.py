@@ -10,16 +10,23 @@ from pytrust.trust.errors import BadPermissions, Damaged, UsageError
 from pytrust.trust.vault.slots.pkcs11 import seed
 from pytrust.trust.vault.slots.pkcs11_token import check_module
 
-
-@pytest.fixture(scope="module")
-def system_library() -> Path:
-    return next(path for path in Path("/usr/lib").rglob("libc.so.6") if path.is_file())
+SYSTEM = Path("/usr/bin/env")
 
 
-def test_a_library_of_the_system_is_taken_and_links_are_followed(tmp_path: Path, system_library: Path) -> None:
-    assert check_module(system_library) == system_library.resolve()
-    (tmp_path / "module.so").symlink_to(system_library)
-    assert check_module(tmp_path / "module.so") == system_library.resolve()
+def test_what_belongs_to_the_system_is_taken_and_links_are_followed(tmp_path: Path) -> None:
+    assert check_module(SYSTEM) == SYSTEM.resolve()
+    (tmp_path / "module.so").symlink_to(SYSTEM)
+    assert check_module(tmp_path / "module.so") == SYSTEM.resolve()
+
+
+def test_what_is_no_module_is_told() -> None:
+    params: dict[str, str | int] = {
+        "uri": f"pkcs11:token=t;object=o?module-path={SYSTEM}",
+        "algorithm": "aes-gcm",
+        "wrapped": "AAAA",
+    }
+    with pytest.raises(UsageError, match="is no PKCS#11 module"):
+        seed(params, b"123456")
 
 
 @pytest.fixture

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.rig.ssh_keys import SshKey, ssh_key
 from tests.vectors.age.make import IDENTITY, PASSPHRASE, RECIPIENT, STRANGER, by_passphrase, simple
 
 from pytrust.trust.errors import Damaged, PytrustError, UsageError, WrongPassphrase
@@ -25,13 +24,6 @@ def test_what_is_encrypted_opens_again(data: bytes, in_armor: bool) -> None:
     made = age.encrypt(data, [RECIPIENT], armored=in_armor)
     assert made.startswith(b"-----BEGIN AGE" if in_armor else b"age-encryption.org/v1\n")
     assert age.decrypt(made, OURS) == data
-
-
-def test_a_passphrase_opens_what_it_encrypted() -> None:
-    made = age.encrypt(CANARY, passphrase=b"correct horse", armored=True)
-    assert age.decrypt(made, passphrase=b"correct horse") == CANARY
-    with pytest.raises(WrongPassphrase):
-        age.decrypt(made, passphrase=b"incorrect horse")
 
 
 @given(st.binary(max_size=300))
@@ -115,39 +107,21 @@ def test_an_error_tells_nothing(file: bytes) -> None:
     assert STRANGER not in told
 
 
-@pytest.fixture(scope="module")
-def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("keys")
-    for name, kind, secret in (
-        ("ed", "ed25519", ""),
-        ("rsa", "rsa", ""),
-        ("ec", "ecdsa", ""),
-        ("locked", "rsa", "abcde"),
-    ):
-        words = ["ssh-keygen", "-q", "-t", kind, "-N", secret, "-C", "alice@host", "-f", str(folder / name)]
-        subprocess.run(words, check=True)
-    return folder
+ED, RSA = ssh_key("ed25519"), ssh_key("rsa")
 
 
-@pytest.mark.parametrize("name", ["ed", "rsa"])
-def test_ssh_keys_are_recipients_and_identities(keys: Path, name: str) -> None:
-    made = age.encrypt(CANARY, [(keys / f"{name}.pub").read_text(), RECIPIENT])
-    private = (keys / name).read_bytes()
+@pytest.mark.parametrize("key", [ED, RSA, ssh_key("rsa", pem=True)], ids=["ed25519", "rsa", "rsa in PEM"])
+def test_ssh_keys_are_recipients_and_identities(key: SshKey) -> None:
+    made = age.encrypt(CANARY, [key.public, RECIPIENT])
     for identities in (
-        private,
-        private.rstrip(),
-        private.replace(b"\n", b"\r\n"),
-        STRANGER.encode() + b"\n\n# mine\n" + private,
-        private + OURS + b"\n",
-        (keys / "rsa").read_bytes() + (keys / "ed").read_bytes(),
+        key.private,
+        key.private.rstrip(),
+        key.private.replace(b"\n", b"\r\n"),
+        STRANGER.encode() + b"\n\n# mine\n" + key.private,
+        key.private + OURS + b"\n",
+        ssh_key("ed25519").private + key.private,
     ):
         assert age.decrypt(made, identities) == CANARY
-
-
-def test_an_old_rsa_key_in_pem_is_an_identity(tmp_path: Path) -> None:
-    subprocess.run(["ssh-keygen", "-q", "-t", "rsa", "-m", "PEM", "-N", "", "-f", tmp_path / "key"], check=True)
-    made = age.encrypt(CANARY, [(tmp_path / "key.pub").read_text()])
-    assert age.decrypt(made, (tmp_path / "key").read_bytes()) == CANARY
 
 
 NO_IDENTITY = {
@@ -176,10 +150,18 @@ def test_what_is_no_identity_is_told_by_its_line_alone(text: bytes) -> None:
     assert IDENTITY[20:40] not in repr(caught.value) + caught.value.hint
 
 
-@pytest.mark.parametrize(("name", "said"), [("ec", "not a private key of age or SSH"), ("locked", "has a passphrase")])
-def test_an_ssh_key_that_cannot_be_used_is_told(keys: Path, name: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        (ssh_key("ecdsa"), "not a private key of age or SSH"),
+        (ssh_key("ed25519", passphrase=b"abcde"), "has a passphrase"),
+        (ssh_key("rsa", passphrase=b"abcde"), "has a passphrase"),
+    ],
+    ids=["another kind", "ed25519", "rsa"],
+)
+def test_an_ssh_key_that_cannot_be_used_is_told(key: SshKey, said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        age.decrypt(simple("x"), (keys / name).read_bytes())
+        age.decrypt(simple("x"), key.private)
 
 
 NO_RECIPIENT = ["", " ", "age1", RECIPIENT[:-1] + "q", RECIPIENT.upper() + "x", IDENTITY, "ssh-rsa", "ssh-ed25519 AAAA"]
