@@ -200,3 +200,5 @@ MOUNTINFO_MAX_BYTES: Final = 16 * 1024 * 1024  # a host of 1,000 containers has 
 # Secrets on their way to another vault, and a vault in one file.
 BUNDLE_MAX_BYTES: Final = AGE_FILE_MAX_BYTES // 2  # what age.encrypt takes; as JSON: 48 MB of values
 VAULT_AUDIT_MAX_BYTES: Final = 8 * 1024**3 - 1  # of one epoch: what a head of ustar can say, 80 million reads
+ENV_FILE_MAX_BYTES: Final = 1024 * 1024
+ENV_FILE_MAX_KEYS: Final = 10_000  # in one file; honest ones have some dozens
