@@ -12,6 +12,7 @@ import re
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
@@ -96,17 +97,15 @@ def unpack(file: Path, vault: Path) -> Header:
     return read_header(vault)
 
 
-def put_in_place(new: Path, vault: Path, now: int) -> Path | None:
+def put_in_place(new: Path, vault: Path) -> Path | None:
     """Give the folder ``new`` the name ``vault``; where one was there, it goes on under the name that this gives."""
     if not vault.exists():
         with guarded(vault):
             new.rename(vault)
             sync_folder(vault.parent)
         return None
-    aside = vault.with_name(f"{vault.name}.replaced.{now}")
     with Folder(vault).locked(), guarded(vault):
-        if aside.exists():
-            raise UsageError(f"{aside} exists already", hint="run the command again")
+        aside = next(path for path in _names_aside(vault) if not path.exists())
         vault.rename(aside)
         try:
             new.rename(vault)
@@ -115,6 +114,10 @@ def put_in_place(new: Path, vault: Path, now: int) -> Path | None:
             raise
         sync_folder(vault.parent)
     return aside
+
+
+def _names_aside(vault: Path) -> Iterator[Path]:
+    return (vault.with_name(f"{vault.name}.replaced.{number}") for number in count(1))
 
 
 def _write_archive(vault: Path, header: Header, draft: Path) -> None:
@@ -159,14 +162,14 @@ def _pack_one(path: Path, name: str, archive: BinaryIO) -> None:
 def _parts(archive: BinaryIO, file: Path) -> Iterator[Part]:
     """The heads in the archive, each to be asked for after the file before was read."""
     last = ""
-    for count in range(_FILES_MAX):
+    for position in range(_FILES_MAX):
         block = archive.read(_BLOCK)
         if block == bytes(_BLOCK):
-            if archive.read(_BLOCK + 1) != bytes(_BLOCK) or not count:
+            if archive.read(_BLOCK + 1) != bytes(_BLOCK) or not position:
                 raise _no_backup(file)
             return
         part = _read_head(block, file)
-        if (part.name == FILE) != (count == 0) or (count > 1 and part.name <= last):
+        if (part.name == FILE) != (position == 0) or (position > 1 and part.name <= last):
             raise _no_backup(file)
         last = part.name
         yield part
