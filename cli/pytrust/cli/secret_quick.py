@@ -15,10 +15,12 @@ PURPOSE = "pytrust secret get"
 """For the audit: the same as the command's."""
 
 _OWN = "pytrust/"
+_TRUSTED = (0,)  # users that may be the agent, besides this one
 _SECONDS = 60
 _NAME_MAX_CHARS = 200
 _FIXSTR_MAX_BYTES = 31
 _LENGTH_BYTES = 4
+_CREDENTIALS_BYTES = 12  # struct ucred, unix(7): pid, uid, gid
 _ANSWER_MAX_BYTES = 2 * 1024 * 1024
 _VALUE = b"\x83\xa4type\xa5Value\xa6number"
 _NUMBERS = {0xCC: 1, 0xCD: 2, 0xCE: 4}  # uint 8, 16, 32: bytes that follow
@@ -67,19 +69,22 @@ def value_in(answer: bytes) -> bytes | None:
     size = _BYTES.get(begin[6], 0) if begin[:6] == b"\xa5value" and len(begin) > 6 else 0  # noqa: PLR2004
     start = at + 7 + size
     value = answer[start:]
-    return value if size and len(value) == int.from_bytes(answer[at + 7 : start], "big") else None
+    return value if value and size and len(value) == int.from_bytes(answer[at + 7 : start], "big") else None
 
 
 def _exchange(path: str, message: bytes) -> bytes:
     sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
-    sock.settimeout(_SECONDS)
-    sock.connect(path)
-    sender = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
-    if int.from_bytes(sender[4:8], sys.byteorder) not in {0, os.geteuid()}:
-        raise LookupError(path)
-    sock.sendall(message)
-    size = int.from_bytes(_receive(sock, _LENGTH_BYTES), "big")
-    return _receive(sock, size) if size <= _ANSWER_MAX_BYTES else b""
+    try:
+        sock.settimeout(_SECONDS)
+        sock.connect(path)
+        sender = sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, _CREDENTIALS_BYTES)
+        if int.from_bytes(sender[4:8], sys.byteorder) not in (*_TRUSTED, os.geteuid()):
+            return b""
+        sock.sendall(message)
+        size = int.from_bytes(_receive(sock, _LENGTH_BYTES), "big")
+        return _receive(sock, size) if size <= _ANSWER_MAX_BYTES else b""
+    finally:
+        sock.close()
 
 
 def _receive(sock: _socket.socket, size: int) -> bytes:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 CREDENTIAL: Final = "pytrust.unlock-key"
 """What systemd's credential is called: ``LoadCredential=pytrust.unlock-key:FILE``."""
 
+_TERMINAL: Final = "/dev/tty"
 _MISSING: Final = "name a file with an unlock key or a passphrase, mode 0600"
 _BY_OTHERS: Final = 0o027  # systemd gives the service's user its part by an ACL, which shows as the group's bits
 _PIN: Final = b"pin-value="
@@ -54,7 +55,7 @@ def ask(header: Header) -> bytes:
     """What somebody types; raises ``VaultLocked`` where there is no terminal to ask at, or nothing is typed."""
     question = _question({slot.kind for slot in header.slots})
     try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError as error:
         raise VaultLocked("the vault is locked, and there is no terminal to ask at") from error
     text = voice.ask_secret(question).encode()
