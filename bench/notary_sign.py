@@ -134,4 +134,4 @@ def _seal_cheaply(folder: Path) -> None:
     for entry in ring.entries():
         key = ring.open(entry.name, lambda _: _PASSPHRASE.encode())
         ring.remove(entry.name)
-        ring.add(entry.name, key, _PASSPHRASE.encode())
+        ring.add(entry.name, key, lambda _: _PASSPHRASE.encode())

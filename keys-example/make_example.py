@@ -31,7 +31,7 @@ def make_keys(folder: Path) -> dict[RoleName, KeyEntry]:
     """A key ring with root, targets and the signers."""
     folder.mkdir(PRIVATE_FOLDER)
     keyring = Keyring(folder)
-    return {name: keyring.add(name, generate("ecdsa-p256"), PASSPHRASE) for name in (*OWNED, *SIGNERS)}
+    return {name: keyring.add(name, generate("ecdsa-p256"), lambda _: PASSPHRASE) for name in (*OWNED, *SIGNERS)}
 
 
 def make_online_keys(folder: Path) -> None:

@@ -317,7 +317,7 @@ def test_another_root_key_of_one_s_own(desk: Desk) -> None:
     """Docker's root key, imported beside that of this home, whose pin is for all names."""
     docker = new_key()
     assert docker.private is not None
-    desk.ring.add(RoleName(f"root-{docker.public.id[:8]}"), docker.private, PASSPHRASE)
+    desk.ring.add(RoleName(f"root-{docker.public.id[:8]}"), docker.private, lambda _: PASSPHRASE)
     put(desk.trust, FakeNotary(WEB, root_keys=[docker]))
     assert desk.run("import", "--from", str(desk.trust))[0] == 0
     assert next(iter(desk.pins().items())) == (WEB, frozenset({docker.public.id}))

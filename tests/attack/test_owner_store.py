@@ -67,7 +67,7 @@ class House:
             (self.folder / name).mkdir(mode=0o700)
         self.keyring = Keyring(self.folder / "keys", rounds=1)
         for role in ("root", "targets", "targets-2", ALICE, BOB, CAROL):
-            self.keyring.add(RoleName(role), generate("ed25519"), b"passphrase")
+            self.keyring.add(RoleName(role), generate("ed25519"), lambda _: b"passphrase")
         create_online_keys(self.folder / "online")
         self.pin = Pin("**", frozenset({self.keyring.entry(ROOT).public.id}))
         self.cache = Cache(self.folder / "cache")

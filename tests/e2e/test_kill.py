@@ -94,7 +94,7 @@ def _cheap_keys(home: Path) -> None:
     for entry in keyring.entries():
         key = keyring.open(entry.name, lambda _: passphrase)
         keyring.remove(entry.name)
-        keyring.add(entry.name, key, passphrase)
+        keyring.add(entry.name, key, lambda _: passphrase)
 
 
 def _kill_everywhere(

@@ -70,8 +70,8 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in (RoleName("root"), RoleName("targets"), RoleName("alice")):
         key = ring.open(name, lambda _: PASSPHRASE.encode())
         ring.remove(name)
-        ring.add(name, key, PASSPHRASE.encode())
-    ring.add(RoleName("bob"), private("bob", "ecdsa-p256"), PASSPHRASE.encode())
+        ring.add(name, key, lambda _: PASSPHRASE.encode())
+    ring.add(RoleName("bob"), private("bob", "ecdsa-p256"), lambda _: PASSPHRASE.encode())
     return home
 
 

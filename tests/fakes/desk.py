@@ -45,7 +45,7 @@ class Desk:
         (self.home / "keys").mkdir(0o700)
         self.ring = Keyring(self.home / "keys", rounds=1)
         for name in HELD:
-            self.ring.add(RoleName(name), private(name, "ecdsa-p256"), PASSPHRASE)
+            self.ring.add(RoleName(name), private(name, "ecdsa-p256"), lambda _: PASSPHRASE)
         text = render_settings("sqlite:///store/store.db", RoleName("alice"), [public("root", "ecdsa-p256").id], 1)
         (self.home / "config.toml").write_text(text)
         (self.home / "config.toml").chmod(0o600)

@@ -66,7 +66,7 @@ def passphrase(_: RoleName) -> bytes:
 def _key_file(name: str) -> bytes:
     """What a key ring keeps of a key; sealing takes 10 ms even with one round."""
     with TemporaryDirectory() as folder:
-        Keyring(Path(folder), rounds=1).add(RoleName(name), private(name), PASSPHRASE)
+        Keyring(Path(folder), rounds=1).add(RoleName(name), private(name), passphrase)
         return (Path(folder) / f"{name}.key").read_bytes()
 
 
@@ -181,7 +181,7 @@ def docker_house(folder: Path, store: Store | None = None, keys: OnlineKeys | No
     (folder / "p256").mkdir(mode=0o700)
     house.ring = Keyring(folder / "p256", rounds=1)
     for name in ("root", "targets", "alice", "bob", "carol"):
-        house.ring.add(RoleName(name), private(name, "ecdsa-p256"), PASSPHRASE)
+        house.ring.add(RoleName(name), private(name, "ecdsa-p256"), passphrase)
     house.pins = [Pin("**", frozenset({public("root", "ecdsa-p256").id}))]
     house.forms = tuple(Format)
     house.publisher = house.new_publisher()

@@ -16,6 +16,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.ca_issue import days_option, detected, lifetime_of
+from pytrust.cli.key_vault import await_ca_keys
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, PytrustError, UsageError
 from pytrust.trust.files import PUBLIC, read_bounded, write_atomic
@@ -105,7 +106,8 @@ examples:
 def serve(workspace: Workspace, listen: str, names: tuple[str, ...]) -> int:
     """Answer hosts that ask for certificates with a token, or for the next one with the one they have.
 
-    It holds the keys of both issuing CAs in memory, renews the revocation list by itself, and ends with SIGTERM.
+    It holds the keys of both issuing CAs in memory, renews the revocation list by itself, and ends with SIGTERM. Where
+    they lie in the vault, it waits until that is open.
     """
     from pytrust.trust.pki.enrol.client import ServerAddress
     from pytrust.trust.pki.enrol.server import listen as open_listener
@@ -130,6 +132,7 @@ def _desk(workspace: Workspace, address: ServerAddress, names: tuple[str, ...]) 
     from pytrust.trust.pki.enrol.server import Parts
     from pytrust.trust.pki.enrol.store import EnrolStore
 
+    await_ca_keys(workspace)
     with closing(workspace.authority) as authority, closing(EnrolStore(workspace.home.ca / FILE)) as store:
         own_names = ServerNames.parse(list(names)) if names else _own_names(workspace, address)
         own = OwnCertificate(authority, own_names, workspace.now)

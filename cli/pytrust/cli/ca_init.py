@@ -33,7 +33,8 @@ examples:
   pytrust ca init --engine
 \b
 Its keys are sealed under two passphrases: one for the root, which is needed again only to
-rotate, and one for the two CAs that issue. Take the root off this host: pytrust ca root export."""
+rotate, and one for the two CAs that issue. Where the home has a vault, they go there instead.
+Take the root off this host: pytrust ca root export."""
 )
 @click.option("--name", metavar="NAME", help="What the authority calls itself [default: the name of this host].")
 @click.option(
@@ -94,7 +95,9 @@ def _create(workspace: Workspace, plan: Plan) -> Authority:
 
     passphrases = workspace.passphrases
     with voice.working("making keys and sealing them"):
-        made = Authority.create(workspace.home.ca, plan, passphrases, passphrases.new, workspace.now)
+        made = Authority.create(
+            workspace.home.ca, plan, passphrases, passphrases.new, workspace.now, vault=workspace.key_vault
+        )
     workspace.authority = made  # its keys are open
     return made
 

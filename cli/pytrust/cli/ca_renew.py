@@ -12,7 +12,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.ca_due import concerns
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import ExitCode, PytrustError, UsageError, WrongPassphrase
+from pytrust.trust.errors import ExitCode, PytrustError, UsageError, VaultLocked, WrongPassphrase
 from pytrust.trust.pki.model import Issued, Kind, moment_text
 
 
@@ -27,7 +27,8 @@ exit codes, for cron:
   0  renewed, or nothing is due
   1  with --check: something is due; without: revoked, or no such name
   2  its key lies elsewhere (its own agent renews it), or it is a CA (rotate it)
-  4  a folder could not be written (all others were), or the passphrase is missing or wrong (none was)"""
+  4  a folder could not be written (all others were), or the passphrase is missing or wrong,
+     or the vault that has the keys is locked (none was)"""
 )
 @click.argument("selector", metavar="[NAME]", required=False)
 @click.option("--all-due", is_flag=True, help="Everything that is due: certificates, revocation lists, folders.")
@@ -69,15 +70,17 @@ Each unit begins with the name of its file; awk puts it there."""
     default=Path("/etc/pytrust/ca-passphrase"),
     show_default=True,
     metavar="FILE",
-    help="Where root keeps the passphrase of the CAs; the units hold its path only.",
+    help="Where root keeps the passphrase of the CAs; the units hold its path only. Keys in the vault need none.",
 )
 @click.pass_obj
 def timer(workspace: Workspace, passphrase: Path) -> int:
     """Print a systemd service and a timer that run pytrust ca renew --all-due, at a random moment of each hour."""
     from pytrust.cli.ca_units import renewal_units
+    from pytrust.cli.key_vault import has_ca_keys
 
+    secret = None if has_ca_keys(workspace) else passphrase.absolute()
     program = Path(shutil.which("pytrust") or sys.argv[0]).absolute()
-    text = renewal_units(program, workspace.home.path.absolute(), passphrase.absolute())
+    text = renewal_units(program, workspace.home.path.absolute(), secret)
     voice.write(text.encode())
     return ExitCode.YES
 
@@ -91,11 +94,11 @@ def _check(workspace: Workspace) -> int:
 
 
 def _renew_each(workspace: Workspace, chosen: list[Issued], *, new_key: bool) -> Iterator[PytrustError]:
-    """Renew each; what cannot be renewed does not keep the others from it, but for a passphrase that opens none."""
+    """Renew each; what cannot be renewed does not keep the others from it, but for keys that stay closed."""
     for issued in chosen:
         try:
             fresh = workspace.authority.renew(issued, new_key=new_key)
-        except WrongPassphrase:
+        except (WrongPassphrase, VaultLocked):
             raise
         except PytrustError as error:
             yield error

@@ -31,9 +31,12 @@ def root() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_obj
 def export(workspace: Workspace, file: Path) -> int:
-    """Write the root key to a new FILE, sealed under the passphrase that it has here, and see that it opens."""
+    """Write the root key to a new FILE, sealed under the passphrase that it has here, and see that it opens.
+
+    A root key in the vault has no passphrase: one is asked for, for the file.
+    """
     with voice.working("opening what was written"):
-        written = workspace.authority.export_root(file)
+        written = workspace.authority.export_root(file, new_passphrase=workspace.passphrases.new)
     voice.say(f"wrote {written}, sealed; it opens")
     voice.note("hint: keep two copies apart from each other, then: pytrust ca root remove")
     return ExitCode.YES

@@ -42,7 +42,7 @@ def generate(workspace: Workspace, name: str, folder: Path | None) -> int:
     if place.exists():
         raise UsageError(f'public key file already exists: "{place}"', hint="choose another name, or another --dir")
     voice.say(f"Generating key for {who}...")
-    entry = workspace.keyring.add(who, make("ecdsa-p256"), workspace.passphrases.new(who))
+    entry = workspace.keyring.add(who, make("ecdsa-p256"), workspace.passphrases.new)
     write_atomic(place, write_signer_key(entry.public, who), mode=PRIVATE, replace=False)
     voice.say(f"Successfully generated and loaded private key. Corresponding public key available: {place}")
     return ExitCode.YES

@@ -10,7 +10,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
-from pytrust.cli.key_files import import_file, import_uri, write_key
+from pytrust.cli.key_files import export_passphrase, import_file, import_uri, write_key
 from pytrust.cli.outcome import say_outcome
 from pytrust.cli.passphrase import read_passphrase_file
 from pytrust.cli.settings import add_root_key
@@ -22,6 +22,7 @@ from pytrust.trust.names import CollectionName, Format, RoleName, parse_collecti
 
 if TYPE_CHECKING:
     from pytrust.trust.keys.keyring import KeyEntry
+    from pytrust.trust.keys.online import OnlineRole
     from pytrust.trust.keys.private import KeyKind
     from pytrust.trust.keys.public import PublicKey
 
@@ -48,7 +49,7 @@ def generate(workspace: Workspace, names: tuple[str, ...], kind: str) -> int:
     from pytrust.trust.keys.private import generate as make
 
     for name in map(parse_role, names):
-        entry = workspace.keyring.add(name, make(cast("KeyKind", kind)), workspace.passphrases.new(name))
+        entry = workspace.keyring.add(name, make(cast("KeyKind", kind)), workspace.passphrases.new)
         voice.say(f"{name} sha256:{entry.public.id}")
     return ExitCode.YES
 
@@ -57,7 +58,7 @@ def generate(workspace: Workspace, names: tuple[str, ...], kind: str) -> int:
 @json_option
 @click.pass_obj
 def list_keys(workspace: Workspace, as_json: bool) -> int:
-    """The keys of this home. No passphrase is needed."""
+    """The keys of this home. No passphrase is needed, and no open vault."""
     entries = workspace.keyring.entries()
     if as_json:
         voice.say_json([{"name": e.name, "id": e.public.id, "type": e.public.kind, "uri": e.uri} for e in entries])
@@ -92,7 +93,10 @@ def export(
     into: Path | None,
     output: Path | None,
 ) -> int:
-    """Write a key as PEM: the private key as encrypted PKCS#8, under the passphrase that it has here."""
+    """Write a key as PEM: the private key as encrypted PKCS#8, under the passphrase that it has here.
+
+    A key in the vault has none: one is asked for, for the file.
+    """
     role = parse_role(name)
     if (public and docker) or (into and output) or ((gun or into) and not docker):
         raise UsageError("these options do not go together", hint="pytrust key export --help")
@@ -104,7 +108,7 @@ def export(
     from pytrust.trust.keys.private import export_pem
 
     opened = workspace.keyring.open(role, workspace.passphrases)
-    write_key(export_pem(opened, workspace.passphrases(role)), output, private=True)
+    write_key(export_pem(opened, export_passphrase(workspace, role)), output, private=True)
     return ExitCode.YES
 
 
@@ -211,7 +215,8 @@ def _having(workspace: Workspace, role: RoleName) -> list[CollectionName]:
 def _rotate_online(workspace: Workspace, role: RoleName, images: Sequence[CollectionName]) -> int:
     from pytrust.trust.keys.online import rotate_online_key
 
-    public = rotate_online_key(workspace.home.online, "snapshot" if role == SNAPSHOT else "timestamp")
+    online: OnlineRole = "snapshot" if role == SNAPSHOT else "timestamp"
+    public = rotate_online_key(workspace.home.online, online, workspace.key_vault)
     return _rotate_each(workspace, role, public, images, [])
 
 
@@ -222,7 +227,7 @@ def _rotate_held(workspace: Workspace, role: RoleName, images: Sequence[Collecti
     parse_role(f"{role}-{old.id[:8]}")  # what the old key will be called: refused now rather than half-way
     config = workspace.home.config.read_bytes().decode("utf-8", "surrogateescape")
     fresh = make("ecdsa-p256")
-    entry = workspace.keyring.add(_next_name(workspace, role), fresh, workspace.passphrases(role))
+    entry = workspace.keyring.add(_next_name(workspace, role), fresh, lambda _: workspace.passphrases(role))
     if role == ROOT:  # before anything is published that only the new key vouches for
         text = add_root_key(config, old.id, entry.public.id, str(workspace.home.config))
         write_atomic(workspace.home.config, text.encode("utf-8", "surrogateescape"))
@@ -266,4 +271,5 @@ def _export_docker(
 
 
 def _row(entry: KeyEntry) -> tuple[str, str, str, str]:
-    return (entry.name, entry.public.id, entry.public.kind, entry.uri or "key ring, encrypted")
+    where = "vault" if entry.in_vault else entry.uri or "key ring, encrypted"
+    return (entry.name, entry.public.id, entry.public.kind, where)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytrust.cli import voice
+from pytrust.cli.key_files import export_passphrase
 from pytrust.trust.errors import ExitCode, PytrustError, WrongPassphrase
 from pytrust.trust.keys.notary_file import NotaryKeyFile, file_name, open_key, parse, write_key
 from pytrust.trust.keys.notary_folder import Found, find_keys, place_key
@@ -35,7 +36,7 @@ class _Opened(NamedTuple):
 def import_all(workspace: Workspace, source: Path, old: bytes | None) -> int:
     """Take all keys of a folder or file into the key ring; what cannot be opened is told, and stops no other.
 
-    All are opened before the first is sealed, so that old passphrases and new ones are not asked for by turns. What the
+    All are opened before the first is kept, so that old passphrases and new ones are not asked for by turns. What the
     key ring holds already is known by its file's name, and left closed: after a wrong passphrase, the command is given
     again with the right one.
     """
@@ -61,12 +62,12 @@ def open_one(workspace: Workspace, name: RoleName, data: bytes, file: Path, old:
 
 
 def export_docker(workspace: Workspace, name: RoleName, image: CollectionName | None, into: Path | None) -> bytes:
-    """The file of a key, under the passphrase that it has here; put in place where ``into`` says so."""
+    """The file of a key, under the passphrase of ``export_passphrase``; put in place where ``into`` says so."""
     public = workspace.keyring.entry(name).public
     role = role_of(name, public)
     check_image(role, image)
     key = workspace.keyring.open(name, workspace.passphrases)
-    data = write_key(key, workspace.passphrases(name), role, image, with_path=into is None)
+    data = write_key(key, export_passphrase(workspace, name), role, image, with_path=into is None)
     if into is not None:
         voice.say(str(place_key(into, file_name(public), data)))
     return data
@@ -122,9 +123,8 @@ def _keep_all(workspace: Workspace, opened: list[_Opened]) -> None:
             _say_known(known[public.id], public, owner)
             continue
         name = free_name(role, public, known.values())
-        passphrase = workspace.passphrases.new(name)
-        with voice.working(f"sealing the key {name}"):
-            workspace.keyring.add(name, key, passphrase)
+        with voice.working(f"keeping the key {name}"):
+            workspace.keyring.add(name, key, workspace.passphrases.new)
         known[public.id] = name
         voice.say(f"{name} sha256:{public.id} ({owner})")
 

@@ -35,7 +35,13 @@ def import_file(workspace: Workspace, name: RoleName, file: Path, old: bytes | N
         opened = open_one(workspace, name, data, file, old)
     else:
         opened = import_pem(data, old, str(file))
-    return workspace.keyring.add(name, opened, workspace.passphrases.new(name))
+    return workspace.keyring.add(name, opened, workspace.passphrases.new)
+
+
+def export_passphrase(workspace: Workspace, name: RoleName) -> bytes:
+    """What an exported key is sealed under: the passphrase that it has here, or a new one where the vault has it."""
+    passphrases = workspace.passphrases
+    return passphrases.new(name) if workspace.keyring.entry(name).in_vault else passphrases(name)
 
 
 def write_key(data: bytes, output: Path | None, *, private: bool) -> None:

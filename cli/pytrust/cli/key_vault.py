@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytrust.cli import voice
 from pytrust.trust.errors import PytrustError
 
 if TYPE_CHECKING:
@@ -27,6 +28,23 @@ class KeyVault:
         except PytrustError as error:
             self._refused = error
             raise
+
+
+def await_ca_keys(workspace: Workspace) -> None:
+    """For a service of the authority: wait until the vault is open, if it has a key of a CA."""
+    from pytrust.cli.vault_room import wait_for_vault
+
+    if has_ca_keys(workspace):
+        workspace.vaulted = wait_for_vault(workspace, voice.note)
+
+
+def has_ca_keys(workspace: Workspace) -> bool:
+    """Whether the vault has a key of a CA; opens nothing, and raises nothing where there is no authority."""
+    from pytrust.trust.keys.keyring import Keyring
+    from pytrust.trust.pki.authority.ca_keys import FOLDER
+
+    folder = workspace.home.ca / FOLDER
+    return folder.exists() and any(entry.in_vault for entry in Keyring(folder, place="ca").entries())
 
 
 def find_key_vault(workspace: Workspace) -> KeyVault | None:

@@ -26,7 +26,7 @@ def make_publisher(workspace: Workspace, pins: Sequence[Pin]) -> Publisher:
     from pytrust.trust.publish.publisher import Publisher
     from pytrust.trust.publish.wire import Held
 
-    held = Held(workspace.online, load_sealer(workspace.home.online))
+    held = Held(workspace.online, load_sealer(workspace.home.online, workspace.key_vault))
     return Publisher(workspace.store, held, pins, now=workspace.now, memory=_memory(workspace))
 
 
@@ -68,5 +68,5 @@ def _memory(workspace: Workspace) -> HostMemory:
 
 def _allow_devices(workspace: Workspace) -> None:
     """Before anything imports the library that drives them."""
-    if any(entry.uri for entry in workspace.keyring.entries()):
+    if any(entry.outside for entry in workspace.keyring.entries()):
         allow_sdks()

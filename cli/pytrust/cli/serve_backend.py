@@ -12,24 +12,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytrust.trust.keys.vaulted_keys import Opening
     from pytrust.trust.server.backend import Backend
 
 
-def make_state(online: Path) -> None:
-    """Make the keys of a store that has none, with the folders that lead to them."""
+def make_state(online: Path, token: Path | None, vault: Opening | None) -> None:
+    """Make the keys of a server that has none, with the folders that lead to them; where there is a vault, in it."""
     from pytrust.trust.files import PRIVATE_FOLDER
     from pytrust.trust.keys.online import create_online_keys
-    from pytrust.trust.keys.sealing import load_sealer
+    from pytrust.trust.keys.sealing import make_seal
+    from pytrust.trust.server.auth.signing_key import signing_key
 
     for folder in (online.parent.parent, online.parent, online):
         folder.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
     if not (online / "timestamp.pem").exists():
-        create_online_keys(online)
-    load_sealer(online)
+        create_online_keys(online, vault)
+    make_seal(online, vault)
+    if token is not None:
+        signing_key(token, vault)
 
 
 @contextmanager
-def open_backend(store: str, online: Path) -> Iterator[Backend]:
+def open_backend(store: str, online: Path, vault: Opening | None) -> Iterator[Backend]:
     """The trust service upon the store at an address; raises ``PytrustError``."""
     from pytrust.trust.keys.online import load_online_keys
     from pytrust.trust.keys.sealing import load_sealer
@@ -41,7 +45,7 @@ def open_backend(store: str, online: Path) -> Iterator[Backend]:
 
     found = open_store(store)
     try:
-        yield TrustService(found, load_online_keys(online), load_sealer(online), now=_now)
+        yield TrustService(found, load_online_keys(online, vault), load_sealer(online, vault), now=_now)
     finally:
         found.close()
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pytrust.cli import voice
-from pytrust.cli.serve_backend import make_state, open_backend
+from pytrust.cli.serve_backend import open_backend
+from pytrust.cli.serve_keys import take_keys
 from pytrust.cli.serve_settings import (
     DEFAULT_LISTEN,
     Address,
@@ -40,7 +41,7 @@ _NOTHING: Final = ServeFile(
 
 
 def make_plan(workspace: Workspace, given: ServeFile, htpasswd: Path | None, config: Path | None) -> Plan:
-    """What to serve, and how; makes the keys of a store where there are none.
+    """What to serve, and how; makes the keys of a store where there are none, and has those in the vault at hand.
 
     Args:
         workspace: gives the home.
@@ -57,23 +58,33 @@ def make_plan(workspace: Workspace, given: ServeFile, htpasswd: Path | None, con
     address = parse_address(given.listen or said.listen or DEFAULT_LISTEN)
     tls, auth = _tls(given, said), _auth(workspace, said, htpasswd)
     _check_open(address, tls, auth, given, said)
-    plan = Plan(
+    workers = said.workers or 1 if given.workers is None else parse_workers(given.workers, "--workers")
+    prefixes = parse_prefixes(given.prefixes, "--prefix") or said.prefixes
+    store = _store(workspace, given, said)
+    keys = take_keys(workspace, auth)
+    return Plan(
         host=address.host,
         port=address.port,
         tls=tls,
-        workers=said.workers or 1 if given.workers is None else parse_workers(given.workers, "--workers"),
+        workers=workers,
         auth=auth,
-        prefixes=parse_prefixes(given.prefixes, "--prefix") or said.prefixes,
-        open_backend=partial(open_backend, _store(workspace, given, said), workspace.home.online),
+        prefixes=prefixes,
+        open_backend=partial(open_backend, store, workspace.home.online, keys),
         note=voice.try_note,
+        vault=keys,
     )
-    make_state(workspace.home.online)
-    return plan
 
 
 def store_of(workspace: Workspace, store: str | None, config: Path | None) -> str:
     """The address of the store that would be served, as ``make_plan`` finds it."""
     return _store(workspace, _NOTHING._replace(store=store), _read(workspace, config))
+
+
+def auth_of(workspace: Workspace) -> AuthSettings:
+    """How a server of this home asks who somebody is, without options."""
+    from pytrust.trust.server.auth import NoAuth
+
+    return _read(workspace, None).auth or NoAuth()
 
 
 def store_file(url: str) -> Path | None:

@@ -19,8 +19,13 @@ from pytrust.trust.errors import UsageError
 from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder, write_atomic
 from pytrust.trust.names import RoleName, parse_key_id
 
-_TENANTS: Final = frozenset({"ca", "authz-plugin", "store", "serve.toml", "token-key.pem"})
-"""Rooms of a home that need none of its keys: an authority, a plugin, a trust server. A store that is there stays."""
+_TENANTS: Final = frozenset(
+    {"ca", "authz-plugin", "store", "serve.toml", "token-key.pem", "vault", "vault.sock", "vault.sock.lock"}
+)
+"""Rooms of a home that need none of its keys: an authority, a plugin, a trust server, the vault.
+
+A store that is there stays.
+"""
 
 
 @click.command(epilog="example: pytrust init --signer alice")
@@ -29,13 +34,13 @@ _TENANTS: Final = frozenset({"ca", "authz-plugin", "store", "serve.toml", "token
 def init(workspace: Workspace, signer: str | None) -> None:
     """Make a home: a root key, an owner's key, a signing key, an empty store, and a pin for the root key.
 
-    The keys are encrypted under passphrases that you choose. Keep a copy of the home: who loses the root key cannot
-    replace any other.
+    The keys are encrypted under passphrases that you choose; where the home has a vault, they go there. Keep a copy of
+    the home: who loses the root key cannot replace any other.
     """
     name = parse_signer(signer or login_name())
     with _NewHome(workspace.home) as draft:
         root = _make_keys(draft, workspace, name)
-        _make_store(draft)
+        _make_store(draft, workspace)
         write_atomic(draft.config, render_settings(DEFAULT_URL, name, [root], 1).encode())
     voice.say(f"created {workspace.home.path}")
     voice.say(f"root key sha256:{root}")
@@ -127,20 +132,20 @@ def _make_keys(home: Home, workspace: Workspace, signer: RoleName) -> str:
     from pytrust.trust.keys.private import generate
 
     home.keys.mkdir(PRIVATE_FOLDER)
-    keyring = Keyring(home.keys)
+    keyring = Keyring(home.keys, vault=workspace.key_vault)
     entries = {}
     for name in (RoleName("root"), RoleName("targets"), signer):
-        entries[name] = keyring.add(name, generate("ecdsa-p256"), workspace.passphrases.new(name))
+        entries[name] = keyring.add(name, generate("ecdsa-p256"), workspace.passphrases.new)
     return entries[RoleName("root")].public.id
 
 
-def _make_store(home: Home) -> None:
+def _make_store(home: Home, workspace: Workspace) -> None:
     from pytrust.trust.keys.online import create_online_keys
     from pytrust.trust.store.sqlite import SqliteStore
 
     home.online.mkdir(PRIVATE_FOLDER, parents=True)
     home.online.parent.chmod(PRIVATE_FOLDER)
-    create_online_keys(home.online)
+    create_online_keys(home.online, workspace.key_vault)
     SqliteStore(home.online.parent / "store.db").close()
 
 

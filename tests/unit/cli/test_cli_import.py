@@ -56,7 +56,7 @@ def real(desk: Desk, step: str) -> None:
         )
         public = PublicKey.of(key.public_key())
         taken = [entry.name for entry in desk.ring.entries()]
-        desk.ring.add(free_name(role_name(file, path.name), public, taken), key, PASSPHRASE)
+        desk.ring.add(free_name(role_name(file, path.name), public, taken), key, lambda _: PASSPHRASE)
 
 
 # -- the way of an estate -----------------------------------------------------------------------------------------------

@@ -96,7 +96,7 @@ def test_a_folder(docker: Workspace, trust: Path, capsys: pytest.CaptureFixture[
 
 def test_names_that_are_taken(docker: Workspace, trust: Path) -> None:
     other = generate("ecdsa-p256")
-    docker.keyring.add(ROOT, generate("ecdsa-p256"), NEW)
+    docker.keyring.add(ROOT, generate("ecdsa-p256"), lambda _: NEW)
     put(trust, other, written(other))
     import_all(docker, trust, None)
     alices = sorted(map(PublicKey.of, (EDWARDS.public_key(), other.public_key())), key=lambda key: key.id)
@@ -119,7 +119,7 @@ def test_again_without_any_passphrase(
 
 def test_the_same_key_under_another_name(docker: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file without its id in the name has to be opened to be known."""
-    docker.keyring.add(BOB, EDWARDS, WORD)
+    docker.keyring.add(BOB, EDWARDS, lambda _: WORD)
     (tmp_path / "alice.key").write_bytes(written(EDWARDS))
     assert import_all(docker, tmp_path / "alice.key", None) == ExitCode.YES
     assert capsys.readouterr().out == f"bob {sha(EDWARDS)} is in the key ring already (alice)\n"
@@ -193,7 +193,7 @@ def test_a_key_of_nobody(workspace: Make, tmp_path: Path, capsys: pytest.Capture
     ],
 )
 def test_export(docker: Workspace, tmp_path: Path, name: RoleName, into: bool, headers: list[str]) -> None:
-    docker.keyring.add(name, CURVE, docker.passphrases(name))
+    docker.keyring.add(name, CURVE, docker.passphrases)
     folder = tmp_path / "there"
     data = export_docker(docker, name, WEB if name == TARGETS else None, folder if into else None)
     assert data.decode().splitlines()[1 : len(headers) + 2] == [*headers, ""]
@@ -207,7 +207,7 @@ def test_export(docker: Workspace, tmp_path: Path, name: RoleName, into: bool, h
 
 
 def test_what_was_imported_is_exported_as_it_was(docker: Workspace, trust: Path, tmp_path: Path) -> None:
-    docker.keyring.add(TARGETS, generate("ecdsa-p256"), WORD)
+    docker.keyring.add(TARGETS, generate("ecdsa-p256"), lambda _: WORD)
     import_all(docker, trust, None)
     name = RoleName(f"targets-{sha(CURVE)[7:15]}")
     export_docker(docker, name, WEB, tmp_path / "there")
@@ -263,7 +263,7 @@ def test_a_folder_and_its_passphrase_in_a_file(home: Keyring, tmp_path: Path) ->
 
 
 def test_export_to_a_file(home: Keyring, tmp_path: Path, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
-    home.add(ALICE, EDWARDS, NEW)
+    home.add(ALICE, EDWARDS, lambda _: NEW)
     assert command(tmp_path, "export", "alice", "--docker", "-o", str(tmp_path / "out")) == 0
     assert command(tmp_path, "export", "alice", "--docker") == 0
     for data in ((tmp_path / "out").read_bytes(), capsysbinary.readouterr().out):
@@ -289,7 +289,7 @@ def test_words_that_do_not_fit(
     home: Keyring, words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    home.add(ALICE, EDWARDS, NEW)
+    home.add(ALICE, EDWARDS, lambda _: NEW)
     assert command(tmp_path, *words) == ExitCode.USAGE
     assert [path.name for path in tmp_path.iterdir()] == ["home"]
 

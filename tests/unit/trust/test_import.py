@@ -77,14 +77,16 @@ def hold(house: House, collection: Collection | FakeNotary, *roles: str) -> None
         for role in roles:
             for number, key in enumerate(collection.keys[role]):
                 assert key.private is not None
-                house.ring.add(RoleName(f"{role.rpartition('/')[2]}-theirs-{number}"), key.private, PASSPHRASE)
+                house.ring.add(
+                    RoleName(f"{role.rpartition('/')[2]}-theirs-{number}"), key.private, lambda _: PASSPHRASE
+                )
         return
     keys = vector_keys()
     for role in roles:
         authority = collection.authority(RoleName(role))
         assert authority is not None
         for number, public in enumerate(authority.keys):
-            house.ring.add(RoleName(f"{role}-theirs-{number}"), keys[public.id][1], PASSPHRASE)
+            house.ring.add(RoleName(f"{role}-theirs-{number}"), keys[public.id][1], lambda _: PASSPHRASE)
 
 
 def trust(house: House, pins: Sequence[Pin]) -> None:
@@ -154,7 +156,7 @@ def test_real_collections_with_the_root_key(house: House, tmp_path: Path, step: 
     name, place, root_key = vector(tmp_path, step)
     house.now = MADE
     trust(house, [Pin(name, frozenset({root_key}))])
-    house.ring.add(RoleName("theirs"), vector_keys()[root_key][1], PASSPHRASE)
+    house.ring.add(RoleName("theirs"), vector_keys()[root_key][1], lambda _: PASSPHRASE)
     files = {file.role: file for file in gather(FolderSource(place), name, Deadline(5))}
     assert take(house, FolderSource(place), name).signed == (ROOT,)
     held = stored(house, name)
@@ -168,7 +170,7 @@ def test_a_real_collection_is_signed_on(house: House, tmp_path: Path) -> None:
     name, place, root_key = vector(tmp_path, "a25-resign")
     house.now = MADE
     trust(house, [Pin(name, frozenset({root_key}))])
-    house.ring.add(RoleName("theirs"), vector_keys()[root_key][1], PASSPHRASE)
+    house.ring.add(RoleName("theirs"), vector_keys()[root_key][1], lambda _: PASSPHRASE)
     hold(house, take(house, FolderSource(place), name).collection, TARGETS, "alice", "bob", "carol")
     assert house.owner().add_side(name, Format.TUF).missing == ()
     assert house.owner().sign(name, [target("v9")], [ALICE]).missing == ()
@@ -188,7 +190,7 @@ def test_three_years_later(house: House, tmp_path: Path) -> None:
     with pytest.raises(Stale, match="does not hold the root key"):
         take(house, FolderSource(place), name, resign=True)
     assert house.store.collections() == []
-    house.ring.add(RoleName("theirs"), vector_keys()[root_key][1], PASSPHRASE)
+    house.ring.add(RoleName("theirs"), vector_keys()[root_key][1], lambda _: PASSPHRASE)
     first = take(docker_house_like(house, tmp_path / "other"), FolderSource(place), name, resign=True)
     assert first.signed == (ROOT,)
     assert {role for role, _ in first.expired} == {TARGETS, RELEASES, "alice", "bob", "carol"}
@@ -338,7 +340,7 @@ def test_a_root_of_two_signatures_with_one_key_here(house: House) -> None:
     web = FakeNotary(NAME, root_keys=[own("root"), new_key()], threshold={"root": 2})
     adopted = take(house, FakeNotaryRepository(web), NAME)
     assert adopted.signed == ()
-    house.ring.add(RoleName("second"), _private(web.keys["root"][1]), PASSPHRASE)
+    house.ring.add(RoleName("second"), _private(web.keys["root"][1]), lambda _: PASSPHRASE)
     other = docker_house_like(house, house.folder / "other")
     assert take(other, FakeNotaryRepository(web), NAME).signed == (ROOT,)
 

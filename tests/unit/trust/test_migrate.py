@@ -213,7 +213,7 @@ def test_the_missing_signer_approves_and_says_there_what_he_says_here(house: Hou
     house.publisher.reject(NAME)
     lose(house, "bob")
     assert [item.role for item in house.owner().add_side(NAME, TUF).missing] == [RELEASES]
-    house.ring.add(BOB, private("bob", "ecdsa-p256"), PASSPHRASE)
+    house.ring.add(BOB, private("bob", "ecdsa-p256"), lambda _: PASSPHRASE)
     _, shown, _ = house.publisher.proposal(NAME)
     assert house.owner().approve(NAME, [BOB], shown).missing == ()
     assert vouchers(sides(house)[TUF]) == before
@@ -230,7 +230,7 @@ def test_an_approver_is_not_made_to_vouch_for_what_others_said(house: House) -> 
     house.owner().add_signer(NAME, CAROL, public("carol", "ecdsa-p256"), 2, [ALICE, CAROL])
     lose(house, "carol")
     house.owner().add_side(NAME, TUF)
-    house.ring.add(CAROL, private("carol", "ecdsa-p256"), PASSPHRASE)
+    house.ring.add(CAROL, private("carol", "ecdsa-p256"), lambda _: PASSPHRASE)
     _, shown, _ = house.publisher.proposal(NAME)
     house.owner().approve(NAME, [CAROL], shown)
     assert set(vouchers(sides(house)[TUF])) == set(with_bob.accepted) | {"v3"}

@@ -129,7 +129,7 @@ def test_signing_with_another_key_than_the_collection_knows(tmp_path: Path, hous
     house.ring = keyring(tmp_path / "other", "root", "targets")
     from tests.fakes.keys import PASSPHRASE, private
 
-    house.ring.add(ALICE, private("impostor"), PASSPHRASE)
+    house.ring.add(ALICE, private("impostor"), lambda _: PASSPHRASE)
     with pytest.raises(UsageError, match="knows alice by another key"):
         house.owner().sign(NAME, [target("v2")], [ALICE])
 
@@ -405,7 +405,7 @@ def test_a_higher_threshold_needs_its_signatures_at_once(house: House) -> None:
 def add_key(house: House, role: str, new: str) -> None:
     from tests.fakes.keys import PASSPHRASE, private
 
-    house.ring.add(RoleName(f"{role}-next1"), private(new), PASSPHRASE)
+    house.ring.add(RoleName(f"{role}-next1"), private(new), lambda _: PASSPHRASE)
 
 
 def test_root_is_rotated_and_old_pins_still_hold(house: House) -> None:

@@ -95,7 +95,7 @@ def test_who_went_has_nothing_to_sign_again(house: House) -> None:
 @pytest.mark.parametrize("role", [ROOT, TARGETS, ALICE])
 def test_rotated_keys_count_in_both(house: House, role: RoleName) -> None:
     house.owner().sign(NAME, [target("v1")], [ALICE])
-    house.ring.add(RoleName("fresh"), private("fresh", "ecdsa-p256"), PASSPHRASE)
+    house.ring.add(RoleName("fresh"), private("fresh", "ecdsa-p256"), lambda _: PASSPHRASE)
     house.owner().rotate(NAME, role, public("fresh", "ecdsa-p256"), [ALICE] if role != ALICE else [])
     notary_files(house)
     for collection in sides(house).values():

@@ -1,31 +1,45 @@
-"""The key ring: private keys at rest, one file a key, behind an interface that a vault can take over.
+"""The key ring: private keys at rest, one file a key.
 
-A file holds the public key in PEM (so that listing needs no passphrase) followed by either the sealed private key or
-the URI of a key that lives elsewhere (PKCS#11, cloud KMS). One file is one atomic write.
+A file holds the public key in PEM (so that listing opens nothing) followed by either the sealed private key or the URI
+of a key that lives elsewhere: in the vault (see vaulted_keys.py), an HSM (PKCS#11) or a cloud KMS. One file is one
+atomic write. Where there is a vault, it gets every new key, before the file is written.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pytrust.trust.errors import Damaged, NoSuchKey, UsageError
-from pytrust.trust.files import PRIVATE, check_owned, read_private, sync_folder, write_atomic
+from pytrust.trust.errors import Conflict, Damaged, NoSuchKey, UsageError
+from pytrust.trust.files import PRIVATE, check_owned, locked, read_private, sync_folder, write_atomic
 from pytrust.trust.keys.private import KDF_ROUNDS, PrivateKey, seal, unseal
 from pytrust.trust.keys.public import PublicKey, read_public_pem
-from pytrust.trust.limits import KEY_FILE_MAX_BYTES
+from pytrust.trust.keys.vaulted_keys import (
+    PUBLIC_END,
+    SCHEME,
+    Opening,
+    Place,
+    forget,
+    keep_key,
+    open_key,
+    read_reference,
+    read_uri,
+    write_reference,
+    write_uri,
+)
+from pytrust.trust.limits import KEY_FILE_MAX_BYTES, LOCK_TIMEOUT
 from pytrust.trust.names import KeyId, RoleName, parse_role
+from pytrust.trust.vault.names import SecretName
 
 Passphrase = Callable[[RoleName], bytes]
 """Asks for the passphrase of the named key; raises ``WrongPassphrase`` where there is none."""
 
 _SUFFIX: Final = ".key"
-_PUBLIC_END = b"-----END PUBLIC KEY-----\n"
-_URI = re.compile(rb"URI: ([\x21-\x7e]{1,1024})\n")
+_LOCK: Final = ".lock"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,16 @@ class KeyEntry:
     public: PublicKey
     uri: str | None
 
+    @property
+    def in_vault(self) -> bool:
+        """Whether the vault of the home has it."""
+        return self.uri is not None and self.uri.startswith(SCHEME)
+
+    @property
+    def outside(self) -> bool:
+        """Whether a device has it, which never gives it away."""
+        return self.uri is not None and not self.in_vault
+
 
 class Keyring:
     """Keys in a folder that only its owner may read.
@@ -43,11 +67,17 @@ class Keyring:
     Args:
         folder: mode 0700; checked at each use.
         rounds: bcrypt_pbkdf rounds for newly sealed keys.
+        vault: where new keys go, and from where those come that files refer to; None: sealed, into the files.
+        place: which of the vault's keys are meant.
     """
 
-    def __init__(self, folder: Path, *, rounds: int = KDF_ROUNDS) -> None:
+    def __init__(
+        self, folder: Path, *, rounds: int = KDF_ROUNDS, vault: Opening | None = None, place: Place = "signing"
+    ) -> None:
         self._folder = folder
         self._rounds = rounds
+        self._vault = vault
+        self._place = place
 
     def entries(self) -> list[KeyEntry]:
         """All keys, by name; raises ``Damaged`` or ``BadPermissions`` for one that is not as we wrote it."""
@@ -56,33 +86,67 @@ class Keyring:
     def entry(self, name: RoleName) -> KeyEntry:
         """One key; raises ``NoSuchKey``."""
         public, private = self._read(name)
-        uri = _URI.fullmatch(private)
-        return KeyEntry(name, public, uri[1].decode() if uri else None)
+        return KeyEntry(name, public, read_uri(private))
 
     def find(self, key_id: KeyId) -> KeyEntry | None:
         """The entry that holds the key with this id, under whatever name."""
         return next((entry for entry in self.entries() if entry.public.id == key_id), None)
 
     def open(self, name: RoleName, passphrase: Passphrase) -> PrivateKey:
-        """Decrypt a key; raises ``NoSuchKey``, ``WrongPassphrase`` or ``Damaged``."""
+        """Decrypt a key, or take it out of the vault, which needs no passphrase.
+
+        Raises:
+            NoSuchKey: there is none of this name.
+            WrongPassphrase: it stays closed.
+            VaultLocked: so does the vault.
+            Damaged: it is not what it was.
+        """
         public, private = self._read(name)
-        if _URI.fullmatch(private):
+        if secret := self._reference(name, private):
+            return open_key(self._vault, secret, public, f"the key {name}")
+        if read_uri(private):
             raise UsageError(f"the key {name} lives outside this key ring", hint="it can sign, but not be exported")
         key = unseal(private, passphrase(name), f"the key {name}")
         if PublicKey.of(key.public_key()) != public:
             raise Damaged(f"the two halves of the key {name} do not belong together", hint="restore it from a backup")
         return key
 
-    def add(self, name: RoleName, key: PrivateKey, passphrase: bytes) -> KeyEntry:
-        """Seal and keep a new key; raises ``UsageError`` where the name is taken."""
-        return self._store(name, PublicKey.of(key.public_key()), seal(key, passphrase, rounds=self._rounds), None)
+    def add(self, name: RoleName, key: PrivateKey, passphrase: Passphrase) -> KeyEntry:
+        """Keep a new key, in the vault or sealed under ``passphrase``, which is asked for only then.
+
+        Raises ``UsageError`` where the name is taken.
+        """
+        check_owned(self._folder, forbidden=0o077)
+        if self._path(name).exists():
+            raise _taken(name)
+        public = PublicKey.of(key.public_key())
+        if self._vault is None:
+            return self._store(name, public, seal(key, passphrase(name), rounds=self._rounds))
+        return self._store(name, public, write_reference(keep_key(self._vault(), self._place, name, key)))
 
     def add_uri(self, name: RoleName, public: PublicKey, uri: str) -> KeyEntry:
         """Keep a reference to a key in an HSM or KMS; raises ``UsageError`` where name or URI do not fit."""
-        line = f"URI: {uri}\n".encode()
-        if not _URI.fullmatch(line):
-            raise UsageError(f"{uri[:100]!r} is not a key URI", hint="for example hsm:2?label=release")
-        return self._store(name, public, line, uri)
+        if uri.startswith(SCHEME):
+            raise UsageError("keys in the vault are not referred to by hand", hint="pytrust key import NAME FILE")
+        return self._store(name, public, write_uri(uri))
+
+    def adopt(self, name: RoleName, passphrase: Passphrase) -> bool:
+        """Move a sealed key into the vault: first there, then out of its file; whether there was anything to do.
+
+        Raises:
+            Conflict: the file was changed meanwhile.
+        """
+        assert self._vault is not None
+        public, private = before = self._read(name)
+        if read_uri(private):
+            return False
+        key = self.open(name, passphrase)
+        secret = keep_key(self._vault(), self._place, name, key)
+        with self._locked():
+            if self._read(name) != before:
+                raise Conflict(f"the key {name} was changed meanwhile")
+            write_atomic(self._path(name), public.pem.encode() + write_reference(secret), mode=PRIVATE)
+        return True
 
     def promote(self, new: RoleName, name: RoleName) -> RoleName:
         """Let the key ``new`` take the name ``name``; what had it is kept under a name that ends in its id.
@@ -90,37 +154,57 @@ class Keyring:
         At no moment is there no key called ``name``. Returns what the old key is called now; raises ``NoSuchKey``, or
         ``UsageError`` where that name belongs to a third key.
         """
-        kept = parse_role(f"{name}-{self.entry(name).public.id[:8]}")
-        self.entry(new)
-        try:
-            os.link(self._path(name), self._path(kept))
-        except FileExistsError:
-            if self.entry(kept).public != self.entry(name).public:
-                raise _taken(kept) from None
-        self._path(new).replace(self._path(name))
-        sync_folder(self._folder)
+        with self._locked():
+            kept = parse_role(f"{name}-{self.entry(name).public.id[:8]}")
+            self.entry(new)
+            try:
+                os.link(self._path(name), self._path(kept))
+            except FileExistsError:
+                if self.entry(kept).public != self.entry(name).public:
+                    raise _taken(kept) from None
+            self._path(new).replace(self._path(name))
+            sync_folder(self._folder)
         return kept
 
     def remove(self, name: RoleName) -> None:
-        """Forget a key; raises ``NoSuchKey``."""
-        self._read(name)
-        self._path(name).unlink()
-        sync_folder(self._folder)
+        """Forget a key, in the vault too unless another name has the same; raises ``NoSuchKey``.
 
-    def _store(self, name: RoleName, public: PublicKey, private: bytes, uri: str | None) -> KeyEntry:
+        The vault's goes first: what was killed in between is finished by doing it again.
+        """
+        with self._locked():
+            secret = self._reference(name, self._read(name)[1])
+            if secret and self._vault and not self._is_shared(name, secret):
+                forget(self._vault(), secret)
+            self._path(name).unlink()
+            sync_folder(self._folder)
+
+    def _is_shared(self, name: RoleName, secret: SecretName) -> bool:
+        """``promote`` leaves one key under two names where it is killed."""
+        others = (other for other in self._names() if other != name)
+        return any(self._reference(other, self._read(other)[1]) == secret for other in others)
+
+    def _reference(self, name: RoleName, private: bytes) -> SecretName | None:
+        return read_reference(private, self._place, f"the key {name}")
+
+    def _locked(self) -> AbstractContextManager[None]:
+        """Alone among those that change what is there already."""
+        check_owned(self._folder, forbidden=0o077)
+        return locked(self._folder / _LOCK, timeout=LOCK_TIMEOUT)
+
+    def _store(self, name: RoleName, public: PublicKey, private: bytes) -> KeyEntry:
         check_owned(self._folder, forbidden=0o077)
         try:
             write_atomic(self._path(name), public.pem.encode() + private, mode=PRIVATE, replace=False)
         except FileExistsError:
             raise _taken(name) from None
-        return KeyEntry(name, public, uri)
+        return KeyEntry(name, public, read_uri(private))
 
     def _read(self, name: RoleName) -> tuple[PublicKey, bytes]:
         check_owned(self._folder, forbidden=0o077)
         path = self._path(name)
         if not path.exists():
             raise NoSuchKey(f"the key ring holds no key named {name}", hint="see what it holds: pytrust key list")
-        public, end, private = read_private(path, KEY_FILE_MAX_BYTES).partition(_PUBLIC_END)
+        public, end, private = read_private(path, KEY_FILE_MAX_BYTES).partition(PUBLIC_END)
         if not end or not private:
             raise Damaged(f"{path} is not a key file of pytrust", hint="restore it from a backup, or remove it")
         return read_public_pem(public + end, str(path)), private

@@ -1,8 +1,8 @@
 """Signers: whatever can sign for a public key.
 
-Software keys come from the key ring; keys behind a URI (``hsm:``, ``awskms:``, ``gcpkms:``, ``azurekms:``, ``hv:``)
-are driven through securesystemslib. Its import pulls in every such SDK that is installed (0.8 s instead of 0.1 s), so
-``block_sdks`` keeps them out of every process that has no such key to open.
+Software keys come from the key ring, and through it from the vault; keys behind another URI (``hsm:``, ``awskms:``,
+``gcpkms:``, ``azurekms:``, ``hv:``) are driven through securesystemslib. Its import pulls in every such SDK that is
+installed (0.8 s instead of 0.1 s), so ``block_sdks`` keeps them out of every process that has no such key to open.
 """
 
 from __future__ import annotations
@@ -58,9 +58,10 @@ def open_signer(keyring: Keyring, entry: KeyEntry, passphrase: Passphrase) -> Si
 
     Raises:
         WrongPassphrase: the key stays closed.
+        VaultLocked: it lies in the vault, and that stays closed.
         UsageError: the URI needs an extra that is not installed, or the device refuses.
     """
-    if entry.uri is None:
+    if entry.uri is None or entry.in_vault:
         return signer_of(keyring.open(entry.name, passphrase))
     return _open_uri(entry, entry.uri, passphrase)
 

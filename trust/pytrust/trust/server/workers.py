@@ -31,6 +31,7 @@ from pytrust.trust.server.rows import Rows, make_rows
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
+    from pytrust.trust.keys.pocket import Pocket
     from pytrust.trust.server.backend import Backend
 
 _BACKLOG: Final = 1024
@@ -52,6 +53,7 @@ class Plan:
         prefixes: collections are kept only under these; none means any.
         open_backend: entered once in each process, left when nothing is under way in it any more.
         note: takes a line of the log; raises nothing.
+        vault: where keys lie whose files say so.
     """
 
     host: str
@@ -62,6 +64,7 @@ class Plan:
     prefixes: tuple[str, ...]
     open_backend: Callable[[], AbstractContextManager[Backend]]
     note: Callable[[str], None]
+    vault: Pocket | None = None
 
 
 def check(plan: Plan) -> None:
@@ -73,7 +76,7 @@ def check(plan: Plan) -> None:
     check_free(plan.host, plan.port)
     if plan.tls:
         read_pair(plan.tls)
-    load_gate(plan.auth, utc_now)
+    load_gate(plan.auth, utc_now, plan.vault)
     with plan.open_backend():
         pass
 
@@ -110,7 +113,7 @@ def load_app(plan: Plan, counters: Path) -> ASGIApp:
     _end_with_parent()
     _send_logs(plan.note)
     end_unread(plan.port)
-    gate, tokens = load_gate(plan.auth, utc_now)
+    gate, tokens = load_gate(plan.auth, utc_now, plan.vault)
     opened = ExitStack()
     backend = opened.enter_context(plan.open_backend())
     parts = Parts(backend, tokens, Rows(counters), plan.note, utc_now)

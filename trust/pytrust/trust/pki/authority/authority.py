@@ -1,7 +1,7 @@
 """The authority of one host: issues, renews, withdraws, and keeps every folder it wrote as it should be now.
 
     <folder>/ca.db                 what was issued, to whom, and the journal of it (index.py)
-    <folder>/keys/<kind>-gN.key    CA keys, sealed (keyring.py)
+    <folder>/keys/<kind>-gN.key    CA keys, sealed or in the vault (keyring.py)
     <folder>/servers/<name>/       folders that are handed out (folder.py), where no other place was asked for
     <folder>/clients/<name>/
 
@@ -20,6 +20,7 @@ from pytrust.trust.errors import NotFound
 from pytrust.trust.files import check_owned
 from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.keys.private import KDF_ROUNDS
+from pytrust.trust.keys.vaulted_keys import Opening
 from pytrust.trust.pki.authority import batch, founding, issuing, lists
 from pytrust.trust.pki.authority.ca_keys import FOLDER, CaKeys
 from pytrust.trust.pki.authority.delivery import settle
@@ -44,7 +45,7 @@ class Authority(Succession):
         folder: ``<PYTRUST_HOME>/ca``.
         passphrase: opens CA keys; names are ``root-g1``, ``server-ca-g1``, ``client-ca-g1``.
         now: the clock, aware.
-        keys: those of the folder, where they were opened before.
+        keys: those of the folder, where they were opened before, or some lie in the vault.
 
     Raises:
         NotSetUp: there is no authority in the folder.
@@ -61,6 +62,7 @@ class Authority(Succession):
         now: Callable[[], datetime],
         *,
         rounds: int = KDF_ROUNDS,
+        vault: Opening | None = None,
     ) -> Self:
         """Make an authority: three keys, three certificates, an empty list; whole or not at all.
 
@@ -71,11 +73,12 @@ class Authority(Succession):
             new_passphrase: what the new keys are sealed under, by key name.
             now: the clock.
             rounds: price of a guess at the passphrase, see ``Keyring``.
+            vault: where the new keys go, see ``Keyring``; then no passphrase is asked for.
 
         Raises:
             UsageError: there is one already, or something else lies there.
         """
-        keys = CaKeys(folder / FOLDER, passphrase, rounds=rounds)
+        keys = CaKeys(folder / FOLDER, passphrase, rounds=rounds, vault=vault)
         founding.found(folder, plan, keys, new_passphrase, now)
         return cls(folder, passphrase, now, keys=keys)
 

@@ -1,4 +1,7 @@
-"""The keys of the CAs themselves: sealed in ``ca/keys``, or in an HSM or KMS; each opened at most once a process."""
+"""The keys of the CAs themselves: in the vault, sealed in ``ca/keys``, or in an HSM or KMS.
+
+Each is opened at most once a process.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from pathlib import Path
 from pytrust.trust.errors import NoSuchKey, Refused, UsageError
 from pytrust.trust.keys.keyring import KeyEntry, Keyring, Passphrase
 from pytrust.trust.keys.private import KDF_ROUNDS, PrivateKey, seal
+from pytrust.trust.keys.vaulted_keys import Opening
 from pytrust.trust.names import RoleName
 from pytrust.trust.pki.authority.plan import Elsewhere
 from pytrust.trust.pki.model import CaKind, Kind
@@ -26,11 +30,14 @@ class CaKeys:
         folder: ``<PYTRUST_HOME>/ca/keys``.
         passphrase: opens keys, by name.
         rounds: see ``Keyring``.
+        vault: see ``Keyring``.
     """
 
-    def __init__(self, folder: Path, passphrase: Passphrase, *, rounds: int = KDF_ROUNDS) -> None:
-        self._ring = Keyring(folder, rounds=rounds)
-        self._passphrase, self._rounds = passphrase, rounds
+    def __init__(
+        self, folder: Path, passphrase: Passphrase, *, rounds: int = KDF_ROUNDS, vault: Opening | None = None
+    ) -> None:
+        self._ring = Keyring(folder, rounds=rounds, vault=vault, place="ca")
+        self._passphrase, self._rounds, self._vault = passphrase, rounds, vault
         self._open: dict[RoleName, PrivateKey] = {}
 
     def key(self, kind: CaKind, generation: int) -> PrivateKey:
@@ -48,7 +55,7 @@ class CaKeys:
     def exportable(self, kind: CaKind, generation: int) -> PrivateKey:
         """A key with its secret; raises ``UsageError`` for one in an HSM or KMS, besides what ``key`` raises."""
         key = self.key(kind, generation)
-        if self._ring.entry(key_name(kind, generation)).uri is not None:
+        if self._ring.entry(key_name(kind, generation)).outside:
             raise UsageError(f"the key {key_name(kind, generation)} lives outside", hint="it stays where it is")
         return key
 
@@ -68,8 +75,8 @@ class CaKeys:
             return False
         return True
 
-    def add(self, kind: CaKind, generation: int, key: PrivateKey, passphrase: bytes) -> None:
-        """Seal and keep a key."""
+    def add(self, kind: CaKind, generation: int, key: PrivateKey, passphrase: Passphrase) -> None:
+        """Keep a key; see ``Keyring.add``."""
         name = key_name(kind, generation)
         self._ring.add(name, key, passphrase)
         self._open[name] = key
@@ -80,7 +87,7 @@ class CaKeys:
 
     def moved(self, folder: Path) -> CaKeys:
         """The same keys in another folder; what is opened in one is open in both."""
-        moved = CaKeys(folder, self._passphrase, rounds=self._rounds)
+        moved = CaKeys(folder, self._passphrase, rounds=self._rounds, vault=self._vault)
         moved._open = self._open
         return moved
 
@@ -97,15 +104,19 @@ class CaKeys:
         """What opens a key."""
         return self._passphrase(key_name(kind, generation))
 
+    def in_vault(self, kind: CaKind, generation: int) -> bool:
+        """Whether a key that is here has no passphrase, since the vault has it."""
+        return self._ring.entry(key_name(kind, generation)).in_vault
+
     def _opened(self, name: RoleName, kind: CaKind) -> PrivateKey:
         try:
             entry = self._ring.entry(name)
         except NoSuchKey as error:
             hint = "fetch it: pytrust ca root import FILE" if kind == Kind.ROOT else "restore ca/keys from a backup"
             raise Refused(f"the key {name} of this authority is not here", hint=hint) from error
-        if entry.uri is None:
-            return self._ring.open(name, self._passphrase)
-        return self._remote(entry)
+        if entry.outside:
+            return self._remote(entry)
+        return self._ring.open(name, self._passphrase)
 
     def _remote(self, entry: KeyEntry) -> PrivateKey:
         from pytrust.trust.keys.signers import allow_sdks, open_signer

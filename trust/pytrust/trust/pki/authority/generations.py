@@ -5,7 +5,6 @@ from __future__ import annotations
 from pytrust.trust.errors import Refused, UsageError
 from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.keys.private import generate
-from pytrust.trust.pki.authority.ca_keys import key_name
 from pytrust.trust.pki.authority.change import Change
 from pytrust.trust.pki.authority.delivery import settle
 from pytrust.trust.pki.authority.ledger import What
@@ -47,8 +46,7 @@ def make_key(
     if elsewhere is not None:
         premises.keys.refer(kind, generation, elsewhere)
     else:
-        passphrase = new_passphrase(key_name(kind, generation))
-        premises.keys.add(kind, generation, generate(premises.index.plan.key_kind), passphrase)
+        premises.keys.add(kind, generation, generate(premises.index.plan.key_kind), new_passphrase)
 
 
 def establish(premises: Premises, change: Change, kind: CaKind, generation: int, state: State) -> Issued:

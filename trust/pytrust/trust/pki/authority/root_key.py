@@ -9,6 +9,7 @@ from typing import Final
 from pytrust.trust.database import guarded
 from pytrust.trust.errors import NotFound, Refused, UsageError
 from pytrust.trust.files import PRIVATE, read_bounded
+from pytrust.trust.keys.keyring import Passphrase
 from pytrust.trust.keys.private import PrivateKey, unseal
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES
@@ -20,11 +21,14 @@ from pytrust.trust.pki.model import Issued, Kind
 _NOTE: Final = "exported-root-g"
 
 
-def export(premises: Premises, file: Path, generation: int | None) -> Path:
+def export(premises: Premises, file: Path, generation: int | None, new_passphrase: Passphrase | None) -> Path:
     """See ``Authority.export_root``."""
     number = _generation(premises, generation)
     key = premises.keys.exportable(Kind.ROOT, number)
-    passphrase = premises.keys.passphrase(Kind.ROOT, number)
+    if new_passphrase and premises.keys.in_vault(Kind.ROOT, number) and not file.exists():
+        passphrase = new_passphrase(key_name(Kind.ROOT, number))
+    else:
+        passphrase = premises.keys.passphrase(Kind.ROOT, number)
     with premises.locked(), guarded(file):
         if not file.exists():
             _write(file, premises.keys.sealed(key, passphrase))
@@ -57,7 +61,7 @@ def take_back(premises: Premises, file: Path) -> Issued:
     with premises.locked():
         root = _root_of(premises, key, file)
         if not premises.keys.here(Kind.ROOT, root.generation):
-            premises.keys.add(Kind.ROOT, root.generation, key, passphrase)
+            premises.keys.add(Kind.ROOT, root.generation, key, lambda _: passphrase)
             with premises.change() as change:
                 change.event(What.IMPORTED, Kind.ROOT, Kind.ROOT, details={"generation": str(root.generation)})
     return root

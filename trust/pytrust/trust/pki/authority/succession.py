@@ -90,9 +90,14 @@ class Succession:
             for remark in remarks:
                 change.event(remark.what, remark.kind, remark.holder, details={"seen": remark.seen})
 
-    def export_root(self, file: Path, *, generation: int | None = None) -> Path:
-        """Write the sealed root key to a new file (0600), and see that it opens; default: the issuing generation."""
-        return root_key.export(self._premises, file, generation)
+    def export_root(
+        self, file: Path, *, generation: int | None = None, new_passphrase: Passphrase | None = None
+    ) -> Path:
+        """Write the sealed root key to a new file (0600), and see that it opens; default: the issuing generation.
+
+        It is sealed under the passphrase that it has here; one in the vault has none, and gets ``new_passphrase``.
+        """
+        return root_key.export(self._premises, file, generation, new_passphrase)
 
     def remove_root(self, *, generation: int | None = None) -> None:
         """Delete the root key here; raises ``Refused`` where it was never exported."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import assert_never
 
+from pytrust.trust.keys.vaulted_keys import Opening
 from pytrust.trust.limits import HTPASSWD_MAX_BYTES, ISSUER_FILE_MAX_BYTES
 from pytrust.trust.server.auth.gate import Gate, OpenGate, TokenService
 from pytrust.trust.server.auth.htpasswd import parse_htpasswd
@@ -20,8 +21,12 @@ from pytrust.trust.server.auth.signing_key import signing_key
 from pytrust.trust.server.auth.watched import Watched
 
 
-def load_gate(settings: AuthSettings, now: Callable[[], datetime]) -> tuple[Gate, TokenService | None]:
+def load_gate(
+    settings: AuthSettings, now: Callable[[], datetime], vault: Opening | None = None
+) -> tuple[Gate, TokenService | None]:
     """Read the files that ``settings`` name, and make the signing key of tokens where there is none yet.
+
+    ``vault`` is where that key lies if its file says so.
 
     The token service is None where somebody else gives the tokens, or nobody needs any.
 
@@ -32,18 +37,18 @@ def load_gate(settings: AuthSettings, now: Callable[[], datetime]) -> tuple[Gate
         case NoAuth():
             return OpenGate(), None
         case HtpasswdAuth():
-            return _passwords(settings, now)
+            return _passwords(settings, now, vault)
         case TokenAuth():
             return _tokens(settings, now), None
         case _:
             assert_never(settings)
 
 
-def _passwords(settings: HtpasswdAuth, now: Callable[[], datetime]) -> tuple[Gate, TokenService]:
+def _passwords(settings: HtpasswdAuth, now: Callable[[], datetime], vault: Opening | None) -> tuple[Gate, TokenService]:
     accounts = Watched(settings.htpasswd, HTPASSWD_MAX_BYTES, parse_htpasswd)
     accounts.get()
     passwords = Passwords(accounts.get)
-    tokens = OwnTokens(signing_key(settings.key), settings.service)
+    tokens = OwnTokens(signing_key(settings.key, vault), settings.service)
     rules = Rules(settings.service, DEFAULT if settings.permissions is None else settings.permissions)
     return PasswordGate(rules, passwords, tokens, now), PasswordTokens(rules, passwords, tokens, now)
 
