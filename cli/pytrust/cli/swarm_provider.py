@@ -60,7 +60,9 @@ def provided(workspace: Workspace, note: Note) -> Iterator[Kind]:
     """The plugin, asking the vault's agent."""
     from pytrust.policy.provider.provider import Provider
     from pytrust.trust.vault.agent.client import AgentVault
+    from pytrust.trust.vault.agent.hygiene import harden
 
+    harden()
     vault = AgentVault(workspace.home.agent)
     if reason := _closed(vault):
         note("vault-locked", f"{reason}, so services get nothing yet (hint: pytrust vault unlock)")

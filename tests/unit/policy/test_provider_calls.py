@@ -150,7 +150,7 @@ def test_what_is_not_there_and_what_is_not_allowed_look_the_same(real: Desk) -> 
     for name, answer in said.items():
         assert set(answer) == {"Err", "DoNotReuse"}
         assert answer["Err"].replace(repr(name[:200]), "NAME") == (
-            "the vault has no secret NAME for the service web (hint: pytrust secret put NAME --reader service:web)"
+            "the vault has no secret NAME for the service web (hint: pytrust secret put NAME, pytrust secret allow NAME service:web)"
         )
 
 

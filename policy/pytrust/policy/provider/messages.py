@@ -61,7 +61,7 @@ def explain(request: Request, error: PytrustError) -> str:
     """Why there is no value; whether there is a secret that is not for this service, it does not tell."""
     if isinstance(error, NoSuchSecret | InvalidName):
         name = request.wanted[:_TEXT_MAX_CHARS]
-        way = f"pytrust secret put NAME --reader service:{request.service_name}"
+        way = f"pytrust secret put NAME, pytrust secret allow NAME service:{request.service_name}"
         return f"the vault has no secret {name!r} for the service {request.service_name} (hint: {way})"
     return f"{error} (hint: {error.hint})" if error.hint else str(error)
 
