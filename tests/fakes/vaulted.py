@@ -7,25 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
-import msgspec
-from msgspec import UnsetType
-
-from pytrust.trust.errors import (
-    AccessDenied,
-    Conflict,
-    NoSuchSecret,
-    PytrustError,
-    SecretExpired,
-    UsageError,
-    VaultLocked,
-)
-from pytrust.trust.limits import SECRET_MAX_BYTES
+from pytrust.trust.errors import AccessDenied, PytrustError, SecretExpired, UsageError, VaultLocked
 from pytrust.trust.vault.callers import Caller, Owner, may_read, spelled
-from pytrust.trust.vault.model import Secret, Terms, Version, VersionNumber, check_terms
+from pytrust.trust.vault.edit import (
+    Edited,
+    add_version,
+    amend,
+    check_expected,
+    check_value,
+    drop_version,
+    find_version,
+    missing,
+    next_number,
+    next_terms,
+)
+from pytrust.trust.vault.model import Secret, Terms, Version, VersionNumber
 from pytrust.trust.vault.names import OWN, SecretName, is_own, parse_secret_name
 from pytrust.trust.vault.operations import (
-    ABSENT,
-    ANY,
     Amend,
     Audit,
     Done,
@@ -56,6 +54,11 @@ class _State:
     def copy(self) -> _State:
         return _State(dict(self.secrets), dict(self.values))
 
+    def set(self, edited: Edited) -> None:
+        self.secrets[edited.secret.name] = edited.secret
+        for version in edited.dropped:
+            del self.values[version.record]
+
 
 class FakeVaulted:
     """An open vault; ``closed = True`` makes every ask fail as one that somebody locked.
@@ -79,7 +82,7 @@ class FakeVaulted:
         if self.closed:
             raise VaultLocked("the vault is locked")
         asking = caller or self._owner
-        if not isinstance(asking, Owner) and not isinstance(operation, Get):
+        if not isinstance(asking, Owner) and not isinstance(operation, Get | Find):
             raise AccessDenied("only the owner of the vault may do that")
         match operation:
             case Get() | Find() | List() | Audit():
@@ -115,7 +118,7 @@ class FakeVaulted:
             case Get():
                 return self._get(operation, caller)
             case Find(name=name):
-                return Page(secrets=(self._secret(name),))
+                return Page(secrets=(self._visible(name, caller),))
             case List():
                 return self._list(operation)
             case Audit(name=name, limit=limit):
@@ -145,12 +148,19 @@ class FakeVaulted:
         return Value(number=version.number, value=self._state.values[version.record])
 
     def _readable(self, operation: Get, caller: Caller) -> Version:
-        secret = self._state.secrets.get(operation.name)
-        if secret is None or not may_read(secret.terms.readers, caller):
-            raise _none(operation.name)
+        secret = self._visible(parse_secret_name(operation.name), caller)
         if secret.terms.expires is not None and self._now() >= secret.terms.expires:
             raise SecretExpired(f"{operation.name}: its time is over")
-        return secret.current if operation.number is None else _version(secret, operation.number)
+        if operation.number is not None and not isinstance(caller, Owner):
+            raise missing(secret.name)
+        return find_version(secret, operation.number)
+
+    def _visible(self, name: SecretName, caller: Caller) -> Secret:
+        """What is not for the caller is not there."""
+        secret = self._secret(name)
+        if not isinstance(caller, Owner) and (is_own(name) or not may_read(secret.terms.readers, caller)):
+            raise missing(name)
+        return secret
 
     def _put_all(self, puts: tuple[Put, ...], caller: Caller) -> Done:
         if not puts:
@@ -162,21 +172,19 @@ class FakeVaulted:
 
     def _put(self, state: _State, put: Put, author: str) -> None:
         name = parse_secret_name(put.name)
-        if not 1 <= len(put.value) <= SECRET_MAX_BYTES:
-            raise UsageError(f"{name}: a value has between 1 and {SECRET_MAX_BYTES} bytes")
-        before = state.secrets.get(name)
-        _expect(before, name, put.expect)
-        terms = _amended(before.terms if before else Terms(), put)
-        number = VersionNumber((before.last if before else 0) + 1)
+        check_value(name, put.value)
+        there = state.secrets.get(name)
+        check_expected(there, put)
         self._records += 1
         record = hashlib.sha256(str(self._records).encode()).hexdigest()[:32]
+        number = next_number(there.last if there else 0)
         version = Version(number, self._now(), author, len(put.value), record, b"", _ALGORITHM)
         state.values[record] = put.value
-        _keep(state, Secret(name, (*(before.versions if before else ()), version), terms, number))
+        state.set(add_version(there, name, version, next_terms(there.terms if there else Terms(), put)))
 
     def _amend(self, operation: Amend) -> Done:
-        state, secret = self._state.copy(), self._secret(operation.name)
-        _keep(state, msgspec.structs.replace(secret, terms=_amended(secret.terms, operation)))
+        state = self._state.copy()
+        state.set(amend(self._secret(operation.name), operation))
         return self._commit(state, operation.name)
 
     def _list(self, operation: List) -> Page:
@@ -186,27 +194,21 @@ class FakeVaulted:
             for name in self._state.secrets
             if name.startswith(operation.prefix) and name > operation.after and (own or not is_own(name))
         )
-        shown = names[: max(0, operation.limit)]
+        shown = names[: max(1, operation.limit)]
         return Page(secrets=tuple(self._state.secrets[name] for name in shown), more=len(names) > len(shown))
 
     def _rollback(self, operation: Rollback, caller: Caller) -> Done:
-        secret = self._secret(operation.name)
-        value = self._state.values[_version(secret, operation.number).record]
+        value = self._state.values[find_version(self._secret(operation.name), operation.number).record]
         return self._put_all((Put(name=operation.name, value=value, expect=operation.expect),), caller)
 
     def _remove(self, operation: Remove) -> Done:
         state, secret = self._state.copy(), self._secret(operation.name)
-        if operation.number is None:
-            del state.secrets[secret.name]
-            gone = secret.versions
+        if operation.number is not None:
+            state.set(drop_version(secret, operation.number))
         else:
-            gone = (_version(secret, operation.number),)
-            if operation.number == secret.current.number:
-                raise UsageError(f"{secret.name}: version {operation.number} is the current one")
-            left = tuple(version for version in secret.versions if version not in gone)
-            state.secrets[secret.name] = msgspec.structs.replace(secret, versions=left)
-        for version in gone:
-            del state.values[version.record]
+            del state.secrets[secret.name]
+            for version in secret.versions:
+                del state.values[version.record]
         return self._commit(state, secret.name)
 
     def _commit(self, state: _State, name: SecretName) -> Done:
@@ -216,43 +218,8 @@ class FakeVaulted:
 
     def _secret(self, name: SecretName) -> Secret:
         if name not in self._state.secrets:
-            raise _none(name)
+            raise missing(name)
         return self._state.secrets[name]
 
     def _note(self, operation: Get, caller: Caller, number: int, refused: str) -> None:
         self.reads.append(Read(self._now(), spelled(caller), operation.purpose, operation.name, number, refused))
-
-
-def _none(name: str) -> NoSuchSecret:
-    return NoSuchSecret(f"there is no secret {name}")
-
-
-def _version(secret: Secret, number: int) -> Version:
-    for version in secret.versions:
-        if version.number == number:
-            return version
-    raise NoSuchSecret(f"{secret.name} has no version {number}")
-
-
-def _expect(secret: Secret | None, name: SecretName, expect: int) -> None:
-    there = secret.current.number if secret else ABSENT
-    if expect not in {ANY, there}:
-        raise Conflict(f"{name}: version {there} is there, not {expect}")
-
-
-def _amended(terms: Terms, change: Put | Amend) -> Terms:
-    return check_terms(
-        Terms(
-            terms.labels if isinstance(change.labels, UnsetType) else tuple(change.labels.items()),
-            terms.readers if isinstance(change.readers, UnsetType) else change.readers,
-            terms.expires if isinstance(change.expires, UnsetType) else change.expires,
-            terms.keep if isinstance(change.keep, UnsetType) else change.keep,
-        )
-    )
-
-
-def _keep(state: _State, secret: Secret) -> None:
-    """As many versions as its terms say."""
-    for version in secret.versions[: -secret.terms.keep]:
-        del state.values[version.record]
-    state.secrets[secret.name] = msgspec.structs.replace(secret, versions=secret.versions[-secret.terms.keep :])

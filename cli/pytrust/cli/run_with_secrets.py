@@ -53,10 +53,9 @@ def run_with_secrets(workspace: Workspace, texts: tuple[str, ...], command: tupl
 
 def _values(workspace: Workspace, wanted: tuple[Wanted, ...], program: str) -> dict[str, bytes]:
     """The value of each file."""
-    from pytrust.cli.vault_room import open_vaulted
     from pytrust.trust.vault.operations import Get, Value
 
-    vault, values = open_vaulted(workspace), {}
+    vault, values = workspace.vaulted, {}
     for name, file in wanted:
         found = vault.ask(Get(name=name, purpose=f"run-with-secrets {program[:60]}"))
         assert isinstance(found, Value)

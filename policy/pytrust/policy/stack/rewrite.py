@@ -16,6 +16,8 @@ from pytrust.policy.stack.tree import Alias, Entry, Mapping, Node, Scalar, Seque
 from pytrust.trust.errors import UsageError
 
 LABEL: Final = "pytrust.secrets"
+NAME_LABEL: Final = "pytrust.secret"
+"""What the vault calls a secret of the swarm, whose own name begins with that of its stack."""
 DRIVER: Final = "pytrust"
 _STEP: Final = "  "
 
@@ -51,7 +53,9 @@ def _for_swarm(tree: Tree, found: Stack) -> Iterator[Edit]:
         entry = secrets.entries[moved.key]
         before = indent(tree, entry.start)
         key = tree.text[entry.start :].partition(":")[0]
-        new = (f"{before}{key}:", f"{before}{_STEP}driver: {DRIVER}", f"{before}{_STEP}name: {json.dumps(moved.name)}")
+        step = f"{before}{_STEP}"
+        name = f"{step}{_STEP}{NAME_LABEL}: {json.dumps(moved.name)}"
+        new = (f"{before}{key}:", f"{step}driver: {DRIVER}", f"{step}labels:", name)
         yield lines(tree, entry)._replace(text="".join(f"{line}{newline(tree)}" for line in new))
 
 

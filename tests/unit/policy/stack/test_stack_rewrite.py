@@ -84,10 +84,12 @@ secrets:
   # from files
   db_password:
     driver: pytrust
-    name: "db_password"
+    labels:
+      pytrust.secret: "db_password"
   api_key:
     driver: pytrust
-    name: "api_key"
+    labels:
+      pytrust.secret: "api_key"
   outside:
     external: true
 """
