@@ -9,7 +9,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import ExitCode, PytrustError
+from pytrust.trust.errors import ExitCode, PytrustError, Refused, Unknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,10 +39,10 @@ def check(workspace: Workspace, as_json: bool) -> int:
     printed.
     """
     engine = _engine(workspace)
-    if engine.local().locked:
+    if (seen := _look(engine)) is None:
         _say_locked(engine, as_json=as_json)
         return ExitCode.YES
-    cluster, held = engine.cluster(), engine.secrets()
+    cluster, held = seen
     kept, error = _keep(workspace, engine, cluster)
     if as_json:
         voice.say_json(_document(cluster, held, kept, error))
@@ -53,7 +53,7 @@ def check(workspace: Workspace, as_json: bool) -> int:
         voice.fail(error)
     if not cluster.autolock:
         return ExitCode.NO
-    return error.exit_code if error else ExitCode.YES
+    return ExitCode.UNSOUND if error else ExitCode.YES
 
 
 @click.command(
@@ -111,6 +111,14 @@ def _engine(workspace: Workspace) -> SwarmEngine:
     from pytrust.policy.swarm.engine import SwarmEngine
 
     return SwarmEngine(workspace.engine.address)
+
+
+def _look(engine: SwarmEngine) -> tuple[Cluster, Held] | None:
+    """What is to be told; None where the swarm is locked. An engine that refuses to tell has not said no."""
+    try:
+        return None if engine.local().locked else (engine.cluster(), engine.secrets())
+    except Refused as error:
+        raise Unknown(str(error), hint=error.hint) from error
 
 
 def _keep(workspace: Workspace, engine: SwarmEngine, cluster: Cluster) -> tuple[Sequence[Kept], PytrustError | None]:
