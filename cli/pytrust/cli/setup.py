@@ -40,7 +40,8 @@ def init(workspace: Workspace, signer: str | None) -> None:
     name = parse_signer(signer or login_name())
     with _NewHome(workspace.home) as draft:
         root = _make_keys(draft, workspace, name)
-        _make_store(draft, workspace)
+        if not (workspace.home.path / "store").exists():
+            _make_store(draft, workspace)
         write_atomic(draft.config, render_settings(DEFAULT_URL, name, [root], 1).encode())
     voice.say(f"created {workspace.home.path}")
     voice.say(f"root key sha256:{root}")

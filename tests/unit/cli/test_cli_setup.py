@@ -16,7 +16,7 @@ def test_signing_can_begin_where_a_trust_server_runs(
 ) -> None:
     monkeypatch.setenv("PYTRUST_PASSPHRASE", "correct horse")
     home = tmp_path / "home"
-    make_state(home / "store" / "online")
+    make_state(home / "store" / "online", None, None)
     SqliteStore(home / "store" / "store.db").close()
     kept = {path.name: path.read_bytes() for path in (home / "store" / "online").iterdir()}
     assert run(["--home", str(home), "init", "--signer", "alice"]) == 0
