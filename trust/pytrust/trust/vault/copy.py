@@ -38,7 +38,7 @@ _NUMBERED: Final = re.compile(r"(audit|manifest)-(0|[1-9][0-9]{0,9})")
 _RECORDS: Final = "records/"
 _RECORD: Final = re.compile(r"records/[0-9a-f]{2}/[0-9a-f]{30}")
 _FILES_MAX: Final = 4 * SECRETS_MAX  # some have several versions
-_READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _NO_BACKUP: Final = "name the file that pytrust vault backup wrote"
 
@@ -90,7 +90,7 @@ def unpack(file: Path, vault: Path) -> Header:
     with guarded(vault):
         vault.mkdir(PRIVATE_FOLDER)
         (vault / "records").mkdir(PRIVATE_FOLDER)
-        with os.fdopen(os.open(file, _READ), "rb") as archive:
+        with os.fdopen(os.open(file, _OPEN), "rb") as archive:
             for part in _parts(archive, file):
                 _unpack_one(archive, part, vault / part.name, file)
         _sync(vault)
@@ -139,24 +139,33 @@ def _names(vault: Path, header: Header) -> Iterator[str]:
     named = (path.name for path in vault.iterdir())
     manifest = f"manifest-{header.epoch}"
     numbered = [name for name in named if _NUMBERED.fullmatch(name) and (name.startswith("audit") or name == manifest)]
+    if manifest not in numbered:
+        raise Damaged(f"{vault / manifest} is gone")
     yield from sorted(numbered)
     found = (path.relative_to(vault).as_posix() for path in (vault / "records").glob("??/*"))
     yield from sorted(name for name in found if _RECORD.fullmatch(name))
 
 
 def _pack_one(path: Path, name: str, archive: BinaryIO) -> None:
-    with os.fdopen(os.open(path, _READ), "rb") as file:
+    with os.fdopen(os.open(path, _OPEN), "rb") as file:
         size = os.fstat(file.fileno()).st_size  # an audit may grow meanwhile: what comes later is not of this moment
         if size > _most(name):
             raise Unsound(f"{path} is too large for a backup", hint="pytrust vault verify")
         archive.write(_head(Part(name, size)))
         left = size
-        while left and (chunk := file.read(min(left, _CHUNK))):
+        while left:
+            chunk = _read(file, min(left, _CHUNK), path)
             archive.write(chunk)
             left -= len(chunk)
-    if left:
-        raise Damaged(f"{path} is cut off")
     archive.write(bytes(-size % _BLOCK))
+
+
+def _read(file: BinaryIO, most: int, path: Path) -> bytes:
+    with guarded(path):  # the disk of the vault, and not that of the backup
+        chunk = file.read(most)
+    if not chunk:
+        raise Damaged(f"{path} is cut off")
+    return chunk
 
 
 def _parts(archive: BinaryIO, file: Path) -> Iterator[Part]:
@@ -208,7 +217,7 @@ def _sync(vault: Path) -> None:
     """Everything in a folder that was just written, to the disk."""
     for folder, _, names in os.walk(vault):
         for name in names:
-            descriptor = os.open(Path(folder, name), _READ)
+            descriptor = os.open(Path(folder, name), _OPEN)
             try:
                 os.fsync(descriptor)
             finally:
