@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.fakes.vaulted import FakeVaulted
 
 from pytrust.trust.errors import WrongPassphrase
-from pytrust.trust.vault.agent.holder import Clocks, Holder
+from pytrust.trust.vault.agent.holder import Clocks, Holder, Terms
 from pytrust.trust.vault.agent.place import claimed
 from pytrust.trust.vault.agent.server import Agent, Parts
 from pytrust.trust.vault.asking import Vaulted
@@ -59,8 +59,8 @@ class World:
         self.opened.append(Kept(self.vaulted))
         return self.opened[-1]
 
-    def holder(self, *, idle: int = 0, shared: bool = False) -> Holder:
-        return Holder(self.open, Clocks(lambda: NOW, lambda: self.steady), idle=idle, shared=shared)
+    def holder(self, terms: Terms) -> Holder:
+        return Holder(self.open, Clocks(lambda: NOW, lambda: self.steady), terms)
 
 
 @contextmanager
@@ -70,7 +70,7 @@ def agent(path: Path, world: World, *, idle: int = 0, once: bool = False) -> Ite
 
     async def serve() -> None:
         with claimed(path, shared=False) as listening:
-            running = Agent(Parts(world.holder(idle=idle), world.told.append, once=once))
+            running = Agent(Parts(world.holder(Terms(idle, once=once)), world.told.append))
             started.append((asyncio.get_running_loop(), running))
             await running.serve(listening)
 

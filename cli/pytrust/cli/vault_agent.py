@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -20,10 +21,13 @@ from pytrust.trust.limits import AGENT_START_TIMEOUT
 if TYPE_CHECKING:
     import socket
 
+    from pytrust.trust.vault.agent.client import AgentVault
     from pytrust.trust.vault.agent.server import Parts
 
 _LOCKED: Final = "the vault is locked: pytrust vault unlock"
 _MINUTE: Final = 60
+_BREATH: Final = 0.01  # seconds
+_PATIENCE: Final = 5.0  # seconds
 _YEAR: Final = 525_600  # minutes
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONDONTWRITEBYTECODE")  # an agent lives for long
 _REASON_MAX_BYTES: Final = 2000
@@ -80,6 +84,8 @@ def lock(workspace: Workspace) -> int:
         voice.say("the vault is locked already")
         return ExitCode.YES
     agent.lock()
+    if standing.once:
+        _see_off(agent)
     voice.say("the vault is locked")
     return ExitCode.YES
 
@@ -142,7 +148,7 @@ def _serve(workspace: Workspace, listening: socket.socket, parts: Parts) -> None
 
     from pytrust.trust.vault.agent.server import run
 
-    if not parts.once and (vault := try_unlock_here(workspace)):
+    if not parts.holder.terms.once and (vault := try_unlock_here(workspace)):
         parts.holder.unlock(vault.master.bytes())
         vault.close()
     gc.enable()
@@ -150,16 +156,14 @@ def _serve(workspace: Workspace, listening: socket.socket, parts: Parts) -> None
 
 
 def _parts(workspace: Workspace, idle: int, *, share: bool, detached: bool) -> Parts:
-    import time
-
     from pytrust.trust.vault.agent.held import Place, opener
-    from pytrust.trust.vault.agent.holder import Clocks, Holder
+    from pytrust.trust.vault.agent.holder import Clocks, Holder, Terms
     from pytrust.trust.vault.agent.server import Parts
 
     now = partial(seconds_now, workspace)
     opens = opener(Place(workspace.home.vault, workspace.home.anchor, owner_name()), now)
-    holder = Holder(opens, Clocks(now, time.monotonic), idle=idle * _MINUTE, shared=share)
-    return Parts(holder, _changed, once=detached)
+    terms = Terms(idle * _MINUTE, shared=share, once=detached)
+    return Parts(Holder(opens, Clocks(now, time.monotonic), terms), _changed)
 
 
 def _changed(is_open: bool) -> None:
@@ -209,6 +213,13 @@ def _start(workspace: Workspace) -> None:
     if done.returncode:
         reason = done.stderr[:_REASON_MAX_BYTES].decode("utf-8", "replace").partition("\n")[0]
         raise Unsound(f"the agent did not start: {reason.removeprefix('error: ')}")
+
+
+def _see_off(agent: AgentVault) -> None:
+    """Wait until it has ended: whoever unlocks the vault next is to find none, and not one that is ending."""
+    end = time.monotonic() + _PATIENCE
+    while agent.status() and time.monotonic() < end:
+        time.sleep(_BREATH)
 
 
 def _until(idle: int) -> str:

@@ -8,6 +8,7 @@ passphrase: one that was mistyped must not use up the tries of a token.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 CREDENTIAL: Final = "pytrust.unlock-key"
 """What systemd's credential is called: ``LoadCredential=pytrust.unlock-key:FILE``."""
 
-_TERMINAL: Final = "/dev/tty"
 _MISSING: Final = "name a file with an unlock key or a passphrase, mode 0600"
 _BY_OTHERS: Final = 0o027  # systemd gives the service's user its part by an ACL, which shows as the group's bits
 _PIN: Final = b"pin-value="
@@ -54,11 +54,9 @@ def read_given(file: Path | None, descriptor: int | None, credentials: str | Non
 def ask(header: Header) -> bytes:
     """What somebody types; raises ``VaultLocked`` where there is no terminal to ask at, or nothing is typed."""
     question = _question({slot.kind for slot in header.slots})
-    try:
-        os.close(os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError as error:
-        raise VaultLocked("the vault is locked, and there is no terminal to ask at") from error
-    text = voice.ask_secret(question).encode()
+    if not _has_terminal():
+        raise VaultLocked("the vault is locked, and there is no terminal to ask at")
+    text = voice.ask_secret(question).encode("utf-8", "surrogateescape")
     if not text:
         raise VaultLocked("the vault is locked, and nothing was typed")
     return text
@@ -100,6 +98,17 @@ def _question(kinds: set[str]) -> str:
         *(["age identity"] if "age" in kinds else []),
     ]
     return f"{' or '.join(ways) or 'unlock key'} of the vault"
+
+
+def _has_terminal() -> bool:
+    """Also where stdin is something else, such as the value that is to be put."""
+    if sys.stdin.isatty():
+        return True
+    try:
+        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True
 
 
 def _read_descriptor(descriptor: int) -> bytes:

@@ -66,7 +66,7 @@ class House:
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     monkeypatch.delenv("CREDENTIALS_DIRECTORY", raising=False)
-    monkeypatch.setattr(vault_given, "_TERMINAL", "/nonexistent/tty")
+    monkeypatch.setattr(vault_given, "_has_terminal", lambda: False)
     home = tmp_path / "home"
     home.mkdir(0o700)
     text, made = unlock_key.make()
@@ -178,7 +178,7 @@ def test_no_vault(tmp_path: Path) -> None:
 
 
 def test_a_prompt(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vault_given, "_TERMINAL", os.devnull)
+    monkeypatch.setattr(vault_given, "_has_terminal", lambda: True)
     asked: list[str] = []
 
     def ask(question: str) -> str:

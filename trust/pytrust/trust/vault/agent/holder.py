@@ -41,18 +41,19 @@ class Clocks(NamedTuple):
     steady: Callable[[], float]
 
 
+class Terms(NamedTuple):
+    """How an agent was started: see ``wire.Standing``."""
+
+    idle: int = 0
+    shared: bool = False
+    once: bool = False
+
+
 class Holder:
-    """Answers requests.
+    """Answers requests; ``idle`` of ``terms`` holds until somebody who unlocks the vault says otherwise."""
 
-    Args:
-        opener: see there.
-        clocks: see there.
-        idle: seconds without use after which the vault is closed; 0: never.
-        shared: whether other users may come.
-    """
-
-    def __init__(self, opener: Opener, clocks: Clocks, *, idle: int = 0, shared: bool = False) -> None:
-        self._opener, self._clocks, self._idle, self._shared = opener, clocks, idle, shared
+    def __init__(self, opener: Opener, clocks: Clocks, terms: Terms) -> None:
+        self._opener, self._clocks, self._idle, self.terms = opener, clocks, terms.idle, terms
         self._held: Held | None = None
         self.lost = False
         """Whether the vault was open until others gave it new keys; then whoever did that brings them."""
@@ -101,7 +102,8 @@ class Holder:
             idle=self._idle,
             pid=os.getpid(),
             started=self._started,
-            shared=self._shared,
+            shared=self.terms.shared,
+            once=self.terms.once,
         )
 
     def _answer(self, request: Request, visitor: Visitor) -> Reply:

@@ -7,6 +7,7 @@ time. SIGTERM, SIGINT and SIGHUP close the vault and end the agent.
 from __future__ import annotations
 
 import asyncio
+import math
 import signal
 import socket
 from collections.abc import Callable
@@ -27,16 +28,14 @@ class Parts(NamedTuple):
     Attributes:
         holder: the vault.
         changed: is told whenever the vault was opened (true) or closed, and once at the beginning.
-        once: whether the agent ends when the vault is closed, other than by new keys, or is not opened at all.
     """
 
     holder: Holder
     changed: Callable[[bool], None]
-    once: bool = False
 
 
 def run(listening: socket.socket, parts: Parts) -> None:
-    """Serve until a signal ends it, or the vault is closed again and ``parts.once``."""
+    """Serve until a signal ends it; or, if the holder is to do it once, the vault is closed again or never opened."""
     asyncio.run(_run(listening, Agent(parts)))
 
 
@@ -52,8 +51,8 @@ class Agent:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._over = parts, asyncio.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vault")
-        self._was_open = parts.holder.open
-        self._patience = AGENT_START_TIMEOUT
+        self._was = (parts.holder.open, parts.holder.lost)
+        self._patience = AGENT_START_TIMEOUT if parts.holder.terms.once else math.inf
 
     def end(self) -> None:
         """From within the loop."""
@@ -65,7 +64,7 @@ class Agent:
         guests = Guests(loop.time)
         make = lambda: Connection(guests, self._work)  # noqa: E731 - a factory, as asyncio wants it
         server = await loop.create_unix_server(make, sock=listening, backlog=AGENT_BACKLOG)
-        self._parts.changed(self._was_open)
+        self._parts.changed(self._parts.holder.open)
         looking = loop.create_task(self._look(guests))
         try:
             await self._over.wait()
@@ -96,15 +95,16 @@ class Agent:
             looked.add_done_callback(self._compare)
             await looked
             self._patience -= AGENT_LOOK_INTERVAL
-            holder = self._parts.holder
-            if self._parts.once and not holder.open and not holder.lost and self._patience < 0:
-                self._over.set()
+            if self._patience < 0:
+                self.end()
 
     def _compare(self, _: object) -> None:
-        """Tell if the vault was opened or closed."""
-        is_open = self._parts.holder.open
-        if is_open == self._was_open:
-            return
-        self._was_open = is_open
-        self._parts.changed(is_open)
-        self._patience = 0.0
+        """Whether the vault was opened or closed just now."""
+        was, self._was = self._was, (self._parts.holder.open, self._parts.holder.lost)
+        is_open, lost = self._was
+        if is_open != was[0]:
+            self._parts.changed(is_open)
+        if is_open:
+            self._patience = math.inf
+        elif self._parts.holder.terms.once and self._was != was and not lost:
+            asyncio.get_running_loop().call_soon(self.end)  # the answer goes out first

@@ -100,6 +100,7 @@ class Standing(msgspec.Struct, frozen=True, tag=True, kw_only=True):
         pid: of the agent.
         started: when it was, seconds since 1970.
         shared: whether other users may come.
+        once: whether it ends when the vault is locked.
     """
 
     open: bool
@@ -111,6 +112,7 @@ class Standing(msgspec.Struct, frozen=True, tag=True, kw_only=True):
     pid: int = 0
     started: int = 0
     shared: bool = False
+    once: bool = False
 
 
 Reply = Answer | Standing
