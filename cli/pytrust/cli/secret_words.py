@@ -208,7 +208,8 @@ def expiry(expires: int | None, now: int) -> str:
 
 def _end(text: str, now: int) -> int:
     if span := _SPAN.fullmatch(text):
-        return now + int(timedelta(seconds=int(span[1]) * _SECONDS[span[2]]).total_seconds())
+        later = timedelta(seconds=int(span[1]) * _SECONDS[span[2]])
+        return int((datetime.fromtimestamp(now, UTC) + later).timestamp())
     end = datetime.fromisoformat(text)
     return int((end if end.tzinfo else end.replace(tzinfo=UTC)).timestamp())
 
