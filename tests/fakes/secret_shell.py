@@ -45,7 +45,7 @@ class SecretShell:
 
     def __call__(self, *words: str, stdin: bytes = b"") -> Said:
         self._capture.readouterr()
-        with _stdin(stdin):
+        with piped(stdin):
             code = self._run(words)
         said = self._capture.readouterr()
         return Said(code, said.out, said.err.decode())
@@ -59,7 +59,7 @@ class SecretShell:
 
 
 @contextmanager
-def _stdin(data: bytes) -> Iterator[None]:
+def piped(data: bytes) -> Iterator[None]:
     """``data`` where a pipe would be."""
     kept = os.dup(0)
     with TemporaryFile() as file:

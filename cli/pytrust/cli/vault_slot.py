@@ -18,7 +18,6 @@ from pytrust.trust.errors import ExitCode, PytrustError, Refused, UsageError, Va
 if TYPE_CHECKING:
     from pytrust.trust.vault.header import NewSlot, Slot
 
-_KINDS: Final = ("passphrase", "unlock-key", "file", "age", "os-keyring", "pkcs11")
 _LABEL_MAX_CHARS: Final = 64
 
 
@@ -63,7 +62,7 @@ examples:
   pytrust vault slot add os-keyring
   pytrust vault slot add pkcs11 "pkcs11:token=vault;object=unlock?module-path=/usr/lib/softhsm/libsofthsm2.so\""""
 )
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", metavar="KIND")
 @click.argument("words", nargs=-1, metavar="[FILE|RECIPIENT...|URI]")
 @click.option("--label", default="", metavar="TEXT", help="For people: whose it is.")
 @click.pass_obj
@@ -104,6 +103,8 @@ def remove(workspace: Workspace, identity: str, yes: bool) -> int:
 
 
 def _check(kind: str, words: Sequence[str], label: str) -> None:
+    if kind not in _WORDS:
+        raise UsageError(f"{kind[:40]!r} is no kind of slot", hint=f"one of: {', '.join(_WORDS)}")
     least, most, what = _WORDS[kind]
     if not least <= len(words) <= most:
         hint = f"pytrust vault slot add {kind}" + (f" {what}" if what else "")
