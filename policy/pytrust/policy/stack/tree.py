@@ -99,19 +99,20 @@ class Tree:
     def find(self, mapping: Mapping, key: str) -> Node | None:
         """The value under ``key``: its own, or one that is merged in."""
         entry = mapping.entries.get(key)
-        return self.real(entry.value if entry else self._merged(mapping, key, MAX_DEPTH))
+        return self.real(entry.value if entry else self._merged(mapping, key, set()))
 
     def error(self, node: Node | Entry, text: str, hint: str = "") -> UsageError:
         """For ``node``, with its line."""
         return UsageError(f"{self.what}:{self.line(node)}: {text}", hint=hint)
 
-    def _merged(self, mapping: Mapping, key: str, depth: int) -> Node | None:
+    def _merged(self, mapping: Mapping, key: str, seen: set[int]) -> Node | None:
+        """Each mapping is looked at once, however often it is merged in."""
         source = self.real(mapping.merged)
-        parts = source.items if isinstance(source, Sequence) else (source,)
-        for part in map(self.real, parts):
-            if isinstance(part, Mapping) and depth:
+        for part in map(self.real, source.items if isinstance(source, Sequence) else (source,)):
+            if isinstance(part, Mapping) and part.start not in seen:
+                seen.add(part.start)
                 entry = part.entries.get(key)
-                found = entry.value if entry else self._merged(part, key, depth - 1)
+                found = entry.value if entry else self._merged(part, key, seen)
                 if found is not None:
                     return found
         return None
@@ -225,7 +226,10 @@ class _Reader:
         value = self._node(self._next(), depth)
         if value.end > value.start or isinstance(value, Mapping | Sequence):
             return value
-        place = self._text.find(":", key.end_mark.index) + 1
+        rest = self._text[key.end_mark.index :]
+        if not rest.lstrip(" \t").startswith(":"):
+            raise self._error("a key without a colon and a value", "write the colon out")
+        place = key.end_mark.index + rest.index(":") + 1
         return replace(value, start=place, end=place)
 
     def _sequence(self, begin: Any, marked: bool, depth: int) -> Sequence:  # noqa: ANN401 - as above
