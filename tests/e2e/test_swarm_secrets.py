@@ -33,7 +33,7 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swarm]:
     with made.engine_running():
         made.begin()
         yield made
-    made.network.close()
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +208,7 @@ def test_one_process_is_both_plugins(tmp_path_factory: pytest.TempPathFactory) -
         asked = {"RequestMethod": "GET", "RequestUri": "/_ping", "User": "nobody", "UserAuthNMethod": "TLS"}
         reply = ask(swarm.socket, "POST", "/AuthZPlugin.AuthZReq", asked).json
         assert reply["Allow"] is False
-    swarm.network.close()
+    swarm.close()
 
 
 # the swarm's own keys
@@ -267,7 +267,7 @@ def test_autolock_is_off_on_renewed_and_survives_a_restart(tmp_path_factory: pyt
         document = json.loads(pytrust("check", "--json"))
         assert document["autolock"] is True
         assert [each["new"] for each in document["kept"]] == [False, False, False]
-    swarm.network.close()
+    swarm.close()
 
     assert not [key for key in secrets for text in said if key in text]
     assert not _on_disk(swarm.home, secrets)

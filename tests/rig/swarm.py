@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -91,6 +92,11 @@ class Swarm:
         self.home.mkdir(0o700)
         slot = NewSlot(unlock_key.KIND, "", made.seed, made.params)
         create_vault(self.home / "vault", self.folder / "home.anchor", [slot], now=int(time.time())).close()
+
+    def close(self) -> None:
+        """Leave nothing behind, once the engine has ended."""
+        self.network.close()
+        shutil.rmtree(self.folder / "data")
 
     @property
     def home(self) -> Path:
