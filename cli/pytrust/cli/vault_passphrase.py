@@ -26,17 +26,33 @@ def new_passphrase(what: str) -> bytes:
         BadPermissions: others can read the file.
         WrongPassphrase: there is no terminal to ask at.
     """
-    given = click.get_current_context().find_root().params
-    if (file := given.get("passphrase_file")) is not None:
-        return read_passphrase_file(file)
-    if (descriptor := given.get("passphrase_fd")) is not None:
-        return _line(read_descriptor(descriptor, f"file descriptor {descriptor}"), descriptor)
+    if (given := given_passphrase()) is not None:
+        return given
     if not sys.stdin.isatty():
         raise WrongPassphrase(f"a passphrase for {what} is needed", hint=_HINT)
     first = voice.ask_secret(f"new passphrase for {what}")
     if voice.ask_secret("again") != first:
         raise UsageError("the two passphrases differ", hint="type them again")
     return first.encode("utf-8", "surrogateescape")
+
+
+def ask_pin() -> bytes:
+    """The PIN of a token, once; raises what ``new_passphrase`` does."""
+    if (given := given_passphrase()) is not None:
+        return given
+    if not sys.stdin.isatty():
+        raise WrongPassphrase("the PIN of the token is needed", hint=_HINT)
+    return voice.ask_secret("PIN of the token").encode("utf-8", "surrogateescape")
+
+
+def given_passphrase() -> bytes | None:
+    """What the root command's options give; None where they give none."""
+    given = click.get_current_context().find_root().params
+    if (file := given.get("passphrase_file")) is not None:
+        return read_passphrase_file(file)
+    if (descriptor := given.get("passphrase_fd")) is not None:
+        return _line(read_descriptor(descriptor, f"file descriptor {descriptor}"), descriptor)
+    return None
 
 
 def _line(data: bytes, descriptor: int) -> bytes:

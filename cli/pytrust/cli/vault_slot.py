@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -11,9 +10,10 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.vault_init import passphrase_slot, tell_key, unlock_key_slot, write_key
+from pytrust.cli.vault_passphrase import ask_pin
 from pytrust.cli.vault_room import hand_over, seconds_now, unlock_here
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import ExitCode, PytrustError, Refused, UsageError, VaultLocked
+from pytrust.trust.errors import ExitCode, PytrustError, Refused, UsageError
 
 if TYPE_CHECKING:
     from pytrust.trust.vault.header import NewSlot, Slot
@@ -137,18 +137,8 @@ def _make(workspace: Workspace, kind: str, words: Sequence[str], label: str) -> 
         case os_keyring.KIND:
             made = os_keyring.make()
         case _:
-            made = pkcs11.make(words[0], _ask_pin())
+            made = pkcs11.make(words[0], ask_pin())
     return NewSlot(kind, label, made.seed, made.params), ""
-
-
-def _ask_pin() -> bytes:
-    try:
-        os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError as error:
-        raise VaultLocked(
-            "the token's PIN is needed, and there is no terminal to ask at", hint="run it at a terminal"
-        ) from error
-    return voice.ask_secret("PIN of the token").encode()
 
 
 def _find(slots: Sequence[Slot], identity: str) -> Slot:
