@@ -64,17 +64,21 @@ def test_a_service_finds_the_value(swarm: Swarm, provider: Running) -> None:
     assert CANARY not in provider.log.read_text()
 
 
-def test_nothing_of_it_is_on_the_disk_of_the_swarm(swarm: Swarm, provider: Running) -> None:
+def test_nothing_of_it_lies_about(swarm: Swarm, agent: Running, provider: Running) -> None:
     swarm.service("web-disk", "db_password")
     assert swarm.read("web-disk", PATH) == CANARY
-    for place in (swarm.folder / "data", swarm.home, swarm.folder / "engine"):
-        found = subprocess.run(["grep", "-rlsa", CANARY, "--devices=skip", place], capture_output=True, check=False)
-        assert found.stdout == b""
+    search: list[str | Path] = ["grep", "-rlsa", CANARY, "--devices=skip", swarm.folder]  # data, raft, logs, vault
+    assert subprocess.run(search, capture_output=True, check=False).stdout == b""
+    for process in (agent, provider, swarm.engine.daemon):
+        for name in ("cmdline", "environ"):
+            assert CANARY.encode() not in Path(f"/proc/{process.pid}/{name}").read_bytes()
+    assert "Max core file size        0                    0 " in Path(f"/proc/{provider.pid}/limits").read_text()
 
 
 def test_a_label_names_the_vaults_secret(swarm: Swarm, provider: Running) -> None:
     swarm.service("labelled", "source=api_key,target=shop.key,mode=0400,uid=7")
     assert swarm.read("labelled", "/run/secrets/shop.key") == "key of the shop"
+    assert swarm.inside("labelled", "ls", "-ln", "/run/secrets/shop.key").startswith("-r--------    1 7        0 ")
 
 
 def test_a_rotated_value_reaches_the_next_task(swarm: Swarm, provider: Running) -> None:
@@ -232,9 +236,11 @@ def test_autolock_is_off_on_renewed_and_survives_a_restart(tmp_path_factory: pyt
         said.append(text)
         return text
 
-    with swarm.engine_running():
+    with swarm.agent(), swarm.provider(), swarm.engine_running():
         assert "is in no swarm" in pytrust("check", code=3)
         swarm.begin()
+        swarm.put("db_password", CANARY.encode(), "service:survivor")
+        swarm.secret("db_password")
         swarm.docker.run("secret", "create", "plain", "-", stdin=b"in the swarm")
         secrets = set(tokens(swarm))
         off = pytrust("check", code=1)
@@ -254,16 +260,18 @@ def test_autolock_is_off_on_renewed_and_survives_a_restart(tmp_path_factory: pyt
         secrets |= set(tokens(swarm))
         assert old != swarm.api("/swarm/unlockkey")["UnlockKey"]
         assert "it is not locked" in pytrust("unlock")
-        swarm.service("survivor", restart="any")
-        swarm.wait_for("survivor", "Running")
+        swarm.service("survivor", "db_password", restart="any")
+        assert swarm.read("survivor", PATH) == CANARY
 
-    with swarm.engine_running():
+    with swarm.agent(), swarm.provider(), swarm.engine_running():
+        swarm.put("db_password", b"a new one")
         assert swarm.api("/info")["Swarm"]["LocalNodeState"] == "locked"
         assert "is locked, so autolock is on" in pytrust("check")
         assert "is locked" in pytrust("autolock", code=3)
         assert "is unlocked, with version 2 of its key" in pytrust("unlock")
         assert swarm.api("/info")["Swarm"]["LocalNodeState"] == "active"
-        swarm.wait_for("survivor", "Running")
+        rig.wait(lambda: {} if swarm.docker.run("ps", "-q", "--filter", "name=survivor") else None, 20)
+        assert swarm.read("survivor", PATH) == "a new one"
         document = json.loads(pytrust("check", "--json"))
         assert document["autolock"] is True
         assert [each["new"] for each in document["kept"]] == [False, False, False]

@@ -192,9 +192,13 @@ class Swarm:
 
     def read(self, service: str, path: str) -> str:
         """A file of the running task of a service, read in its container."""
+        return self.inside(service, "cat", path)
+
+    def inside(self, service: str, *command: str) -> str:
+        """What a command says in the container of the running task of a service."""
         self.wait_for(service, "Running")
         container = self.docker.run("ps", "--quiet", "--filter", f"label=com.docker.swarm.service.name={service}")
-        return self.docker.run("exec", container, "cat", path)
+        return self.docker.run("exec", container, *command)
 
     def post(self, body: bytes) -> Reply:
         """A call, as dockerd makes them."""

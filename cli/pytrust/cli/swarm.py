@@ -24,6 +24,7 @@ class _Commands(LazyGroup):
     epilog="""\b
 examples:
   pytrust swarm check
+  pytrust swarm autolock
   pytrust swarm provider
   docker secret create --driver pytrust db_password""",
 )
