@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import secrets
 import subprocess
 from collections.abc import Iterator
@@ -115,20 +114,17 @@ def make(folder: Path, *, authority: bool = True) -> VaultHome:
     root = ring.entry(RoleName("root")).public.id
     write_atomic(made.home / "config.toml", render_settings(DEFAULT_URL, RoleName("alice"), [root], 1).encode())
     signing_key(made.token)
-    write_atomic(
-        folder / "htpasswd", USER.encode() + b":" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)) + b"\n"
-    )
+    write_htpasswd(made)
     if authority:
         found(made.home, PASSPHRASE)
     _make_vault(made)
     return made
 
 
-def docker_login(made: VaultHome, server: str) -> None:
-    """What ``docker login`` leaves."""
-    word = base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
-    made.folder.joinpath("docker").mkdir(exist_ok=True)
-    made.folder.joinpath("docker", "config.json").write_text(f'{{"auths": {{"{server}": {{"auth": "{word}"}}}}}}')
+def write_htpasswd(made: VaultHome) -> None:
+    """``folder/htpasswd``, which lets ``USER`` in."""
+    line = USER.encode() + b":" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)) + b"\n"
+    write_atomic(made.folder / "htpasswd", line)
 
 
 def secret_words(made: VaultHome) -> Iterator[tuple[str, bytes]]:
