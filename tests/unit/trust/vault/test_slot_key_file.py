@@ -77,6 +77,12 @@ def test_the_vault_does_not_hold_its_own_key(vault: Path, where: str) -> None:
     assert [path.name for path in vault.rglob("*")] == ["records"]
 
 
+def test_nor_does_a_vault_that_is_named_through_a_link(vault: Path) -> None:
+    (vault.parent / "link").symlink_to(vault)
+    with pytest.raises(UsageError):
+        make(vault / "key", vault.parent / "link")
+
+
 @pytest.mark.parametrize("name", ["taken", "missing/key", "taken/key", "a\nb", "x" * 250 + "/" + "y" * 1200, ".."])
 def test_a_place_that_is_none_is_refused(tmp_path: Path, vault: Path, name: str) -> None:
     (tmp_path / "taken").write_text("something of somebody's")

@@ -88,6 +88,7 @@ def test_what_is_wrong_is_said_and_nothing_of_the_key(text: str) -> None:
     assert WRONG[text] in str(caught.value)
     assert KEY[8:24] not in str(caught.value) + caught.value.hint
     assert caught.value.__cause__ is None  # a decoder's error would hold the key
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
 @given(st.binary(max_size=80))
