@@ -116,7 +116,7 @@ def _opened(workspace: Workspace, draft: Home, file: Path) -> Vault:
     elsewhere = copy.copy(workspace)
     elsewhere.home = draft
     vault = unlock_here(elsewhere, accept_rollback=True)
-    with voice.working("reading the backup"):
+    with voice.working("checking the backup"):
         for fault in vault.verify():
             vault.close()
             raise Damaged(f"{file} is damaged: {fault}", hint="use another backup")
