@@ -24,9 +24,10 @@ _PATIENCE: Final = 60.0  # seconds
 
 @dataclass
 class VaultHome:
-    """``folder/home``; what opens it is in ``key``, and nowhere else."""
+    """``folder/home``; what opens it is in ``key``, and nowhere else. ``runtime`` is the user's runtime folder."""
 
     folder: Path
+    runtime: Path = Path("/nonexistent")
     key: Path = field(init=False)
 
     def __post_init__(self) -> None:
@@ -45,7 +46,8 @@ class VaultHome:
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
         """In which the programs find the home, and docker finds its helper."""
         path = f"{PROGRAMS}:{environment()['PATH']}"
-        return environment({"PATH": path, "PYTRUST_HOME": str(self.home), **(more or {})})
+        own = {"PATH": path, "PYTRUST_HOME": str(self.home), "XDG_RUNTIME_DIR": str(self.runtime)}
+        return environment({**own, **(more or {})})
 
     def command(self, *words: str | Path) -> list[str]:
         """``pytrust`` with what opens the vault."""

@@ -26,6 +26,7 @@ _READ_ONLY: Final = 0o400
 _FOLDER: Final = 0o700
 _FOLDER_READ_ONLY: Final = 0o500
 _NAME: Final = re.compile(r"pytrust-(\d+)-(\d+)-(\d+)-(\d+)-[0-9a-f]{16}")
+_ENDED: Final = frozenset({b"Z", b"X"})
 _AFTER_NAME: Final = 19  # fields of /proc/PID/stat between the program's name and its start (proc_pid_stat(5): 22)
 
 
@@ -72,22 +73,22 @@ def remove_folder(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep() -> int:
-    """Remove the folders of this user whose processes have ended; how many."""
-    left = [folder for place in _memory_places() for folder in _left_behind(place)]
-    for folder in left:
-        remove_folder(folder)
-    return len(left)
+def sweep() -> None:
+    """Remove the folders of this user whose processes have ended."""
+    for place in _memory_places():
+        for folder in list(_left_behind(place)):
+            remove_folder(folder)
 
 
 def find_process(pid: int) -> Process | None:
-    """The process that has this number now; None where there is none."""
+    """The process that has this number now; None where there is none, or one that has ended already."""
     try:
         text = Path(f"/proc/{pid}/stat").read_bytes()
         namespace = Path("/proc/self/ns/pid").stat().st_ino
     except (FileNotFoundError, ProcessLookupError):
         return None
-    return Process(namespace, pid, int(text.rpartition(b")")[2].split()[_AFTER_NAME]))
+    fields = text.rpartition(b")")[2].split()
+    return None if fields[0] in _ENDED else Process(namespace, pid, int(fields[_AFTER_NAME]))
 
 
 def filesystem_of(mountinfo: bytes, device: int) -> str | None:
