@@ -12,6 +12,7 @@ from pytrust.policy.core.facts import (
     Admission,
     Container,
     ContainerQuery,
+    Deliverable,
     EngineInfo,
     EngineQuery,
     ExecInstance,
@@ -22,11 +23,13 @@ from pytrust.policy.core.facts import (
     HostPath,
     ImageQuery,
     Missing,
+    NotDeliverable,
     NotSigned,
     PathQuery,
     Query,
     RepoDigest,
     Roots,
+    SecretsQuery,
     Signed,
     TrustQuery,
     Unavailable,
@@ -60,6 +63,7 @@ from pytrust.policy.core.request import (
 from pytrust.policy.core.rules import Policy
 from pytrust.policy.journal import Decided, Event
 from pytrust.trust.names import Digest, ImageRef, KeyId, RoleName
+from pytrust.trust.vault.names import SecretName
 
 NOW = datetime(2026, 11, 23, 20, 34, 18, tzinfo=UTC)
 WEB = ImageRef.parse("localhost:5000/foo/web:v2")
@@ -117,6 +121,10 @@ KNOWN: dict[Query, Fact] = {
     VolumeQuery(name="data"): Volume(driver="local", options=(("type", "tmpfs"),)),
     VolumeQuery(name="other"): Unavailable(code="unreachable", why="the engine does not answer"),
     EngineQuery(): EngineInfo(seccomp=True),
+    SecretsQuery(names=(SecretName("db"),), image=WEB.collection): Deliverable(
+        folder=f"/run/pytrust/secrets/{'0' * 32}"
+    ),
+    SecretsQuery(names=(SecretName("key"),), image=WEB.collection): NotDeliverable(code="no-such-secret", why="no"),
 }
 
 

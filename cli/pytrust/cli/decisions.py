@@ -10,6 +10,7 @@ from pytrust.policy.core.decision import Allow, Deny, Mutation, Reason
 from pytrust.policy.core.facts import (
     Container,
     ContainerQuery,
+    Deliverable,
     EngineInfo,
     EngineQuery,
     ExecInstance,
@@ -19,16 +20,18 @@ from pytrust.policy.core.facts import (
     HostPath,
     ImageQuery,
     Missing,
+    NotDeliverable,
     NotSigned,
     PathQuery,
     Query,
+    SecretsQuery,
     Signed,
     TrustQuery,
     Unavailable,
     Volume,
     VolumeQuery,
 )
-from pytrust.policy.core.request import Request
+from pytrust.policy.core.request import Request, SecretAsk
 from pytrust.policy.describe import describe, image_text
 
 
@@ -37,6 +40,8 @@ def request_lines(request: Request) -> Iterator[str]:
     yield describe(request)
     for ask in getattr(request, "asks", ()):
         yield f"  asks for {ask.field}: {ask.value}"
+    for secret in getattr(request, "secrets", ()):
+        yield f"  asks for the secret {secret.name}: {_secret(secret)}"
     for image in getattr(request, "mounts", ()):
         yield f"  mounts the image {image_text(image)}"
 
@@ -57,6 +62,8 @@ def decision_lines(decision: Allow | Deny) -> Iterator[str]:
         yield f"  {image_text(pin.image)} is sent on as {pin.ref}"
     if decision.mutations:
         yield f"  written in: {', '.join(map(_mutation, decision.mutations))}"
+    if decision.delivery is not None:
+        yield f"  secrets in /run/secrets: {', '.join(secret.file for secret in decision.delivery.secrets)}"
     if decision.expires is not None:
         yield f"  good until {_moment(decision.expires)}"
     yield from _reason_lines(decision.overruled)
@@ -103,6 +110,8 @@ def _thing(query: Query) -> str:  # noqa: PLR0911 - one line for each member of 
             return f"host path {name}"
         case VolumeQuery(name=name):
             return f"volume {name}"
+        case SecretsQuery(names=names, image=image):
+            return f"secrets {', '.join(names)} for {image}"
         case EngineQuery():
             return "engine"
         case _:
@@ -114,8 +123,10 @@ def _finding(fact: Fact) -> str:  # noqa: C901, PLR0911 - one line for each memb
         case Signed(digest=digest, signers=signers, expires=expires, offline=offline):
             seen = ", as this host verified before" if offline else ""
             return f"{digest} by {', '.join(signers) or 'nobody by name'}, until {_moment(expires)}{seen}"
-        case NotSigned(why=why):
+        case NotSigned(why=why) | NotDeliverable(why=why):
             return f"refused, {why}"
+        case Deliverable():
+            return "may be handed over"
         case Unavailable(why=why):
             return f"not known, {why}"
         case Missing():
@@ -139,6 +150,10 @@ def _finding(fact: Fact) -> str:  # noqa: C901, PLR0911 - one line for each memb
 def _container(fact: Container) -> str:
     let_in = f"let in as {fact.admission.ref}" if fact.admission else "not let in by this proxy"
     return f"{fact.id}, image {fact.image_id}, {let_in}{', guarded' if fact.guarded else ''}"
+
+
+def _secret(ask: SecretAsk) -> str:
+    return f"/run/secrets/{ask.file}, user {ask.uid}, group {ask.gid}, mode {ask.mode:04o}"
 
 
 def _moment(at: datetime) -> str:

@@ -8,20 +8,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytrust.cli import voice
+from pytrust.cli.proxy_vault import ProxyVault
 from pytrust.policy.admissions import Admissions
+from pytrust.policy.courier import Courier
 from pytrust.policy.engine.emit import serialise_head
 from pytrust.policy.engine_facts import Ask
 from pytrust.policy.execs import Execs
 from pytrust.policy.gather import Gatherer
 from pytrust.policy.journal import Journal
 from pytrust.policy.probation import Probation
-from pytrust.policy.proxy.aftermath import Aftermath
+from pytrust.policy.proxy.aftermath import Aftermath, Memory
+from pytrust.policy.proxy.delivering import Delivering
 from pytrust.policy.proxy.door import Door
 from pytrust.policy.proxy.handler import Handler
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.serve import Parts
 from pytrust.policy.proxy.upstream import Engines
+from pytrust.policy.secret_facts import SecretFacts
 from pytrust.trust.files import PRIVATE_FOLDER
+from pytrust.trust.vault.delivery import Deliveries
 
 if TYPE_CHECKING:
     from pytrust.cli.workspace import Workspace
@@ -31,13 +36,17 @@ if TYPE_CHECKING:
 
 
 class Setting(NamedTuple):
-    """What the operator said; ``load`` reads the policy file, ``tls`` is the folder of certificates."""
+    """What the operator said.
+
+    ``load`` reads the policy file, ``tls`` is the folder of certificates; secrets lie for containers below ``secrets``.
+    """
 
     listen: Sequence[ListenAddress]
     tls: Path | None
     engine: EngineAddress
     policy_file: Path
     load: Callable[[], Policy]
+    secrets: Path
 
 
 @contextmanager
@@ -57,12 +66,17 @@ def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
     door = None if setting.tls is None else Door(setting.tls, home / "lists.json", workspace.now, voice.try_note)
     engines, execs = Engines(setting.engine), Execs()
     with Journal.open(home / "journal") as journal, Admissions(home / "admissions.db") as admissions:
-        private = (setting.engine.socket, setting.tls)
+        private = (setting.engine.socket, setting.tls, setting.secrets)
         guarded = [workspace.home.path, *sockets, *(path.absolute() for path in private if path is not None)]
         probation = Probation(admissions)
         gatherer = Gatherer(_asking(engines), workspace.trust_facts, probation, execs, guarded)
+        vault, deliveries = ProxyVault(workspace), Deliveries(setting.secrets)
+        if setting.engine.socket is not None:
+            gatherer.secrets = SecretFacts(vault, deliveries, workspace.now)
         judge = Judge(policy, gatherer, journal, workspace.now)
-        handler = Handler(engines, judge, Aftermath(engines, judge, admissions, probation, execs), voice.try_note)
+        delivering = Delivering(engines, admissions, Courier(vault, deliveries), voice.try_note)
+        aftermath = Aftermath(engines, judge, Memory(admissions, probation, execs), delivering)
+        handler = Handler(engines, judge, aftermath, delivering, voice.try_note)
         yield Parts(setting.listen, handler, judge, door, setting.policy_file, setting.load, voice.try_note)
 
 

@@ -38,7 +38,8 @@ examples:
   echo '{"HostConfig": {"Binds": ["/etc:/etc:ro"]}}' | pytrust policy test foo/web:v2 --body -
 \b
 No engine is asked. It is assumed that it holds the image, that paths on the host lead where
-they say, and that volumes are new; each assumption is listed. Signatures are looked up.
+they say, that volumes are new, and that the image may read the secrets of pytrust.secrets;
+each assumption is listed. Signatures are looked up.
 Exit code 0: allowed, 1: denied."""
 )
 @click.argument("image", required=False)

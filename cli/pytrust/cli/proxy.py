@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pytrust.policy.proxy.listeners import ListenAddress
 
 _ENGINE: Final = "unix:///var/run/docker.sock"
+_SECRETS: Final = "/run/pytrust/secrets"
 _ROOT_SOCKET: Final = Path("/run/pytrust/docker.sock")
 _ADDRESS_MAX_BYTES: Final = 4096
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})  # as docker reads DOCKER_CONTENT_TRUST
@@ -55,15 +56,29 @@ A changed certificate, CA or revocation list in --tls DIR is used at once."""
 @click.option(
     "--policy", "file", type=click.Path(path_type=Path), metavar="FILE", help="[default: policy.yaml in the home]"
 )
+@click.option(
+    "--secrets",
+    default=_SECRETS,
+    show_default=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where secrets lie for containers: a tmpfs that the engine sees, too.",
+)
 @click.pass_obj
 def proxy(
-    workspace: Workspace, listen: tuple[str, ...], tls_folder: Path | None, engine: str, file: Path | None
+    workspace: Workspace,
+    listen: tuple[str, ...],
+    tls_folder: Path | None,
+    engine: str,
+    file: Path | None,
+    secrets: Path,
 ) -> int:
     """Stand in front of a Docker engine and let only through what the policy allows.
 
     Clients speak to it as they speak to the engine. Images are pinned to their signed digests, containers are held
     to the isolation of the policy, and every decision is journalled: see pytrust log. On tls:// a client needs a
     certificate (pytrust ca client); one that was revoked is refused at its next request, and its streams are cut.
+    What a container asks for by the label pytrust.secrets, it finds in /run/secrets: docs/secrets-in-containers.md.
     """
     from pytrust.cli.engine_room import Setting, assemble
     from pytrust.policy.engine.address import parse_host
@@ -77,7 +92,8 @@ def proxy(
     mode = _mode_asked_for(os.environ.get("DOCKER_CONTENT_TRUST"))
     path = file or workspace.home.policy
     folder = _tls_folder(workspace, addresses, tls_folder)
-    with assemble(workspace, Setting(addresses, folder, behind, path, lambda: _load(workspace, path, mode))) as parts:
+    setting = Setting(addresses, folder, behind, path, lambda: _load(workspace, path, mode), secrets.absolute())
+    with assemble(workspace, setting) as parts:
         write_atomic(workspace.home.proxy / "address", f"{addresses[0]}\n".encode(), mode=PUBLIC)
         run(parts)
     return ExitCode.YES

@@ -10,6 +10,7 @@ import msgspec
 
 from pytrust.policy.core.facts import (
     ContainerQuery,
+    Deliverable,
     EngineInfo,
     EngineQuery,
     ExecQuery,
@@ -21,6 +22,7 @@ from pytrust.policy.core.facts import (
     PathQuery,
     Query,
     RepoDigest,
+    SecretsQuery,
     TrustQuery,
     Unavailable,
     VolumeQuery,
@@ -35,8 +37,9 @@ from pytrust.policy.journal import Decided, Entry
 from pytrust.policy.proxy.judge import Answers, Judge
 from pytrust.trust.errors import PytrustError, UsageError
 from pytrust.trust.names import ImageRef
+from pytrust.trust.vault.delivery import PLACE
 
-EngineSide = ImageQuery | PathQuery | VolumeQuery | EngineQuery | ContainerQuery | ExecQuery
+EngineSide = ImageQuery | PathQuery | VolumeQuery | EngineQuery | ContainerQuery | ExecQuery | SecretsQuery
 
 _TARGET: Final = "/containers/create"
 _IMAGE_ID: Final = f"sha256:{'0' * 64}"
@@ -97,6 +100,8 @@ class Supposed:
                 return Missing()
             case EngineQuery():
                 return EngineInfo(seccomp=True)
+            case SecretsQuery():
+                return Deliverable(folder=str(PLACE / ("0" * 32)))
             case ContainerQuery() | ExecQuery():
                 return _NO_ENGINE
             case _:

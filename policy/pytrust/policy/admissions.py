@@ -13,7 +13,7 @@ from typing import Final, Self
 
 import msgspec
 
-from pytrust.policy.core.facts import Admission
+from pytrust.policy.core.facts import Admission, Delivery
 from pytrust.trust.database import connect, guarded, make_private
 from pytrust.trust.errors import Damaged, ServerError
 from pytrust.trust.files import PRIVATE_FOLDER
@@ -55,6 +55,13 @@ class Admissions:
         with self._lock, guarded(self._path):
             row = self._connection.execute(query, (container,)).fetchone()
         return None if row is None else self._decode(row[0])
+
+    def deliveries(self) -> dict[str, Delivery]:
+        """The secrets that containers get, by container."""
+        with self._lock, guarded(self._path):
+            rows = self._connection.execute("SELECT id, admission FROM admissions").fetchall()
+        found = ((row[0], self._decode(row[1]).delivery) for row in rows)
+        return {container: delivery for container, delivery in found if delivery}
 
     def forget(self, container: str) -> None:
         """``container`` is gone."""

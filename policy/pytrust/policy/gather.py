@@ -4,6 +4,7 @@ answer(queries) ─┬─ TrustQuery ──────────────�
                  ├─ Image-, Container-, VolumeQuery,
                  │  EngineQuery ─────────────────────> engine_facts (the engine's API)
                  ├─ PathQuery ───────────────────────> host (a thread)
+                 ├─ SecretsQuery ────────────────────> secret_facts (threads; the vault)
                  └─ ExecQuery ───────────────────────> execs
 """
 
@@ -22,8 +23,10 @@ from pytrust.policy.core.facts import (
     Fact,
     ImageQuery,
     Missing,
+    NotDeliverable,
     PathQuery,
     Query,
+    SecretsQuery,
     TrustQuery,
     Unavailable,
     VolumeQuery,
@@ -32,6 +35,7 @@ from pytrust.policy.engine.words import one_line
 from pytrust.policy.engine_facts import Admissions, Ask, EngineFacts
 from pytrust.policy.execs import Execs
 from pytrust.policy.host import look_up
+from pytrust.policy.secret_facts import SecretFacts
 from pytrust.policy.threads import Threads
 from pytrust.policy.trust_facts import TrustFacts
 from pytrust.trust.errors import PytrustError
@@ -43,11 +47,19 @@ PATHS_AT_ONCE: Final = 4  # threads that a dead network drive can hold
 _TOO_MANY = Unavailable(
     code="too-many", why=f"the request raises more than {QUERIES_MAX} questions", hint="ask for less in one request"
 )
+_FAR = NotDeliverable(
+    code="engine-elsewhere",
+    why="the engine is behind a port, perhaps on another host, where secrets cannot be put",
+    hint="let the proxy speak to the engine's unix socket: pytrust proxy --engine unix:///var/run/docker.sock",
+)
 _TOO_SLOW = Unavailable(code="too-slow", why=f"no answer within {DEADLINE:g} s", hint="try again")
 
 
 class Gatherer:
-    """Finds things out; ``guarded`` are absolute paths on this host, see ``host.look_up``."""
+    """Finds things out; ``guarded`` are absolute paths on this host, see ``host.look_up``.
+
+    ``secrets`` stays None where the engine is not on this host, and so cannot be given any.
+    """
 
     def __init__(
         self,
@@ -57,6 +69,7 @@ class Gatherer:
         execs: Execs,
         guarded: Sequence[str | os.PathLike[str]],
     ) -> None:
+        self.secrets: SecretFacts | None = None
         self._engine = EngineFacts(ask, admissions)
         self._trust, self._execs = trust, execs
         self._guarded = [os.path.abspath(place) for place in guarded]  # noqa: PTH100 - links are the answer's business
@@ -116,6 +129,8 @@ class Gatherer:
                 fact = await self._engine.info()
             case PathQuery(path=path):
                 fact = await self._paths.run(partial(look_up, path, self._guarded))
+            case SecretsQuery():
+                fact = await self.secrets.answer(query) if self.secrets else _FAR
             case ExecQuery(exec_id=exec_id):
                 fact = self._execs.find(exec_id) or Missing()
             case _:

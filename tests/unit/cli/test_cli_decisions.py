@@ -13,6 +13,8 @@ from pytrust.policy.core.facts import (
     Admission,
     Container,
     ContainerQuery,
+    Deliverable,
+    Delivery,
     EngineInfo,
     EngineQuery,
     ExecInstance,
@@ -22,18 +24,21 @@ from pytrust.policy.core.facts import (
     HostPath,
     ImageQuery,
     Missing,
+    NotDeliverable,
     NotSigned,
     PathQuery,
     Query,
     Roots,
+    SecretsQuery,
     Signed,
     TrustQuery,
     Unavailable,
     Volume,
     VolumeQuery,
 )
-from pytrust.policy.core.request import Ask, Create, Field, Held, Look, Named
+from pytrust.policy.core.request import Ask, Create, Field, Held, Look, Named, SecretAsk
 from pytrust.trust.names import Digest, ImageRef, KeyId, RoleName
+from pytrust.trust.vault.names import SecretName
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 REF = ImageRef.parse("foo/web:v2")
@@ -41,6 +46,8 @@ DIGEST = Digest("ab" * 32)
 IMAGE_ID = f"sha256:{'cd' * 32}"
 ROOTS = Roots(keys=(KeyId("ef" * 32),))
 ADMISSION = Admission(ref=REF, image_id=IMAGE_ID, policy="x")
+FOLDER = f"/run/pytrust/secrets/{'0' * 32}"
+SECRET = SecretAsk(name=SecretName("shop/db"), file="db.txt", uid=1000, mode=0o400)
 
 QUERIES: list[tuple[Query, str]] = [
     (TrustQuery(ref=REF), "signature of docker.io/foo/web:v2"),
@@ -50,9 +57,18 @@ QUERIES: list[tuple[Query, str]] = [
     (ExecQuery(exec_id="12"), "exec instance 12"),
     (PathQuery(path="/srv"), "host path /srv"),
     (VolumeQuery(name="db"), "volume db"),
+    (
+        SecretsQuery(names=(SecretName("db"), SecretName("key")), image=REF.collection),
+        "secrets db, key for docker.io/foo/web",
+    ),
     (EngineQuery(), "engine"),
 ]
 FACTS: list[tuple[Fact, str]] = [
+    (Deliverable(folder=FOLDER), "may be handed over"),
+    (
+        NotDeliverable(code="no-such-secret", why="there is no secret db, or it is for others"),
+        "refused, there is no secret db, or it is for others",
+    ),
     (
         Signed(digest=DIGEST, signers=(RoleName("alice"), RoleName("bob")), expires=NOW),
         f"{DIGEST} by alice, bob, until 2026-11-23 20:00:00 UTC",
@@ -163,3 +179,11 @@ OTHER = Reason(code="unsigned", text="that is not signed")
 )
 def test_decisions_that_come_to_the_same(one: Allow | Deny, other: Allow | Deny, answer: bool) -> None:
     assert same(one, other) is answer
+
+
+def test_secrets_are_named_and_not_where_they_lie() -> None:
+    request = Create(image=Named(ref=REF), secrets=(SECRET,))
+    assert "  asks for the secret shop/db: /run/secrets/db.txt, user 1000, group 0, mode 0400" in request_lines(request)
+    lines = list(decision_lines(Allow(delivery=Delivery(folder=FOLDER, ref=REF, secrets=(SECRET,)))))
+    assert "  secrets in /run/secrets: db.txt" in lines
+    assert FOLDER not in "".join(lines)

@@ -13,6 +13,8 @@ from pytrust.policy.core.facts import (
     Admission,
     Container,
     ContainerQuery,
+    Deliverable,
+    Delivery,
     EngineInfo,
     EngineQuery,
     ExecInstance,
@@ -23,11 +25,13 @@ from pytrust.policy.core.facts import (
     HostPath,
     ImageQuery,
     Missing,
+    NotDeliverable,
     NotSigned,
     PathQuery,
     Query,
     RepoDigest,
     Roots,
+    SecretsQuery,
     Signed,
     TrustQuery,
     Unavailable,
@@ -53,6 +57,7 @@ from pytrust.policy.core.request import (
     Pull,
     Rename,
     Request,
+    SecretAsk,
     Start,
     TagImage,
     Unrecognised,
@@ -61,6 +66,7 @@ from pytrust.policy.core.request import (
 )
 from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mode, Policy, Trust
 from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
+from pytrust.trust.vault.names import SecretName
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=7)
@@ -115,10 +121,16 @@ images: st.SearchStrategy[Image] = st.one_of(
 names = st.sampled_from(["web", "db", "0" * 12])
 texts = st.text(max_size=12)
 
+FOLDERS = ("/run/pytrust/secrets/" + "0" * 32, "/run/pytrust/secrets/" + "1" * 32)
+secret_asks = st.builds(SecretAsk, name=st.sampled_from(["db", "shop/key"]).map(SecretName), file=st.just("f"))
+many_secrets = st.lists(secret_asks, min_size=1, max_size=2).map(tuple)
+
 image_requests: st.SearchStrategy[Create | Pull] = st.one_of(
     st.builds(Create, image=images),
     st.builds(Create, image=images, mounts=st.lists(images, max_size=2).map(tuple)),
     st.builds(Create, image=images, asks=many_asks),
+    st.builds(Create, image=images, secrets=many_secrets),
+    st.builds(Create, image=images, asks=many_asks, secrets=many_secrets),
     st.builds(Create, image=st.builds(Held, text=st.just(IMAGE_IDS[0]))),
     st.builds(Pull, ref=refs, every_tag=st.booleans()),
 )
@@ -127,7 +139,7 @@ requests: st.SearchStrategy[Request] = st.one_of(
     image_requests,
     st.builds(TagImage, source=texts, target=refs),
     st.builds(Start, what=texts, container=names, asks=many_asks),
-    st.builds(Start, what=texts, container=names),
+    st.builds(Start, what=st.sampled_from(["container start", "container unpause"]), container=names),
     st.builds(Update, container=names, asks=many_asks),
     st.builds(Exec, container=names, asks=many_asks),
     st.builds(ExecUse, what=texts, exec_id=names),
@@ -203,12 +215,25 @@ signed = st.builds(
     expires=st.sampled_from([NOW - timedelta(days=1), NOW, LATER, LATER + timedelta(days=1)]),
 )
 not_signed = st.builds(NotSigned, code=st.just("unsigned"), why=st.just("nobody signed it"))
+_deliveries = st.none() | st.builds(
+    Delivery, folder=st.sampled_from(FOLDERS), ref=refs, secrets=many_secrets, host_users=st.booleans()
+)
 _containers = st.builds(
     Container,
     id=st.sampled_from(CONTAINERS),
     image_id=st.sampled_from(IMAGE_IDS),
     guarded=st.sampled_from([False, False, True]),
-    admission=st.none() | st.builds(Admission, ref=refs, image_id=st.sampled_from(IMAGE_IDS), policy=st.just("d" * 64)),
+    binds=st.lists(
+        st.builds(Ask, field=st.just(Field.BIND), value=st.sampled_from(["/srv/data/a", *FOLDERS])), max_size=2
+    ).map(tuple),
+    admission=st.none()
+    | st.builds(
+        Admission,
+        ref=refs,
+        image_id=st.sampled_from(IMAGE_IDS),
+        policy=st.just("d" * 64),
+        delivery=_deliveries,
+    ),
 )
 _paths = st.builds(HostPath, real=st.sampled_from(["/srv/data/a", "/etc"]), guarded=st.booleans())
 _volumes = st.builds(
@@ -218,14 +243,19 @@ _volumes = st.builds(
     guarded=st.sampled_from([False, False, True]),
 )
 _admitted = st.builds(
-    lambda ref: Container(
-        id=CONTAINERS[0], image_id=IMAGE_IDS[0], admission=Admission(ref=ref, image_id=IMAGE_IDS[0], policy="d" * 64)
+    lambda ref, delivery: Container(
+        id=CONTAINERS[0],
+        image_id=IMAGE_IDS[0],
+        admission=Admission(ref=ref, image_id=IMAGE_IDS[0], policy="d" * 64, delivery=delivery),
     ),
     refs,
+    _deliveries,
 )
+deliverable = st.builds(Deliverable, folder=st.sampled_from(FOLDERS))
+not_deliverable = st.builds(NotDeliverable, code=st.just("no-such-secret"), why=st.just("there is none"))
 any_facts: st.SearchStrategy[Fact] = st.one_of(
     unavailable, st.just(Missing()), signed, not_signed, held_images, _containers, _paths, _volumes,
-    st.builds(EngineInfo, seccomp=st.booleans()), st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)),
+    deliverable, not_deliverable, st.builds(EngineInfo, seccomp=st.booleans()), st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)),
 )  # fmt: skip
 
 
@@ -258,6 +288,8 @@ def facts_on(query: Query) -> st.SearchStrategy[Fact]:
             return st.one_of(_paths, unavailable)
         case VolumeQuery():
             return st.one_of(_volumes, st.just(Missing()), unavailable)
+        case SecretsQuery():
+            return st.one_of(deliverable, deliverable, not_deliverable, unavailable)
         case EngineQuery():
             return st.one_of(st.just(EngineInfo(seccomp=True)), st.builds(EngineInfo, seccomp=st.booleans()))
 

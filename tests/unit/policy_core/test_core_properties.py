@@ -23,6 +23,7 @@ from pytrust.policy.core.decision import Allow, Decision, Deny
 from pytrust.policy.core.facts import (
     Container,
     ContainerQuery,
+    Deliverable,
     EngineInfo,
     EngineQuery,
     ExecInstance,
@@ -35,6 +36,7 @@ from pytrust.policy.core.facts import (
     Missing,
     PathQuery,
     Query,
+    SecretsQuery,
     Signed,
     TrustQuery,
     Unavailable,
@@ -44,6 +46,7 @@ from pytrust.policy.core.facts import (
 from pytrust.policy.core.request import Change, Closed, Create, Look, Named, Pull, Request, Unrecognised
 from pytrust.policy.core.rules import Mode, Policy
 from pytrust.policy.core.vouching import find_rule
+from pytrust.trust.names import CollectionName
 
 SETTINGS = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 FITTING: dict[type, tuple[type, ...]] = {
@@ -54,6 +57,7 @@ FITTING: dict[type, tuple[type, ...]] = {
     PathQuery: (HostPath,),
     VolumeQuery: (Volume, Missing),
     EngineQuery: (EngineInfo,),
+    SecretsQuery: (Deliverable,),
 }
 CERTAIN = (Look, Change, Closed, Unrecognised)
 GONE = Unavailable(code="unreachable", why="nobody answers")
@@ -180,6 +184,42 @@ def test_a_yes_to_an_image_rests_on_a_signature_or_on_a_rule(
                 for image in held
                 for name in image.repo_digests
             )
+
+
+@SETTINGS
+@given(request=requests, policy=st.sampled_from(Mode).flatmap(policies), data=st.data())
+def test_secrets_are_for_verified_images_that_may_read_them_and_never_overrule(
+    request: Request, policy: Policy, data: st.DataObject
+) -> None:
+    """And a container that asks for secrets gets all of them, or is not let through."""
+    decision, known = _decide(data, request, policy)
+    if isinstance(decision, Deny):
+        return
+    if isinstance(request, Create) and request.secrets:
+        assert decision.delivery
+        assert decision.delivery.secrets == request.secrets
+        assert decision.delivery.ref == decision.pins[0].ref
+    if (delivery := decision.delivery) is None:
+        return
+    rule = find_rule(policy, delivery.ref.collection)
+    assert not decision.overruled
+    image = delivery.ref.collection if isinstance(request, Create) else _admitted_as(known)
+    names = tuple(sorted({secret.name for secret in delivery.secrets}))
+    assert isinstance(known[SecretsQuery(names=names, image=image)], Deliverable)
+    if isinstance(request, Create):
+        assert rule
+        assert rule.trust
+    assert any(
+        isinstance(query, TrustQuery) and query.ref.collection == image and isinstance(fact, Signed)
+        for query, fact in known.items()
+    )
+
+
+def _admitted_as(known: dict[Query, Fact]) -> CollectionName:
+    (container,) = (fact for query, fact in known.items() if isinstance(query, ContainerQuery))
+    assert isinstance(container, Container)
+    assert container.admission
+    return container.admission.ref.collection
 
 
 @SETTINGS

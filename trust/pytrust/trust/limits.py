@@ -202,3 +202,10 @@ BUNDLE_MAX_BYTES: Final = AGE_FILE_MAX_BYTES // 2  # what age.encrypt takes; as 
 VAULT_AUDIT_MAX_BYTES: Final = 8 * 1024**3 - 1  # of one epoch: what a head of ustar can say, 80 million reads
 ENV_FILE_MAX_BYTES: Final = 1024 * 1024
 ENV_FILE_MAX_KEYS: Final = 10_000  # in one file; honest ones have some dozens
+
+# Secrets on their way into containers.
+DELIVERED_SECRETS_MAX: Final = 32  # in one container; each is a file
+DELIVERED_MAX_BYTES: Final = 4 * 1024 * 1024  # in one container
+DELIVERED_LABEL_MAX_CHARS: Final = 16 * 1024  # what asks for them: 32 of the longest names, files and owners
+DELIVERY_MAX_BYTES: Final = 256 * 1024 * 1024  # of the file system in memory: 64 containers with all they can have
+DELIVERY_FILES_MAX: Final = 65536  # in it: folders and files of some thousand containers

@@ -11,7 +11,19 @@ from pytrust.policy.core.facts import Container, ExecInstance, ExecQuery
 from pytrust.policy.core.guard import find_container
 from pytrust.policy.core.inquiry import Inquiry, shown
 from pytrust.policy.core.isolation import judge_asks, mutations
-from pytrust.policy.core.request import Attach, Exec, ExecUse, Field, Manage, NetworkConnect, Rename, Start, Update
+from pytrust.policy.core.request import (
+    Ask,
+    Attach,
+    Exec,
+    ExecUse,
+    Field,
+    Manage,
+    NetworkConnect,
+    Rename,
+    Start,
+    Update,
+)
+from pytrust.policy.core.secrets import judge_again
 from pytrust.policy.core.standard import Standard
 from pytrust.policy.core.vouching import Claim, find_rule, place, rule_for, vouched
 from pytrust.trust.names import ImageRef
@@ -86,9 +98,18 @@ def _start(inquiry: Inquiry, request: Start) -> Allow:
     container = _admitted(inquiry, request.container)
     if container is None:
         return Allow()
-    judge_asks(inquiry, _standard(inquiry, container), (*request.asks, *container.binds))
-    expires = _vouch(inquiry, container.admission.ref) if container.admission else None
-    return Allow(container=container.id, expires=expires)
+    admission = container.admission
+    judge_asks(inquiry, _standard(inquiry, container), (*request.asks, *_others(container)))
+    expires = _vouch(inquiry, admission.ref) if admission else None
+    delivery = judge_again(inquiry, admission, verified=expires is not None) if admission and request.fresh else None
+    return Allow(container=container.id, expires=expires, delivery=delivery)
+
+
+def _others(container: Container) -> tuple[Ask, ...]:
+    """The paths that it mounts, but for the folder of its secrets, which was written in here, read-only."""
+    delivery = container.admission.delivery if container.admission else None
+    ours = Ask(field=Field.BIND, value=delivery.folder) if delivery else None
+    return tuple(ask for ask in container.binds if ask != ours)
 
 
 def _vouch(inquiry: Inquiry, ref: ImageRef) -> datetime | None:

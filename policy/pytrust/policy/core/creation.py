@@ -1,12 +1,15 @@
-"""May this container be made? Its image and the images in its mounts, and what it asks of the host."""
+"""May this container be made? Its image and the images in its mounts, what it asks of the host, and its secrets."""
 
 from __future__ import annotations
+
+from msgspec.structs import replace
 
 from pytrust.policy.core.decision import Allow, Pin
 from pytrust.policy.core.images import Found, judge_image
 from pytrust.policy.core.inquiry import Inquiry
 from pytrust.policy.core.isolation import judge_asks, judge_engine, judge_user, mutations
 from pytrust.policy.core.request import Create
+from pytrust.policy.core.secrets import judge_new
 from pytrust.policy.core.standard import Standard
 
 
@@ -22,7 +25,8 @@ def judge_create(inquiry: Inquiry, request: Create) -> Allow:
     judge_engine(inquiry, standard)
     if found.held:
         judge_user(inquiry, standard, request.asks, found.held)
-    return _allow([found, *mounted], standard, request)
+    delivery = judge_new(inquiry, request, found)
+    return replace(_allow([found, *mounted], standard, request), delivery=delivery)
 
 
 def _allow(images: list[Found], standard: Standard, request: Create) -> Allow:

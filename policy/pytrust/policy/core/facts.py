@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from pytrust.policy.core.request import Ask
+from pytrust.policy.core.request import Ask, SecretAsk
 from pytrust.policy.core.value import Value
 from pytrust.trust.names import CollectionName, Digest, Format, ImageRef, KeyId, RoleName
+from pytrust.trust.vault.names import SecretName
 
 
 class Roots(Value, frozen=True, kw_only=True):
@@ -71,7 +72,14 @@ class EngineQuery(Value, frozen=True, kw_only=True):
     """What kind of engine is this?"""
 
 
-Query = TrustQuery | ImageQuery | ContainerQuery | ExecQuery | PathQuery | VolumeQuery | EngineQuery
+class SecretsQuery(Value, frozen=True, kw_only=True):
+    """May a container of this verified image have these secrets (sorted)?"""
+
+    names: tuple[SecretName, ...]
+    image: CollectionName
+
+
+Query = TrustQuery | ImageQuery | ContainerQuery | ExecQuery | PathQuery | VolumeQuery | EngineQuery | SecretsQuery
 
 
 class Unavailable(Value, frozen=True, kw_only=True):
@@ -123,12 +131,28 @@ class HeldImage(Value, frozen=True, kw_only=True):
     user: str = ""
 
 
+class Delivery(Value, frozen=True, kw_only=True):
+    """Secrets for one container of the image ``ref``: a folder of the host, mounted there at ``/run/secrets``.
+
+    ``host_users``: the container counts users as the host does, though others on its engine may not.
+    """
+
+    folder: str
+    ref: ImageRef
+    secrets: tuple[SecretAsk, ...]
+    host_users: bool = False
+
+
 class Admission(Value, frozen=True, kw_only=True):
-    """A container that was let in: by which image (a signed one has a digest), which image id, under which policy."""
+    """A container that was let in: by which image (a signed one has a digest), which image id, under which policy.
+
+    ``delivery``: the secrets that it gets whenever it is started.
+    """
 
     ref: ImageRef
     image_id: str
     policy: str
+    delivery: Delivery | None = None
 
 
 class Container(Value, frozen=True, kw_only=True):
@@ -175,8 +199,33 @@ class EngineInfo(Value, frozen=True, kw_only=True):
     seccomp: bool
 
 
+class Deliverable(Value, frozen=True, kw_only=True):
+    """It may. ``folder`` is where they would go: a path that nobody can guess, and that is not in use."""
+
+    folder: str
+
+
+class NotDeliverable(Value, frozen=True, kw_only=True):
+    """It may not: one of them does not exist, or is not for this image (which of the two is not told), or too large."""
+
+    code: str
+    why: str
+    hint: str = ""
+
+
 Fact = (
-    Unavailable | Missing | Signed | NotSigned | HeldImage | Container | ExecInstance | HostPath | Volume | EngineInfo
+    Unavailable
+    | Missing
+    | Signed
+    | NotSigned
+    | HeldImage
+    | Container
+    | ExecInstance
+    | HostPath
+    | Volume
+    | EngineInfo
+    | Deliverable
+    | NotDeliverable
 )
 
 

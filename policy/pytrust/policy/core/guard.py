@@ -10,6 +10,8 @@ from pytrust.policy.core.inquiry import Inquiry, shown
 from pytrust.policy.core.request import Ask, Field
 
 _CONTAINER: Final = "container:"
+_SEES_FILES: Final = frozenset({Field.VOLUMES_FROM, Field.PID_MODE})
+"""By which one container comes by the files of another: its mounts, or ``/proc/PID/root``."""
 
 
 def find_container(inquiry: Inquiry, name: str) -> Container | None:
@@ -23,9 +25,13 @@ def find_container(inquiry: Inquiry, name: str) -> Container | None:
 
 
 def judge_joined(inquiry: Inquiry, ask: Ask) -> None:
-    """Refuse to share a namespace, or the volumes, of a container that is guarded."""
-    if ask.field is Field.VOLUMES_FROM or ask.value.startswith(_CONTAINER):
-        find_container(inquiry, ask.value.removeprefix(_CONTAINER))
+    """Refuse to share a namespace, or the volumes, of a guarded container; and the files of one with secrets."""
+    if ask.field is not Field.VOLUMES_FROM and not ask.value.startswith(_CONTAINER):
+        return
+    name = ask.value.removeprefix(_CONTAINER)
+    container = find_container(inquiry, name)
+    if container and container.admission and container.admission.delivery and ask.field in _SEES_FILES:
+        inquiry.refuse(_has_secrets(shown(name)))
 
 
 def _guarded(text: str) -> Reason:
@@ -35,5 +41,15 @@ def _guarded(text: str) -> Reason:
         text=f"the container {text} is guarded by its operator",
         rule="containers: what is guarded is not touched",
         hint="use the engine itself, as its operator",
+        firm=True,
+    )
+
+
+def _has_secrets(text: str) -> Reason:
+    return Reason(
+        code="joins-secrets",
+        text=f"the container {text} has secrets, which are for no other container",
+        rule="secrets: for verified images, and for those that may read them",
+        hint="give both containers what they need: --label pytrust.secrets=NAME",
         firm=True,
     )

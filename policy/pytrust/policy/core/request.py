@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from pytrust.policy.core.value import Value
 from pytrust.trust.names import ImageRef
+from pytrust.trust.vault.names import SecretName
 
 
 class Field(StrEnum):
@@ -127,6 +128,16 @@ class TagImage(Value, frozen=True, kw_only=True):
     target: ImageRef
 
 
+class SecretAsk(Value, frozen=True, kw_only=True):
+    """A secret that a new container wants to find as ``/run/secrets/FILE``, with this owner and mode."""
+
+    name: SecretName
+    file: str
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o444
+
+
 class Create(Value, frozen=True, kw_only=True):
     """A new container. ``mounts`` are the images to be mounted in it (``Mounts`` of type ``image``)."""
 
@@ -135,6 +146,7 @@ class Create(Value, frozen=True, kw_only=True):
     platform: str = ""
     mounts: tuple[Image, ...] = ()
     asks: tuple[Ask, ...] = ()
+    secrets: tuple[SecretAsk, ...] = ()
 
 
 class Start(Value, frozen=True, kw_only=True):
@@ -143,6 +155,11 @@ class Start(Value, frozen=True, kw_only=True):
     what: str
     container: str
     asks: tuple[Ask, ...] = ()
+
+    @property
+    def fresh(self) -> bool:
+        """Whether its processes begin anew, and do not just go on."""
+        return "unpause" not in self.what
 
 
 class Update(Value, frozen=True, kw_only=True):

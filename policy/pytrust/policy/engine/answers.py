@@ -6,9 +6,10 @@ description holds besides (environment, command line) is never kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -16,11 +17,15 @@ from pytrust.policy.core.facts import Container, EngineInfo, HeldImage, RepoDige
 from pytrust.policy.core.request import Ask
 from pytrust.policy.engine.asking import RESERVED_PREFIX
 from pytrust.policy.engine.asks_mounts import path_asks
-from pytrust.trust.errors import BadContent, InvalidName
+from pytrust.trust.errors import BadContent, InvalidName, Unsound
 from pytrust.trust.names import ImageRef
 
 GUARDED_LABEL: Final = f"{RESERVED_PREFIX}guarded"
 """A container that carries it with the value ``true`` is not to be touched through the proxy."""
+_ALIVE: Final = frozenset({"running", "paused", "restarting"})
+_IDS: Final = 2**32 - 1
+_REMAPPED_IDS: Final = 65536  # of a user in /etc/subuid, as every distribution makes them
+_RANGE: Final = re.compile(r"/.*/([0-9]{1,10})\.([0-9]{1,10})")
 _SHOWN_OPTIONS: Final = frozenset({"type", "device"})  # ``o`` may hold the password of a network drive
 
 _ImageId = Annotated[str, msgspec.Meta(pattern=r"\Asha256:[0-9a-f]{64}\Z")]
@@ -71,6 +76,28 @@ class _Volume(_Said):
 
 class _Info(_Said):
     security_options: list[str] | None = None
+    docker_root_dir: str | None = None
+
+
+class _Status(_Said):
+    status: str
+
+
+class _State(_Said):
+    state: _Status
+
+
+class _Present(_Said):
+    id: _ContainerId
+    state: str
+
+
+class _Actor(_Said):
+    id: _ContainerId = msgspec.field(name="ID")
+
+
+class _Event(_Said):
+    actor: _Actor
 
 
 def read_image(body: bytes) -> HeldImage:
@@ -116,6 +143,46 @@ def read_info(body: bytes) -> EngineInfo:
     options = [dict(_pairs(option)) for option in _read(body, _Info).security_options or ()]
     profiles = [option.get("profile", "") for option in options if option.get("name") == "seccomp"]
     return EngineInfo(seccomp=bool(profiles) and not {"", "unconfined"} & set(profiles))
+
+
+class Users(NamedTuple):
+    """How the engine's containers count users: theirs begin at ``uid`` and ``gid`` of the host, and are ``ids``."""
+
+    uid: int = 0
+    gid: int = 0
+    ids: int = _IDS
+
+
+def read_users(body: bytes) -> Users:
+    """``GET /info``; raises ``Unsound`` for an engine that is no root of its host.
+
+    With ``userns-remap`` an engine tells the beginning of its range by the name of its folder: ``UID.GID``.
+    """
+    said = _read(body, _Info)
+    options = {value for option in said.security_options or () for key, value in _pairs(option) if key == "name"}
+    if "rootless" in options:
+        raise Unsound("an engine without root takes no secrets", hint="use an engine that runs as root")
+    if "userns" not in options:
+        return Users()
+    found = _RANGE.fullmatch(said.docker_root_dir or "")
+    if found is None:
+        raise BadContent("the engine does not say how its containers count users", hint="try: docker info")
+    return Users(int(found[1]), int(found[2]), _REMAPPED_IDS)
+
+
+def read_standing(body: bytes) -> bool:
+    """``GET /containers/{id}/json``: whether it runs, or is about to be started again by the engine itself."""
+    return _read(body, _State).state.status in _ALIVE
+
+
+def read_present(body: bytes) -> Mapping[str, bool]:
+    """``GET /containers/json?all=1``: the same of each, by id."""
+    return {item.id: item.state in _ALIVE for item in _read(body, list[_Present])}
+
+
+def read_ended(line: bytes) -> str:
+    """One line of ``GET /events``: the id of the container that it is about."""
+    return _read(line, _Event).actor.id
 
 
 def _read(body: bytes, kind: type[S]) -> S:

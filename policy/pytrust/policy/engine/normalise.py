@@ -34,6 +34,7 @@ from pytrust.policy.engine.names import container_name, new_container_name, volu
 from pytrust.policy.engine.pruning import PRUNE, read_prune
 from pytrust.policy.engine.pulling import Query, only, read_pull, read_tag
 from pytrust.policy.engine.query import canonical_query
+from pytrust.policy.engine.secret_mount import read_secrets
 from pytrust.policy.engine.shapes import given
 
 PROGRAM_MAX_CHARS: Final = 200  # what the journal keeps of a command: its first word, or the beginning of a long one
@@ -143,6 +144,7 @@ def _create(call: Call, model: models.ContainerCreate) -> Create:
         platform=only(call.query, "platform"),
         mounts=tuple(mounted_images(model)),
         asks=asks.container_asks(model),
+        secrets=read_secrets(model),
     )
 
 

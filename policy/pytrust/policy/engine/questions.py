@@ -14,6 +14,7 @@ from pytrust.policy.engine.answers import GUARDED_LABEL
 from pytrust.trust.errors import InvalidName
 
 INFO: Final = "/info"
+CONTAINERS: Final = "/containers/json?all=1"
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@-]*)*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 
@@ -33,6 +34,11 @@ def image(name: str) -> str:
 def container(name: str) -> str:
     """A container by name or id; raises ``InvalidName``."""
     return f"/containers/{_plain(name, 'container')}/json"
+
+
+def endings() -> str:
+    """A stream of events: containers that end, and containers that are removed."""
+    return f"/events?filters={quote(json.dumps({'type': ['container'], 'event': ['die', 'destroy']}))}"
 
 
 def guards_of(volume: str) -> str:

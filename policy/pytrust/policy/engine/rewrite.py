@@ -25,6 +25,7 @@ from pytrust.policy.engine.names import container_name
 from pytrust.policy.engine.pruning import PRUNE, spare_guarded
 from pytrust.policy.engine.pulling import only
 from pytrust.policy.engine.query import canonical_query, encode_query
+from pytrust.policy.engine.secret_mount import with_secrets
 from pytrust.policy.engine.shapes import Maybe, given
 
 IMAGE_LABEL: Final = f"{RESERVED_PREFIX}image"
@@ -120,7 +121,10 @@ def _container(model: models.ContainerCreate, request: Create, allow: Allow) -> 
     host = canonical_host(given(model.host_config) or HostConfig())
     for mutation in allow.mutations:
         host = mutated(host, mutation)
-    return replace(model, image=image, host_config=_with_images(host, iter(mounted)), labels=_labels(model, allow.pins))
+    host = _with_images(host, iter(mounted))
+    if allow.delivery:
+        host = with_secrets(host, allow.delivery.folder)
+    return replace(model, image=image, host_config=host, labels=_labels(model, allow.pins))
 
 
 def _names(images: tuple[Image, ...], pins: tuple[Pin, ...]) -> list[str]:

@@ -15,13 +15,14 @@ import msgspec
 
 from pytrust.policy.admissions import Admissions
 from pytrust.policy.core.decision import Allow, Pin, Reason
-from pytrust.policy.core.facts import Admission
+from pytrust.policy.core.facts import Admission, Delivery
 from pytrust.policy.engine.compare import differences
 from pytrust.policy.engine.emit import serialise_head
 from pytrust.policy.engine.models import ContainerCreate
 from pytrust.policy.execs import Execs
 from pytrust.policy.probation import Probation
-from pytrust.policy.proxy.answers import EngineFailed
+from pytrust.policy.proxy.answers import EngineFailed, Reply
+from pytrust.policy.proxy.delivering import Delivering
 from pytrust.policy.proxy.judge import Judge
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.trust.errors import PytrustError
@@ -39,30 +40,30 @@ class _Made(msgspec.Struct):
     id: str = msgspec.field(name="Id")
 
 
-class Reply(NamedTuple):
-    """An answer that was read whole."""
+class Memory(NamedTuple):
+    """What was let in."""
 
-    status: int
-    body: bytes
+    admissions: Admissions
+    probation: Probation
+    execs: Execs
 
 
 class Aftermath:
     """The work after an allowed request of one of four kinds."""
 
-    def __init__(
-        self, engines: Engines, judge: Judge, admissions: Admissions, probation: Probation, execs: Execs
-    ) -> None:
-        self._engines, self._judge = engines, judge
-        self._admissions, self._probation, self._execs = admissions, probation, execs
+    def __init__(self, engines: Engines, judge: Judge, memory: Memory, delivering: Delivering) -> None:
+        self._engines, self._judge, self._delivering = engines, judge, delivering
+        self._admissions, self._probation, self._execs = memory
 
     def created(self, reply: Reply, allow: Allow, sent: ContainerCreate, policy: str) -> Reply:
         """Have a new container compared with what was sent, and then admitted or removed."""
         if reply.status != _CREATED:
+            self._undeliver(allow.delivery)
             return reply
         if allow.overruled:
             return Reply(reply.status, _with_warnings(reply.body, allow.overruled))
         container, pin = _made(reply.body), allow.pins[0]
-        admission = Admission(ref=pin.ref, image_id=pin.image_id, policy=policy)
+        admission = Admission(ref=pin.ref, image_id=pin.image_id, policy=policy, delivery=allow.delivery)
         self._probation.begin(container, self._check(container, sent, admission))
         return reply
 
@@ -75,6 +76,8 @@ class Aftermath:
     def removed(self, reply: Reply, container: str) -> Reply:
         """Forget a container that is no more."""
         if reply.status in {204, _NOT_FOUND}:
+            admission = self._admissions.find(container)
+            self._undeliver(admission.delivery if admission else None)
             self._admissions.forget(container)
         return reply
 
@@ -106,12 +109,20 @@ class Aftermath:
     async def _check(self, container: str, sent: ContainerCreate, admission: Admission) -> None:
         try:
             if wrong := await self._compare(container, sent, admission.image_id):
+                self._undeliver(admission.delivery)
                 await self._remove(container, wrong)
-            else:
-                self._admissions.admit(container, admission)
+                return
+            self._admissions.admit(container, admission)
+            if admission.delivery:
+                self._delivering.settled(admission.delivery)
         except (EngineFailed, PytrustError) as error:
+            self._undeliver(admission.delivery)
             with suppress(PytrustError):
                 self._judge.note("container-not-admitted", f"{container[:12]}: {error}")
+
+    def _undeliver(self, delivery: Delivery | None) -> None:
+        if delivery:
+            self._delivering.discard(delivery)
 
     async def _compare(self, container: str, sent: ContainerCreate, image_id: str) -> tuple[str, ...]:
         request = serialise_head("GET", f"/containers/{container}/json", [], b"")

@@ -48,6 +48,13 @@ class Answer(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name), None)
 
 
+class Reply(NamedTuple):
+    """An answer that was read whole."""
+
+    status: int
+    body: bytes
+
+
 def split_head(data: bytes) -> int:
     """Where the body begins, or -1 where the head is not complete; raises ``EngineFailed`` for endless heads."""
     end = data.find(b"\r\n\r\n")

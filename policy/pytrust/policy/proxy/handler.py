@@ -20,11 +20,12 @@ from pytrust.policy.engine.normalise import normalise
 from pytrust.policy.engine.rewrite import rewrite
 from pytrust.policy.engine.routes import match
 from pytrust.policy.engine.wire import RequestHead, require_json
-from pytrust.policy.proxy.aftermath import Aftermath, Reply
-from pytrust.policy.proxy.answers import EngineFailed
+from pytrust.policy.proxy.aftermath import Aftermath
+from pytrust.policy.proxy.answers import EngineFailed, Reply
 from pytrust.policy.proxy.barring import Barring
 from pytrust.policy.proxy.browser import from_elsewhere
 from pytrust.policy.proxy.client import Client
+from pytrust.policy.proxy.delivering import Delivering
 from pytrust.policy.proxy.headers import is_last, path_of, registry_auth, upgrade_headers
 from pytrust.policy.proxy.job import Job, look_plan
 from pytrust.policy.proxy.judge import Judge
@@ -44,23 +45,30 @@ class Handler:
         engines: connections to the engine.
         judge: decides.
         aftermath: what follows a yes.
+        delivering: what containers get as secrets.
         say: tells the operator of faults of our own.
     """
 
-    def __init__(self, engines: Engines, judge: Judge, aftermath: Aftermath, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, engines: Engines, judge: Judge, aftermath: Aftermath, delivering: Delivering, say: Callable[[str], None]
+    ) -> None:
         self.engines = engines
-        self._judge, self._aftermath, self._say = judge, aftermath, say
+        self._judge, self._aftermath, self._delivering, self._say = judge, aftermath, delivering, say
         self._version = ""
         self.barring = Barring(judge, say)
 
     async def begin(self) -> None:
-        """Get to know the engine; raises ``EngineFailed``."""
-        await self.learn_version()
-        await self._aftermath.tidy()
+        """Get to know the engine, and clear away what is left of a time before; raises ``EngineFailed``."""
+        try:
+            await self.learn_version()
+            await self._aftermath.tidy()
+        finally:
+            await self._delivering.begin()
 
     async def end(self) -> None:
         """Finish what was begun."""
         await self._aftermath.over()
+        self._delivering.end()
         self.engines.close()
 
     async def learn_version(self) -> str:
@@ -162,9 +170,9 @@ class Handler:
     async def _send(self, client: Client, model: Model | None, job: Job) -> None:
         match job.call.route.verdict:
             case Verdict.CREATE:
-                sent = job.outgoing.model
-                assert isinstance(sent, ContainerCreate)
-                reply = self._aftermath.created(await self._whole(job), job.allow, sent, job.policy)
+                reply = await self._create(job)
+            case Verdict.START if (delivery := job.allow.delivery):
+                reply = await self._delivering.start(job.allow.container, delivery, lambda: self._whole(job))
             case Verdict.EXEC:
                 reply = self._aftermath.exec_made(await self._whole(job), job.allow.container)
             case Verdict.MANAGE if job.call.route.method == "DELETE":
@@ -175,6 +183,19 @@ class Handler:
                 await self._stream(client, job, detached=isinstance(model, ExecStart) and model.detached)
                 return
         client.answer(reply.status, reply.body, close=is_last(job.head))
+
+    async def _create(self, job: Job) -> Reply:
+        sent, delivery = job.outgoing.model, job.allow.delivery
+        assert isinstance(sent, ContainerCreate)
+        if delivery:
+            await self._delivering.prepare(delivery)
+        try:
+            reply = await self._whole(job)
+        except EngineFailed:
+            if delivery:
+                self._delivering.discard(delivery)
+            raise
+        return self._aftermath.created(reply, job.allow, sent, job.policy)
 
     async def _whole(self, job: Job) -> Reply:
         answer, body = await self.engines.ask(job.data([]), timeout=None)
