@@ -96,3 +96,9 @@ def test_a_header_of_the_most_bytes_is_read_and_no_more() -> None:
     assert read_stanzas(written([most])) == (most,)
     with pytest.raises(Damaged, match="too long a header"):
         read_stanzas(written([Stanza("a", (most.arguments[0] + "x",), b"")]))
+
+
+@pytest.mark.parametrize("size", [0, 16, 31, 33, 48])
+def test_a_mac_of_another_size_is_none(size: int) -> None:
+    with pytest.raises(Damaged):
+        read_stanzas(VERSION + b"-> a\n\n--- " + b64(bytes(size)) + b"\n")
