@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 import os
+import resource
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -33,6 +34,7 @@ Opening = Callable[[], "Vaulted | None"]
 
 def main() -> None:
     """Run one action, and exit."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a password must not end in a core file
     gc.disable()  # the process lives for a moment
     sys.exit(serve(sys.argv[1:], _read_stdin, _open, _write))
 

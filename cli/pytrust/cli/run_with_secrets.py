@@ -48,7 +48,7 @@ def run_with_secrets(workspace: Workspace, texts: tuple[str, ...], command: tupl
     wanted = parse_wanted(texts)
     sweep()
     place = find_memory()
-    return _run(place, _values(workspace, wanted, Path(command[0]).name), command)
+    return _run(place, _values(workspace, wanted, command[0]), command)
 
 
 def _values(workspace: Workspace, wanted: tuple[Wanted, ...], program: str) -> dict[str, bytes]:
