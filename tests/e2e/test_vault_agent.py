@@ -22,6 +22,8 @@ from tests.rig.needs import need
 from tests.rig.processes import Running, environment, running
 from tests.rig.terminal import typed
 
+from pytrust.trust.vault.agent.client import AgentVault
+
 PYTRUST = str(Path(sys.executable).with_name("pytrust"))
 CANARY = b"canary-7c1f-never-seen"
 WORDS = "correct horse battery staple"
@@ -32,6 +34,8 @@ GUEST = """
 import os, sys
 import pytrust.cli.root, pytrust.cli.vault, pytrust.cli.secret, pytrust.cli.secret_read, pytrust.cli.secret_write
 import pytrust.cli.vault_agent, pytrust.cli.vault_told, pytrust.trust.vault.agent.client, pytrust.trust.vault.desk
+import pytrust.trust.vault.agent.hygiene, pytrust.trust.vault.agent.notify, pytrust.trust.vault.agent.held
+import pytrust.trust.vault.agent.server, pytrust.trust.vault.slots.kinds
 uid, gid, groups, *words = sys.argv[1:]
 os.setgroups([int(group) for group in groups.split(",") if group])
 os.setresgid(int(gid), int(gid), int(gid))
@@ -119,9 +123,9 @@ def scene() -> Iterator[Scene]:
         made = Scene(folder)
         made.must("vault", "init", "--unlock-key-only", "--unlock-key-file", str(made.key))
         yield made
-        agent = made.status()["agent"]
-        if agent is not None:
-            kill(agent["pid"])
+        standing = AgentVault(made.home / "vault.sock").status()
+        if standing is not None:
+            kill(standing.pid)
 
 
 def kill(pid: int) -> None:
@@ -319,6 +323,26 @@ while True:
             assert b"user 4711 listens at" in done.stderr
         assert set(log.read_bytes().splitlines()) == {b"ready", b"b''"}
     (scene.home / "vault.sock").unlink()
+
+
+def test_the_agent_of_an_ordinary_user(scene: Scene) -> None:
+    """Root may ask it, another user may not, and the system lets it harden itself as far as it does for anybody."""
+    for path in (scene.home, *scene.home.rglob("*"), scene.key, scene.folder / "home.anchor"):
+        os.chown(path, UID, GID)
+    for path in (scene.folder / "home.anchor").iterdir():
+        os.chown(path, UID, GID)
+    scene.home.chmod(0o711)
+    words = ["--home", str(scene.home), "--unlock-file", str(scene.key), "vault", "agent", "--share"]
+    command = [sys.executable, "-c", GUEST, str(UID), str(GID), "", *words]
+    log = scene.folder / "agent.log"
+    with running(command, log=log, ready=lambda: b"vault is open" in log.read_bytes(), env=scene.env()) as agent:
+        assert scene.guest("secret", "put", "web", "--reader", f"uid:{UID + 1}", stdin=CANARY).returncode == 0
+        assert scene.guest("secret", "get", "web").stdout == CANARY
+        assert scene.must("secret", "get", "web") == CANARY
+        assert scene.guest("secret", "get", "web", uid=UID + 1).stdout == CANARY
+        assert scene.guest("secret", "get", "web", uid=UID + 2).returncode == 1
+        assert Path(f"/proc/{agent.pid}/environ").stat().st_uid == 0  # not its own: no debugger of the user's
+        assert Path(f"/proc/{agent.pid}/status").read_text().count("\nUid:\t4711\t4711\t4711\t4711\n") == 1
 
 
 def test_a_hundred_processes(scene: Scene) -> None:

@@ -74,10 +74,11 @@ def agent(path: Path, world: World, *, idle: int = 0, once: bool = False) -> Ite
             started.append((asyncio.get_running_loop(), running))
             await running.serve(listening)
 
+    before = len(world.told)
     thread = threading.Thread(target=lambda: asyncio.run(serve()))
     thread.start()
     try:
-        until(lambda: bool(world.told))
+        until(lambda: len(world.told) > before)
         yield thread
     finally:
         loop, running = started[0]
