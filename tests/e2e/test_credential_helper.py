@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.e2e.conftest import PushedImage
 from tests.rig import registry as registries
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
@@ -119,6 +120,32 @@ def test_a_locked_vault_is_told_by_docker(client: Client28, guarded: Registry, p
     assert done.returncode != 0
     assert b"the vault is locked: pytrust vault unlock" in done.stderr
     assert client.kept_in_clear() == []
+
+
+def test_a_locked_vault_and_pulls(client: Client28, guarded: Registry, private: str, image: PushedImage) -> None:
+    """Docker goes on without a login, so that only what needs one is refused."""
+    client.run("login", "-u", "alice", "--password-stdin", guarded.host, stdin=PASSWORD.encode())
+    client.vault.must("vault", "lock")
+    assert client.run("pull", private).returncode != 0
+    assert client.run("pull", f"{image.name}:v1").returncode == 0
+
+
+def test_logins_in_clear_go_with_the_next_login(client: Client28, guarded: Registry) -> None:
+    auth = base64.b64encode(f"alice:{PASSWORD}".encode()).decode()
+    file = client.config / "config.json"
+    file.write_text(json.dumps({"auths": {guarded.host: {"auth": auth}}, "credsStore": "pytrust"}))
+    assert client.run("logout", guarded.host).returncode == 0
+    done = client.run("login", "-u", "alice", "--password-stdin", guarded.host, stdin=PASSWORD.encode())
+    assert done.returncode == 0, done.stderr
+    assert client.kept_in_clear() == []
+
+
+def test_one_registry_only(client: Client28, guarded: Registry, private: str) -> None:
+    (client.config / "config.json").write_text(json.dumps({"credHelpers": {guarded.host: "pytrust"}}))
+    done = client.run("login", "-u", "alice", "--password-stdin", guarded.host, stdin=PASSWORD.encode())
+    assert done.returncode == 0, done.stderr
+    assert client.kept_in_clear() == []
+    assert client.run("pull", private).returncode == 0
 
 
 def test_our_own_registry_client_uses_it(

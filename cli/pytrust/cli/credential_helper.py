@@ -92,13 +92,23 @@ def _get(data: bytes, opening: Opening) -> bytes:
         vault = _vault(opening)
     except NotSetUp:
         raise NoSuchSecret(NOT_FOUND) from None  # docker goes on without a login
-    login = _kept(vault, server, server)
-    if login is None:
-        other = find_server(server, known(_logins(vault)))
-        login = _kept(vault, other, server) if other else None
+    kept = server if _is_kept(vault, server) else find_server(server, known(_logins(vault)))
+    login = _kept(vault, kept, server) if kept else None
     if login is None:
         raise NoSuchSecret(NOT_FOUND)
     return encode_login(login)
+
+
+def _is_kept(vault: Vaulted, server: str) -> bool:
+    """Without a read: most pulls need no login, and the audit need not tell of them."""
+    from pytrust.trust.vault.logins import secret_name
+    from pytrust.trust.vault.operations import Find
+
+    try:
+        vault.ask(Find(name=secret_name(server)))
+    except NoSuchSecret:
+        return False
+    return True
 
 
 def _kept(vault: Vaulted, server: str, asked: str) -> Login | None:
@@ -108,7 +118,7 @@ def _kept(vault: Vaulted, server: str, asked: str) -> Login | None:
 
     try:
         found = vault.ask(Get(name=secret_name(server), purpose=_PURPOSE))
-    except NoSuchSecret:
+    except NoSuchSecret:  # erased since a moment ago
         return None
     assert isinstance(found, Value)
     return decode_value(found.value, asked)
