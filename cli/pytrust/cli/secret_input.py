@@ -12,10 +12,11 @@ import click
 from pytrust.cli import voice
 from pytrust.trust.errors import UsageError
 from pytrust.trust.limits import SECRET_MAX_BYTES
+from pytrust.trust.vault.edit import check_value
+from pytrust.trust.vault.names import SecretName
 
 _STDIN: Final = 0
 _EMPTY: Final = "did the command before the pipe fail?"
-_TOO_LARGE: Final = "encrypt the file with age, and keep its key here"
 
 file_option = click.option(
     "--file",
@@ -35,7 +36,7 @@ def refuse_argument(more: tuple[str, ...], name: str) -> None:
         )
 
 
-def read_value(name: str, file: Path | None, descriptor: int | None) -> bytes:
+def read_value(name: SecretName, file: Path | None, descriptor: int | None) -> bytes:
     """The value of the secret ``name``, byte for byte; asked for twice where stdin is a terminal.
 
     Raises:
@@ -80,9 +81,8 @@ def _typed(name: str) -> bytes:
     return value.encode("utf-8", "surrogateescape")
 
 
-def _checked(value: bytes, name: str, hint: str) -> bytes:
+def _checked(value: bytes, name: SecretName, hint: str) -> bytes:
     if not value:
         raise UsageError(f"the value of {name} is empty", hint=hint)
-    if len(value) > SECRET_MAX_BYTES:
-        raise UsageError(f"the value of {name} is larger than {SECRET_MAX_BYTES} bytes", hint=_TOO_LARGE)
+    check_value(name, value)
     return value

@@ -54,9 +54,13 @@ def restore(workspace: Workspace, file: Path, older: bool) -> int:
     done = restored(workspace, file, older=older)
     voice.say(f"restored {workspace.home.vault}: generation {done.generation}")
     if done.seen > done.generation:
-        voice.note(f"lost: what was changed in generations {done.generation + 1} to {done.seen}")
+        voice.note(f"lost: what was changed in {_generations(done.generation + 1, done.seen)}")
     for what in done.lost:
         voice.note(f"lost: {what}")
     if done.aside:
         voice.note(f"hint: the vault that was there is {done.aside}; remove it when nothing is missed")
     return ExitCode.YES
+
+
+def _generations(first: int, last: int) -> str:
+    return f"generation {first}" if first == last else f"generations {first} to {last}"

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import string
+import threading
 from pathlib import Path
 
 import pytest
@@ -82,7 +83,7 @@ WRONG: dict[str, tuple[list[str], bytes, str]] = {
     "a value in the name": (["put", "a=canary-71fe"], b"", "never an argument"),
     "a value as an argument of rotate": (["rotate", "there", "canary-71fe"], b"", "never an argument"),
     "an empty value": (["put", "a"], b"", "did the command before the pipe fail"),
-    "an empty file": (["put", "a", "--file", "/dev/null"], b"", "is empty"),
+    "an empty file": (["put", "a", "--file", "/dev/null"], b"", "/dev/null is empty"),
     "too large a value": (["put", "a"], b"x" * (SECRET_MAX_BYTES + 1), "larger than"),
     "no such file": (["put", "a", "--file", "/nonexistent/x"], b"", "No such file"),
     "a folder": (["put", "a", "--file", "/"], b"", "cannot be read"),
@@ -192,6 +193,22 @@ def test_rotate_takes_what_a_program_makes(shell: SecretShell) -> None:
     assert shell.vault.value("a") == b"new"
     assert shell("rotate", "a", "--file", "-").code == 2
     assert shell.vault.value("a") == b"new"
+
+
+def test_a_value_that_somebody_else_put_meanwhile_is_not_lost(shell: SecretShell, tmp_path: Path) -> None:
+    shell.vault.put("a", b"one")
+    os.mkfifo(tmp_path / "slow")
+
+    def make() -> None:
+        with (tmp_path / "slow").open("wb") as pipe:
+            shell.vault.put("a", b"theirs")
+            pipe.write(b"ours")
+
+    maker = threading.Thread(target=make)
+    maker.start()
+    said = shell("rotate", "a", "--file", str(tmp_path / "slow"))
+    maker.join()
+    assert (said.code, shell.vault.value("a")) == (1, b"theirs")
 
 
 def test_a_new_value_of_a_secret_whose_time_is_over(shell: SecretShell) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,16 @@ NOW = 1_800_000_000  # 2027-01-15 08:00 UTC
 )
 def test_when_a_time_is_over(text: str, end: int | None) -> None:
     assert words.parse_end(text, NOW) == end
+
+
+def test_a_date_is_of_utc_wherever_we_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        assert words.parse_end("2027-01-16", NOW) == NOW + 16 * 3600
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize(

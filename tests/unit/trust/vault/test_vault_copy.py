@@ -251,7 +251,7 @@ def test_an_archive_that_others_made(tmp_path: Path, case: str) -> None:
     file = tmp_path / "hostile.tar"
     file.write_bytes(HOSTILE[case]())
     file.chmod(0o600)
-    with pytest.raises(Damaged):
+    with pytest.raises(Damaged, match="is no backup of a vault"):
         unpack(file, inside / "new")
     assert {path.name for path in tmp_path.iterdir()} == {"inside", "hostile.tar"}
     assert {path.name for path in inside.iterdir()} == {"new"}
