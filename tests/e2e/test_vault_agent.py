@@ -295,6 +295,9 @@ def test_other_users_with_share(scene: Scene) -> None:
         assert scene.status()["open"]
         callers = {read["caller"] for read in json.loads(scene.must("secret", "audit", "--json"))}
         assert callers == {"uid:0", f"uid:{UID}", f"uid:{UID + 1}"}
+        scene.must("vault", "lock")
+        locked = scene.guest("secret", "get", "mine")
+        assert (locked.returncode, b"is another user's, and no agent holds it open" in locked.stderr) == (4, True)
 
 
 def test_a_stranger_who_listens_gets_no_key(scene: Scene) -> None:

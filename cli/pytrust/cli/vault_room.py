@@ -62,19 +62,15 @@ def try_agent(workspace: Workspace) -> AgentVault | None:
 
 def unlock_here(workspace: Workspace, *, accept_rollback: bool = False) -> Vault:
     """The vault itself, in this process, whatever the agent does; raises what ``open_vaulted`` does."""
-    from pytrust.trust.vault.header import read_header
-
-    header = read_header(workspace.home.vault)
+    header = _header(workspace)
     master = _silent_master(workspace, header) or _by_text(header, ask(header))
     return _opened(workspace, master, accept_rollback=accept_rollback)
 
 
 def try_unlock_here(workspace: Workspace) -> Vault | None:
     """The same, if nobody need be asked; None where there is no vault, too."""
-    from pytrust.trust.vault.header import read_header
-
     try:
-        header = read_header(workspace.home.vault)
+        header = _header(workspace)
     except NotSetUp:
         return None
     master = _silent_master(workspace, header)
@@ -115,6 +111,18 @@ def _desk(workspace: Workspace, vault: Vault) -> Vaulted:
     from pytrust.trust.vault.desk import Desk
 
     return Desk(vault, now=lambda: seconds_now(workspace), owner=owner_name())
+
+
+def _header(workspace: Workspace) -> Header:
+    from pytrust.trust.vault.header import read_header
+
+    try:
+        return read_header(workspace.home.vault)
+    except PermissionError as error:
+        raise VaultLocked(
+            f"{workspace.home.vault} is another user's, and no agent holds it open",
+            hint="ask its owner for: pytrust vault unlock",
+        ) from error
 
 
 def _opened(workspace: Workspace, master: Master, *, accept_rollback: bool) -> Vault:

@@ -42,7 +42,8 @@ class AgentVault:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._connected: tuple[int, socket.socket] | None = None
+        self._process = os.getpid()
+        self._connected: socket.socket | None = None
 
     def ask(self, operation: Operation, *, caller: Caller | None = None) -> Done | Value | Page | Trail:
         """See ``asking.Vaulted``."""
@@ -75,7 +76,7 @@ class AgentVault:
         """Close the connection."""
         connected, self._connected = self._connected, None
         if connected is not None:
-            connected[1].close()
+            connected.close()
 
     def __del__(self) -> None:
         self.close()
@@ -88,6 +89,9 @@ class AgentVault:
 
     def _exchange(self, request: Request) -> Done | Value | Page | Trail | Standing:
         data = encode_request(request)
+        if self._process != os.getpid():  # forked, perhaps while another thread was in the middle of something
+            self._process, self._lock = os.getpid(), threading.Lock()
+            self.close()
         with self._lock:
             sock = self._usable()
             _check_other_end(sock, self._path, secret=_has_secret(request))
@@ -102,14 +106,10 @@ class AgentVault:
 
     def _usable(self) -> socket.socket:
         """The connection there is, or a new one."""
-        if self._connected is not None:
-            process, sock = self._connected
-            if process == os.getpid() and not _ended(sock):
-                return sock
+        if self._connected is None or _ended(self._connected):
             self.close()
-        sock = _connect(self._path)
-        self._connected = (os.getpid(), sock)
-        return sock
+            self._connected = _connect(self._path)
+        return self._connected
 
 
 def _connect(path: Path) -> socket.socket:
