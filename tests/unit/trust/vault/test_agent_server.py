@@ -35,7 +35,7 @@ from pytrust.trust.vault.agent.wire import Ask, Status, encode_request
 from pytrust.trust.vault.callers import ImageCaller
 from pytrust.trust.vault.model import Reader
 from pytrust.trust.vault.names import SecretName
-from pytrust.trust.vault.operations import Audit, Find, Get, List, Page, Put, Trail, Value
+from pytrust.trust.vault.operations import Audit, Find, Get, List, Operation, Page, Put, Trail, Value
 
 WEB, API = SecretName("web"), SecretName("api")
 
@@ -282,6 +282,29 @@ def test_one_too_many_makes_the_longest_silent_one_go(client: AgentVault, path: 
     finally:
         for sock in crowd:
             sock.close()
+
+
+def test_whoever_waits_for_an_answer_is_not_the_one_to_go(
+    path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "AGENT_CONNECTIONS_MAX", 2)
+    begun, go_on = threading.Event(), threading.Event()
+
+    class Slow:
+        def ask(self, operation: Operation, **_: object) -> Page:
+            begun.set()
+            assert go_on.wait(10)
+            return Page(secrets=())
+
+    world.vaulted = Slow()
+    with agent(path, world), ThreadPoolExecutor(1) as other:
+        AgentVault(path).unlock(KEY)
+        waiting = other.submit(lambda: AgentVault(path).ask(List()))
+        assert begun.wait(10)
+        with raw(path) as silent, raw(path):
+            until(lambda: _ended(silent))
+            go_on.set()
+            assert waiting.result(10) == Page(secrets=())
 
 
 def test_a_hundred_clients(client: AgentVault, path: Path) -> None:

@@ -36,12 +36,12 @@ class Guests:
     def admit(self, connection: Connection) -> None:
         """``connection`` is new; if that is one too many, another makes room."""
         self.heard(connection)
-        theirs = [each for each in self._known if not each.owner]
-        same = [each for each in theirs if each.uid == connection.uid]
+        same = [each for each in self._known if each.uid == connection.uid and not each.owner]
         if len(same) > AGENT_GUEST_CONNECTIONS_MAX:
             same[0].abort()
         elif len(self._known) > AGENT_CONNECTIONS_MAX:
-            next(iter(theirs or self._known)).abort()
+            silent = [each for each in self._known if not each.busy]  # the new one among them, last
+            next((each for each in silent if not each.owner), silent[0]).abort()
 
     def heard(self, connection: Connection) -> None:
         """``connection`` has said something."""
@@ -72,7 +72,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._visitor: Visitor
         self._read = bytearray()
-        self._busy = False
+        self.busy = False
+        """Whether a request is worked on, or its answer on the way."""
         self._until: float | None = None
 
     @property
@@ -123,11 +124,11 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Begin with the next request, if all of it is there."""
-        if self._busy or self._transport.is_closing():
+        if self.busy or self._transport.is_closing():
             return
         body = self._take()
         if body is not None:
-            self._busy, self._until = True, None
+            self.busy, self._until = True, None
             self._transport.pause_reading()
             self._work(body, self._visitor).add_done_callback(self._answered)
         elif self._read and self._until is None:
@@ -156,6 +157,6 @@ class Connection(asyncio.Protocol):
 
     def _ready(self) -> None:
         """For the next one."""
-        self._busy, self._until = False, None
+        self.busy, self._until = False, None
         self._transport.resume_reading()
         self._next()
