@@ -16,7 +16,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
@@ -84,7 +84,11 @@ def missing() -> str:
 
 @contextmanager
 def private_engine(
-    folder: Path, *flags: str, config: Path | None = None, activated: Sequence[str] = ()
+    folder: Path,
+    *flags: str,
+    config: Path | None = None,
+    activated: Sequence[str] = (),
+    sees: Path | None = None,
 ) -> Iterator[PrivateEngine]:
     """Run an engine below ``folder`` (short: socket paths end at 107 characters), with more ``flags`` for dockerd.
 
@@ -92,21 +96,38 @@ def private_engine(
         config: its daemon.json, which says where it listens, ``docker.sock`` in the folder among it; default: empty.
         activated: more places to listen at, such as ``127.0.0.1:2376``; all of them, and ``docker.sock``, are handed
             over as systemd does for ``-H fd://``.
+        sees: a folder in which it sees what is mounted later, as every engine does that systemd starts; those mounts
+            go with it.
     """
     for name in ("data", "exec", "plugins"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "empty.json").write_text("{}")
     cgroup = f"pytrust-rig-{os.getpid()}-{next(_numbers)}"
-    command: list[str | Path] = ["unshare", "--mount", "sh", "-c", _ENTER, "sh", folder / "plugins"]
+    propagation = "slave" if sees else "private"
+    command: list[str | Path] = ["unshare", "--mount", "--propagation", propagation, "sh", "-c", _ENTER, "sh"]
+    command.append(folder / "plugins")
     command += [*_listening(folder, config, activated), *_command(folder, cgroup), *flags]
-    daemon = start(command, log=folder / "dockerd.log")
-    engine = PrivateEngine(folder, daemon, cgroup)
+    with _shared(sees) if sees else nullcontext():
+        daemon = start(command, log=folder / "dockerd.log")
+        engine = PrivateEngine(folder, daemon, cgroup)
+        try:
+            wait_ready(daemon, lambda: _answers(engine.socket), _READY)
+            yield engine
+        finally:
+            _end(engine)
+            _tidy(engine)
+
+
+@contextmanager
+def _shared(folder: Path) -> Iterator[None]:
+    """A mount of its own, whose mounts are told to other namespaces."""
+    folder.mkdir(parents=True, exist_ok=True)
+    subprocess.run(["mount", "--bind", folder, folder], env=environment(), check=True)
     try:
-        wait_ready(daemon, lambda: _answers(engine.socket), _READY)
-        yield engine
+        subprocess.run(["mount", "--make-shared", folder], env=environment(), check=True)
+        yield
     finally:
-        _end(engine)
-        _tidy(engine)
+        subprocess.run(["umount", "--recursive", "--lazy", folder], env=environment(), check=True)
 
 
 def _listening(folder: Path, config: Path | None, activated: Sequence[str]) -> list[str]:

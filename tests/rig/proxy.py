@@ -163,6 +163,7 @@ class Stage:
         engine: Path | None = None,
         witnessed: bool = True,
         tls: Path | None = None,
+        secrets: Path | None = None,
     ) -> Iterator[Proxy]:
         """Run a proxy with a copy of the home (or with ``home`` itself), on a socket and a port.
 
@@ -172,6 +173,7 @@ class Stage:
             engine: the socket of another engine than the stage's.
             witnessed: a recorder stands between it and the engine; benchmarks go without.
             tls: the folder of certificates for one more port, with TLS.
+            secrets: where it puts secrets, if not where every proxy does.
         """
         self._count += 1
         place = self.folder / f"p{self._count}"
@@ -194,6 +196,8 @@ class Stage:
             tls_port = free_port() if tls else 0
             if tls:
                 command += ["--listen", f"tls://127.0.0.1:{tls_port}", "--tls", tls]
+            if secrets:
+                command += ["--secrets", secrets]
             behind = witness.path if witnessed else witness.engine
             command += ["--engine", f"unix://{behind}"]
             settings = {**self._settings(home), **(env or {})}
