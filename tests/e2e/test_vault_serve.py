@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -12,11 +13,16 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.rig import vault_home
+from tests.rig import docker_trust, vault_home
+from tests.rig.docker_trust import DockerTrust
+from tests.rig.dockerd import PrivateEngine
+from tests.rig.images import Docker
+from tests.rig.needs import need
 from tests.rig.ports import free_port
 from tests.rig.processes import Running, start, wait_ready
 from tests.rig.proxy import installed
 from tests.rig.publishing import Author, Team, examine, teams
+from tests.rig.registry import Registry
 from tests.rig.throwaway import ServerFiles, mint
 from tests.rig.trust_server import TrustServer, connect, well
 from tests.rig.vault_home import PASSWORD, USER, VaultHome, places_of, secret_words
@@ -220,3 +226,22 @@ def test_the_authority_waits_too(home: VaultHome) -> None:
         with started(home, "agent", "vault", "agent"):
             until(lambda: home.run("vault", "unlock").returncode == 0)
             until(lambda: f"listening on 127.0.0.1:{port}" in serving.tail())
+
+
+def test_the_stock_docker_client_publishes_and_pulls(
+    home: VaultHome, files: ServerFiles, engine: PrivateEngine, registry: Registry, docker: Docker
+) -> None:
+    need(docker_trust.missing())
+    name = f"{registry.host}/foo/vault:v1"
+    docker.make_image(name, content="of a server with a vault")
+    with serving(home, files, **credentials(home)) as server:
+        wait(server)
+        for who in ("ann", "bob"):
+            trusted = home.folder / who / "tls" / f"127.0.0.1:{server.port}"
+            trusted.mkdir(parents=True)
+            shutil.copy(files.ca, trusted / "ca.crt")
+        ann, bob = (DockerTrust(Docker(engine.host, home.folder / who), server.url) for who in ("ann", "bob"))
+        assert ann.attempt("push", name).code == 0
+        pulled = bob.attempt("pull", name)
+        assert pulled.code == 0, pulled
+        assert f"Pull (1 of 1): {name}@sha256:" in pulled.out

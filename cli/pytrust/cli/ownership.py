@@ -30,6 +30,12 @@ def make_publisher(workspace: Workspace, pins: Sequence[Pin]) -> Publisher:
     return Publisher(workspace.store, held, pins, now=workspace.now, memory=_memory(workspace))
 
 
+def open_online(workspace: Workspace) -> None:
+    """Open the vault that has the store's keys before the store is locked: somebody may have to type for that."""
+    if workspace.online.in_vault and workspace.key_vault:
+        workspace.key_vault()
+
+
 def local_owner(workspace: Workspace, tell: Tell, forms: Sequence[Format], pins: Sequence[Pin]) -> Owner:
     """Signing upon the store of the home."""
     _allow_devices(workspace)

@@ -10,6 +10,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.arguments import signer_option
 from pytrust.cli.outcome import say_outcome
+from pytrust.cli.ownership import open_online
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
 from pytrust.trust.limits import WARN_BEFORE
@@ -72,8 +73,9 @@ def refresh(workspace: Workspace, names: tuple[str, ...]) -> int:
     """Renew snapshots and timestamps that expire soon, or (with NAMEs) at once.
 
     Every command that writes does this too; a store that nobody writes to needs it daily, since timestamps live for two
-    weeks and are renewed in their second one. No passphrase is needed.
+    weeks and are renewed in their second one. No passphrase is needed, but an open vault where it has the keys.
     """
+    open_online(workspace)
     publisher = workspace.quiet_publisher
     chosen = [parse_collection(name) for name in names]
     with voice.working("renewing timestamps"):

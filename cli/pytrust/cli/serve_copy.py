@@ -37,7 +37,8 @@ def backup(context: click.Context, file: Path) -> int:
     with closing(open_store(url)) as store, voice.working("writing the backup"):
         write(store, file)
     voice.say(f"wrote {file}")
-    voice.note(f"hint: the keys are not in it: keep a copy of {workspace.home.online} too")
+    also = ", and of the vault that has them: pytrust vault backup" if workspace.key_vault else ""
+    voice.note(f"hint: the keys are not in it: keep a copy of {workspace.home.online} too{also}")
     return ExitCode.YES
 
 

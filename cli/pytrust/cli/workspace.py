@@ -225,6 +225,9 @@ class Workspace:
     @cached_property
     def publisher(self) -> Publisher:
         """Publishing to the embedded store; whatever expires soon is renewed first."""
+        from pytrust.cli.ownership import open_online
+
+        open_online(self)
         for name, error in self.quiet_publisher.refresh_due():
             if error is not None:
                 voice.note(f"warning: the timestamp of {name} could not be renewed: {error}")

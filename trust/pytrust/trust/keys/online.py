@@ -64,6 +64,11 @@ class OnlineKeys:
         """Every key of a role, old ones too."""
         return frozenset(held.public for held in self._pool(role))
 
+    @property
+    def in_vault(self) -> bool:
+        """Whether one of them has to be taken out of the vault."""
+        return any(isinstance(held, Closed) for held in (*self.snapshot, *self.timestamp))
+
     def _pool(self, role: OnlineRole) -> tuple[Signer | Closed, ...]:
         return self.snapshot if role == "snapshot" else self.timestamp
 
