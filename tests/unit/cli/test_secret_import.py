@@ -9,9 +9,13 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from tests.fakes.vaulted import FakeVaulted
 
 from pytrust.cli.root import run
+from pytrust.cli.secret_intake import carry_out, plan
+from pytrust.cli.secret_sources import Taken
 from pytrust.cli.workspace import Workspace
+from pytrust.trust.errors import Conflict
 from pytrust.trust.vault import age
 from pytrust.trust.vault.bundle import Bundled, encode_bundle
 from pytrust.trust.vault.desk import Desk
@@ -341,3 +345,31 @@ def test_a_file_that_changes_meanwhile_is_left_alone(bench: Bench, monkeypatch: 
     assert code == 1
     assert "meantime" in said
     assert compose.read_text() == COMPOSE + "# more\n"
+
+
+def test_a_value_file_that_changes_meanwhile_is_not_deleted(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    compose = bench.file("compose.yaml", COMPOSE)
+    password = bench.file("db_password.txt", CANARY)
+    opened = Workspace.vaulted.func  # type: ignore[attr-defined]
+
+    def edited(workspace: Workspace) -> object:
+        password.write_text(f"{CANARY}, newer")
+        return opened(workspace)
+
+    monkeypatch.setattr(Workspace, "vaulted", property(edited))
+    code, said = bench.take(compose, "--remove-files")
+    assert code == 0
+    assert password.read_text() == f"{CANARY}, newer"
+    assert "and stays" in said
+
+
+@pytest.mark.parametrize("before", [b"", b"old"])
+def test_somebody_else_is_first(before: bytes) -> None:
+    vault, name = FakeVaulted(), SecretName("a")
+    if before:
+        vault.put(name, before)
+    steps = plan(vault, [Taken(name, b"ours", "a.env")], replace=True)
+    vault.put(name, b"theirs")
+    with pytest.raises(Conflict):
+        carry_out(vault, steps)
+    assert vault.value(name) == b"theirs"

@@ -158,6 +158,8 @@ SERVICES = [
     ),
     ('    secrets: [{source: s, mode: "0400"}]', '    labels:\n      pytrust.secrets: "s:mode=0400"'),
     ("    secrets: [{source: s, mode: 0o444}]", '    labels:\n      pytrust.secrets: "s:mode=0444"'),
+    ('    secrets: [{source: s, mode: "440"}]', '    labels:\n      pytrust.secrets: "s:mode=0440"'),
+    ("    secrets: [{source: s, mode: 256}]", '    labels:\n      pytrust.secrets: "s:mode=0400"'),
     ("    secrets: [s,\n      t]\n    # after", '    labels:\n      pytrust.secrets: "s,t"\n    # after'),
     (
         "    secrets:   # what it needs\n      # first\n      - s\n    user: me",
@@ -189,6 +191,7 @@ REFUSED = [
     "secrets:\n  s: &s {file: ./s}\nx-copy: *s\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, target: /etc/passwd}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, target: ../x}]\nsecrets:\n  s: {file: ./s}\n",
+    "services:\n  a:\n    image: x\n    secrets: [{source: s, target: /run/secrets/a/b}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, mode: 0999}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, mode: 4777}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, uid: $UID}]\nsecrets:\n  s: {file: ./s}\n",
