@@ -198,7 +198,8 @@ def archive_of(*members: tuple[tarfile.TarInfo, bytes], form: int = tarfile.USTA
         for info, data in members:
             info.size = len(data)
             archive.addfile(info, io.BytesIO(data))
-    return made.getvalue()
+        end = archive.offset
+    return made.getvalue()[: end + 1024]  # without what tar adds to fill its records
 
 
 def member(name: str, **changes: object) -> tarfile.TarInfo:
@@ -240,7 +241,8 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "a long name": lambda: archive_of(HEAD, (member("records/" + "a" * 120), b"x"), form=tarfile.GNU_FORMAT),
     "a value that is too large": lambda: archive_of(HEAD, (member(RECORD), bytes(1024 * 1024 + 29))),
     "a header that is too large": lambda: archive_of((member("vault.json"), bytes(1024 * 1024 + 1))),
-    "the end of tar itself": lambda: archive_of(HEAD),
+    "the end of tar itself": lambda: archive_of(HEAD) + bytes(10240 - 2048),
+    "one block of the end": lambda: archive_of(HEAD)[:-512],
 }
 
 
