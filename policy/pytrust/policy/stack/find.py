@@ -26,6 +26,7 @@ _VARIABLE: Final = re.compile(r"\$\{[^{}]*\}|\$[A-Za-z_][A-Za-z0-9_]*")
 _NUMBER: Final = re.compile(r"0|[1-9][0-9]{0,9}")
 _OCTAL: Final = re.compile(r"0o?([0-7]{1,4})")
 _MODE_MAX: Final = 0o777
+_ID_MAX: Final = 2**31 - 1
 
 
 def find_secrets(tree: Tree, *, prefix: str = "", stack: str = "") -> Stack:
@@ -174,7 +175,7 @@ def _text(tree: Tree, node: Mapping, key: str) -> str:
 
 def _number(tree: Tree, node: Mapping, key: str) -> int | None:
     text = _text(tree, node, key)
-    if text and not _NUMBER.fullmatch(text):
+    if text and (not _NUMBER.fullmatch(text) or int(text) > _ID_MAX):
         raise tree.error(node, f"{key} is not a plain number")
     return int(text) if text else None
 

@@ -9,13 +9,15 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from pytrust.policy.engine.call import Malformed
+from pytrust.policy.engine.secret_label import SECRETS_LABEL as LABEL
+from pytrust.policy.engine.secret_label import parse_secrets
 from pytrust.policy.stack.edit import Edit, apply, indent, insert_in_flow, insert_line, lines, newline, unclear
 from pytrust.policy.stack.find import use_of
 from pytrust.policy.stack.found import Moved, Stack, Use
 from pytrust.policy.stack.tree import Alias, Entry, Mapping, Node, Scalar, Sequence, Tree, read_tree
 from pytrust.trust.errors import UsageError
 
-LABEL: Final = "pytrust.secrets"
 NAME_LABEL: Final = "pytrust.secret"
 """What the vault calls a secret of the swarm, whose own name begins with that of its stack."""
 DRIVER: Final = "pytrust"
@@ -168,6 +170,19 @@ def _check(before: Tree, after: Tree, found: Stack, *, swarm: bool) -> None:
     keys = frozenset(moved.key for moved in found.moved)
     if _rest(before, keys, swarm=swarm) != _rest(after, keys, swarm=swarm):
         raise UsageError(f"{before.what} cannot be rewritten safely", hint="give each key a line of its own")
+    for service in dict.fromkeys(use.service for use in found.uses) if not swarm else ():
+        _check_label(after, service)
+
+
+def _check_label(tree: Tree, service: str) -> None:
+    """Whoever delivers secrets reads it."""
+    definition = _own(tree, _own(tree, tree.root, "services"), service)
+    labels = tree.find(definition, "labels")
+    written = _label_of(labels)
+    try:
+        parse_secrets(_value(written, pair=isinstance(labels, Sequence)) if written else "")
+    except Malformed as error:
+        raise tree.error(definition, f"{service}: {error}", "call one of the files otherwise: target") from error
 
 
 def _rest(tree: Tree, keys: frozenset[str], *, swarm: bool) -> Any:  # noqa: ANN401 - a nested value

@@ -11,8 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
+from pytrust.policy.engine.secret_label import parse_secrets
 from pytrust.policy.stack.find import find_secrets
-from pytrust.policy.stack.rewrite import rewrite
+from pytrust.policy.stack.found import Use
+from pytrust.policy.stack.rewrite import label, rewrite
 from pytrust.policy.stack.tree import read_tree
 from pytrust.trust.errors import InvalidName, UsageError
 
@@ -192,6 +194,9 @@ REFUSED = [
     "services:\n  a:\n    image: x\n    secrets: [{source: s, target: /etc/passwd}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, target: ../x}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, target: /run/secrets/a/b}]\nsecrets:\n  s: {file: ./s}\n",
+    "services:\n  a:\n    image: x\n    secrets: [{source: s, uid: '4294967296'}]\nsecrets:\n  s: {file: ./s}\n",
+    "services:\n  a:\n    image: x\n    secrets: [s, {source: t, target: s}]\nsecrets:\n  s: {file: ./s}\n  t: {file: ./t}\n",
+    "services:\n  a:\n    image: x\n    secrets: [s]\n    labels: {pytrust.secrets: a=b}\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, mode: 0999}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, mode: 4777}]\nsecrets:\n  s: {file: ./s}\n",
     "services:\n  a:\n    image: x\n    secrets: [{source: s, uid: $UID}]\nsecrets:\n  s: {file: ./s}\n",
@@ -310,3 +315,29 @@ def loaded(text: str) -> dict[str, object]:
     found["secrets"] = {"kept": found["secrets"]["kept"]}
     result: dict[str, object] = found
     return result
+
+
+WORDS = st.none() | st.integers(0, 2**31 - 1)
+USES = st.lists(
+    st.builds(
+        Use,
+        st.just("a"),
+        st.sampled_from(["s", "t"]),
+        st.sampled_from(["s", "pg", "key.pem"]),
+        WORDS,
+        WORDS,
+        st.none() | st.integers(0, 0o777),
+    ),
+    min_size=1,
+    unique_by=lambda use: use.file,
+)
+
+
+@given(USES)
+def test_whoever_delivers_reads_the_label_as_it_was_meant(uses: list[Use]) -> None:
+    asks = parse_secrets(label(uses, {"s": "shop/s", "t": "t"}))
+    assert [(ask.name, ask.file) for ask in asks] == [({"s": "shop/s", "t": "t"}[use.key], use.file) for use in uses]
+    for ask, use in zip(asks, uses, strict=True):
+        assert use.uid in {None, ask.uid}
+        assert use.gid in {None, ask.gid}
+        assert use.mode in {None, ask.mode}
