@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.private_file import check_free, write_private
 from pytrust.cli.secret_words import chosen
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, NoSuchSecret, SecretExpired, UsageError
-from pytrust.trust.files import PRIVATE, write_atomic
 from pytrust.trust.limits import AGE_RECIPIENT_MAX_CHARS, AGE_RECIPIENTS_MAX
 from pytrust.trust.vault.operations import Get, Value
 
@@ -83,7 +83,10 @@ def export(
         read_recipients(to)  # one that is none is told before anything is read
     secrets = list(_read(workspace.vaulted, names, raw=raw))
     data = age.encrypt(secrets[0].value if raw else encode_bundle(secrets), to, by)
-    _write(data, output)
+    if output is None:
+        voice.write(data)
+    else:
+        write_private(output, data)
     where = f" to {output}" if output else ""
     voice.note(f"wrote {voice.plural(len(secrets), 'secret')}{where}, encrypted")
     return ExitCode.YES
@@ -138,19 +141,5 @@ def _passphrase() -> bytes:
 def _check_output(output: Path | None) -> None:
     if output is None and sys.stdout.isatty():
         raise UsageError("an encrypted file is nothing for a terminal", hint="write it to a file: -o FILE")
-    if output is not None and (output.exists() or output.is_symlink()):
-        raise _taken(output)
-
-
-def _write(data: bytes, output: Path | None) -> None:
-    if output is None:
-        voice.write(data)
-        return
-    try:
-        write_atomic(output, data, mode=PRIVATE, replace=False)
-    except FileExistsError:
-        raise _taken(output) from None
-
-
-def _taken(output: Path) -> UsageError:
-    return UsageError(f"{output} exists already", hint="choose another name")
+    if output is not None:
+        check_free(output)

@@ -9,6 +9,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
+from pytrust.cli.private_file import check_free, write_private
 from pytrust.cli.secret_quick import PURPOSE
 from pytrust.cli.secret_words import (
     HEADERS,
@@ -28,7 +29,6 @@ from pytrust.cli.secret_words import (
 from pytrust.cli.vault_room import seconds_now
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
-from pytrust.trust.files import PRIVATE, write_atomic
 from pytrust.trust.vault.names import OWN
 from pytrust.trust.vault.operations import Audit, Get, Trail, Value
 
@@ -52,14 +52,14 @@ def get(workspace: Workspace, name: str, number: int | None, output: Path | None
     On a terminal a newline ends it, and what a terminal would obey is not shown.
     """
     wanted = parse_name(name)
-    if output is not None and (output.exists() or output.is_symlink()):
-        raise _taken(output)
+    if output is not None:
+        check_free(output)
     answer = workspace.vaulted.ask(Get(name=wanted, number=number, purpose=PURPOSE))
     assert isinstance(answer, Value)
     if output is None:
         _show(wanted, answer.value)
     else:
-        _write(output, answer.value)
+        write_private(output, answer.value)
     return ExitCode.YES
 
 
@@ -140,14 +140,3 @@ def _show(name: str, value: bytes) -> None:
     if not text.replace("\n", "").replace("\t", "").isprintable():
         raise UsageError(f"{name} holds what a terminal would obey", hint=f"pytrust secret get {name} -o FILE")
     voice.write(value if value.endswith(b"\n") else value + b"\n")
-
-
-def _write(output: Path, value: bytes) -> None:
-    try:
-        write_atomic(output, value, mode=PRIVATE, replace=False)
-    except FileExistsError:
-        raise _taken(output) from None
-
-
-def _taken(output: Path) -> UsageError:
-    return UsageError(f"{output} exists already", hint="choose another name")

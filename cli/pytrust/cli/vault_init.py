@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.private_file import check_free, write_private
 from pytrust.cli.vault_passphrase import new_passphrase
 from pytrust.cli.vault_room import seconds_now
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
-from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder, write_atomic
+from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder
 
 if TYPE_CHECKING:
     from pytrust.cli.home import Home
@@ -80,13 +81,8 @@ def unlock_key_slot(label: str) -> tuple[str, NewSlot]:
 
 
 def write_key(key: str, file: Path) -> None:
-    """To a new file that only its owner reads; raises ``UsageError`` where there is something."""
-    try:
-        write_atomic(file, key.encode() + b"\n", replace=False)
-    except FileExistsError:
-        raise UsageError(f"{file} exists already", hint="choose another name") from None
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}", hint="is its folder there?") from error
+    """To a new file; raises what ``write_private`` does."""
+    write_private(file, key.encode() + b"\n")
 
 
 def tell_key(key: str, file: Path | None) -> None:
@@ -109,8 +105,7 @@ def _check_absent(home: Home) -> None:
 def _check_place(file: Path, vault: Path) -> None:
     if file.absolute().is_relative_to(vault.absolute()):
         raise UsageError(f"{file} lies in the vault, which it would open", hint="choose a place elsewhere")
-    if file.exists() or file.is_symlink():
-        raise UsageError(f"{file} exists already", hint="choose another name")
+    check_free(file)
 
 
 def _make_home(home: Home) -> None:

@@ -345,6 +345,22 @@ def test_a_value_goes_to_a_new_private_file(shell: SecretShell, tmp_path: Path) 
     assert len(shell.vault.reads) == reads, "nothing is read that cannot be written"
 
 
+def test_a_file_that_cannot_be_written(shell: SecretShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shell.vault.put("a", CANARY)
+    assert shell("get", "a", "-o", str(tmp_path / "no" / "out")).err.startswith(f"error: {tmp_path}/no/out cannot be")
+
+    def full(descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    said = shell("get", "a", "-o", str(tmp_path / "out"))
+    assert (said.code, said.out) == (4, b"")
+    assert said.err == (
+        f"error: {tmp_path}/out cannot be written: No space left on device\nhint: free space, or check permissions\n"
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("value", "shown"), [(b"word", b"word\n"), (b"word\n", b"word\n"), ("wört\tx".encode(), "wört\tx\n".encode())]
 )
