@@ -7,6 +7,8 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Final, assert_never
 
+from msgspec.structs import replace
+
 from pytrust.trust.errors import AccessDenied, NoSuchSecret, PytrustError, SecretExpired, UsageError
 from pytrust.trust.limits import SECRETS_AT_ONCE_MAX
 from pytrust.trust.vault.callers import Caller, Owner, may_read, spelled
@@ -66,7 +68,8 @@ class Desk:
             if isinstance(operation, Get):
                 return self._get(operation, who)
             if isinstance(operation, Find):
-                return Page(secrets=(self._found(operation.name, who),))
+                found = self._found(operation.name, who)
+                return Page(secrets=(found if isinstance(who, Owner) else _for_others(found),))
             if not isinstance(who, Owner):
                 raise AccessDenied("only the owner of the vault may do that", hint="run it as the owner")
             return self._serve(operation, spelled(who))
@@ -170,6 +173,12 @@ class Desk:
         version = draft.seal(there.name, value)
         draft.set(add_version(there, there.name, version, there.terms))
         return version.number
+
+
+def _for_others(there: Secret) -> Secret:
+    """What a reader needs to know: how large the value is, and how long it is served."""
+    current = replace(there.current, author="", record="", wrapped=b"")
+    return replace(there, versions=(current,), terms=Terms(expires=there.terms.expires))
 
 
 def _put(draft: Draft, put: Put) -> int:
