@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytrust.policy.core.decision import Allow, Injection, Mutation, Pin, Reason
+from pytrust.policy.core.facts import Delivery
 from pytrust.policy.core.request import Held, Image, Named
 from pytrust.policy.engine.body import decode
 from pytrust.policy.engine.call import Malformed
@@ -370,3 +371,32 @@ def test_new_privileges_stay_off(options: list[str]) -> None:
     sent = host({"SecurityOpt": options}, Injection.NO_NEW_PRIVILEGES)["SecurityOpt"]
     assert sent.count("no-new-privileges") == 1
     assert "no-new-privileges=false" not in sent
+
+
+# -- secrets -----------------------------------------------------------------------------------------------------------
+
+FOLDER = f"/run/pytrust/secrets/{'0' * 32}"
+SECRET_MOUNT = {
+    "Type": "bind",
+    "Source": FOLDER,
+    "Target": "/run/secrets",
+    "ReadOnly": True,
+    "BindOptions": {"Propagation": "rprivate", "NonRecursive": True},
+}
+
+
+@pytest.mark.parametrize("mounts", [None, [], [{"Type": "image", "Source": "foo/web:v1", "Target": "/i"}]])
+def test_secrets_are_one_more_mount_behind_those_of_the_client(mounts: list[dict[str, Any]] | None) -> None:
+    images = (pin("foo/web:v1"),) * (1 + len(mounts or ()))
+    allow = Allow(pins=images, delivery=Delivery(folder=FOLDER, ref=images[0].ref, secrets=()))
+    body = {"Image": "foo/web:v1", "Labels": {"pytrust.secrets": "db"}, "HostConfig": {"Mounts": mounts}}
+    sent = send("POST", "/containers/create", json.dumps(body), allow)
+    assert sent.body is not None
+    assert decode_again(sent.body) == sent.model
+    *before, last = json.loads(sent.body)["HostConfig"]["Mounts"]
+    assert last == SECRET_MOUNT
+    assert [mount["Target"] for mount in before] == [mount["Target"] for mount in mounts or ()]
+
+
+def test_without_a_delivery_there_is_no_mount() -> None:
+    assert not create({"Labels": {"pytrust.secrets": "db"}})["HostConfig"].get("Mounts")

@@ -197,3 +197,29 @@ def test_what_cannot_be_read_is_a_difference(answer: Any) -> None:
 def test_long_values_are_cut() -> None:
     (text,) = compare(SENT, shown(Binds=["x" * 5000]))
     assert len(text) < 300
+
+
+def _with_secrets(config: dict[str, Any], **changed: Any) -> dict[str, Any]:
+    options = {"Propagation": "rprivate", "NonRecursive": True}
+    mount = {"Type": "bind", "Source": "/s/0", "Target": "/run/secrets", "ReadOnly": True, "BindOptions": options}
+    again = copy.deepcopy(config)
+    again["HostConfig"]["Mounts"].append({**mount, **changed})
+    return again
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"ReadOnly": False},
+        {"Source": "/s/1"},
+        {"Target": "/run"},
+        {"BindOptions": {"Propagation": "rshared"}},
+        {"Type": "volume"},
+    ],
+)
+def test_the_mount_of_secrets_is_as_it_was_sent(changed: dict[str, Any]) -> None:
+    sent = decode(Body.CONTAINER, json.dumps(_with_secrets(SENT)).encode())
+    assert sent is not None
+    assert differences(sent, json.dumps(_with_secrets(SHOWN)).encode(), ID) == ()
+    assert differences(sent, json.dumps(_with_secrets(SHOWN, **changed)).encode(), ID)
+    assert differences(sent, json.dumps(SHOWN).encode(), ID)
