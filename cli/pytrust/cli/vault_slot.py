@@ -37,6 +37,7 @@ _WORDS: Final = {
     "os-keyring": _Words(0, 0, ""),
     "pkcs11": _Words(1, 1, "URI, such as pkcs11:token=vault;object=unlock?module-path=/usr/lib/softhsm/libsofthsm2.so"),
 }
+_WRITE_FILES: Final = frozenset({"unlock-key", "file"})
 
 
 @click.group()
@@ -71,13 +72,18 @@ def add(workspace: Workspace, kind: str, words: tuple[str, ...], label: str) -> 
     _check(kind, words, label)
     vault = unlock_here(workspace)
     made, key = _make(workspace, kind, words, label)
-    key_file = Path(words[0]) if key and words else None
-    if key and key_file:
-        write_key(key, key_file)
-    added = vault.add_slot(made, seconds_now(workspace))
+    file = Path(words[0]) if words and kind in _WRITE_FILES else None
+    if key and file:
+        write_key(key, file)
+    try:
+        added = vault.add_slot(made, seconds_now(workspace))
+    except BaseException:
+        if file:
+            file.unlink()  # it opens nothing
+        raise
     voice.note(f"added slot {added.id} ({kind})")
     if key:
-        tell_key(key, key_file)
+        tell_key(key, file)
     return ExitCode.YES
 
 

@@ -61,6 +61,17 @@ def test_an_age_identity(user: VaultHome, tmp_path: Path) -> None:
     assert user.open("secret", "get", "a", key=private(tmp_path / "id", f"{identity}\n".encode())).out == CANARY
 
 
+@pytest.mark.parametrize("kind", ["unlock-key", "file"])
+def test_a_key_that_opens_nothing_does_not_stay(
+    user: VaultHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("pytrust.trust.vault.vault.VAULT_SLOTS_MAX", 1)
+    said = user.open("vault", "slot", "add", kind, str(tmp_path / "new"))
+    assert (said.code, said.out) == (2, b"")
+    assert "at most 1 slot" in said.err
+    assert not (tmp_path / "new").exists()
+
+
 def test_who_is_removed_is_locked_out_of_what_comes(user: VaultHome, tmp_path: Path) -> None:
     user.must("vault", "slot", "add", "unlock-key", str(tmp_path / "gone"))
     gone = next(slot["id"] for slot in user.header()["slots"] if slot["id"] != user.header()["slots"][0]["id"])
