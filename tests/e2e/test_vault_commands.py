@@ -231,6 +231,23 @@ def test_age_opens_what_was_exported(user: User) -> None:
     assert CANARY not in (user.folder / "all.age").read_bytes()
 
 
+def test_an_export_moves_secrets_into_another_vault(user: User, tmp_path: Path) -> None:
+    need("" if find("age-keygen") else "age is not installed")
+    words = ["--label", "team=web", "--reader", "uid:7", "--expires", "9000-01-01"]
+    user.must("secret", "put", "shop/db", *words, stdin=CANARY)
+    user.shell("age-keygen -o identity 2>/dev/null; chmod 600 identity; age-keygen -y identity > team")
+    user.must("secret", "export", "--recipients-file", "team", "-o", "all.age")
+    other = User(tmp_path / "other")
+    other.folder.mkdir()
+    assert other.run("vault", "init", "--unlock-key-only", "--unlock-key-file", "key").returncode == 0
+    identity = str(user.folder / "identity")
+    said = other.must("secret", "import", str(user.folder / "all.age"), "--identity", identity)
+    assert CANARY not in said
+    assert other.must("secret", "get", "shop/db") == CANARY
+    (here,), (there,) = (json.loads(each.must("secret", "ls", "--json")) for each in (user, other))
+    assert {**here, "changed": ""} == {**there, "changed": ""}
+
+
 def test_age_opens_an_export_for_ssh_keys_and_by_passphrase(user: User) -> None:
     need("" if find("age") else "age is not installed")
     user.must("secret", "put", "a", stdin=CANARY)
