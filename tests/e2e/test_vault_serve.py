@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shutil
 import signal
 import time
@@ -131,6 +132,7 @@ def test_keys_are_at_hand_for_as_long_as_it_runs(bare: VaultHome, files: ServerF
             for place in ("cmdline", "environ"):
                 data = Path(f"/proc/{pid}/{place}").read_bytes()
                 assert not any(word in data for _, word in words), place
+            assert re.search(r"Max core file size +0 +0 ", Path(f"/proc/{pid}/limits").read_text())
         for pid in before:
             os.kill(pid, signal.SIGKILL)
         until(lambda: bool(workers(server)) and not set(workers(server)) & set(before) and well(server.port, files))

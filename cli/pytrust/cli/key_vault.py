@@ -33,8 +33,10 @@ class KeyVault:
 def await_ca_keys(workspace: Workspace) -> None:
     """For a service of the authority: wait until the vault is open, if it has a key of a CA."""
     from pytrust.cli.vault_room import wait_for_vault
+    from pytrust.trust.vault.agent.hygiene import harden
 
     if has_ca_keys(workspace):
+        harden()
         workspace.vaulted = wait_for_vault(workspace, voice.note)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pytrust.trust.keys.pocket import Pocket
     from pytrust.trust.keys.vaulted_keys import Opening
     from pytrust.trust.server.backend import Backend
 
@@ -33,8 +34,12 @@ def make_state(online: Path, token: Path | None, vault: Opening | None) -> None:
 
 
 @contextmanager
-def open_backend(store: str, online: Path, vault: Opening | None) -> Iterator[Backend]:
+def open_backend(store: str, online: Path, vault: Pocket) -> Iterator[Backend]:
     """The trust service upon the store at an address; raises ``PytrustError``."""
+    if not vault.is_empty:
+        from pytrust.trust.vault.agent.hygiene import harden
+
+        harden()  # no core file of a process that holds keys, and no swap
     from pytrust.trust.keys.online import load_online_keys
     from pytrust.trust.keys.sealing import load_sealer
     from pytrust.trust.keys.signers import block_sdks

@@ -23,6 +23,7 @@ def take_keys(workspace: Workspace, auth: AuthSettings) -> Pocket:
     """
     from pytrust.cli.vault_room import try_vaulted, wait_for_vault
     from pytrust.trust.keys.pocket import Pocket, referred
+    from pytrust.trust.vault.agent.hygiene import harden
 
     online, token = workspace.home.online, token_key(auth)
     files = partial(key_files, online, token)
@@ -32,6 +33,7 @@ def take_keys(workspace: Workspace, auth: AuthSettings) -> Pocket:
     make_state(online, token, workspace.key_vault)
     pocket = Pocket(files, partial(try_vaulted, workspace))
     if referred(files()):
+        harden()
         pocket.fill(workspace.vaulted)
     return pocket
 

@@ -55,6 +55,11 @@ class Pocket:
             return Value(number=_FIRST, value=self._values[operation.name])
         raise VaultLocked("a key lies in the vault, which is locked")
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key was taken along."""
+        return not self._values
+
     def fill(self, vaulted: Vaulted) -> None:
         """Take out what files refer to and is not here; raises what the vault does."""
         for secret in self._wanted():
