@@ -80,7 +80,11 @@ def import_(
         voice.table(_HEADERS, [_row(step.taken, step.state) for step in _keep(workspace, taken, replace=replace)])
     for source in sources:
         _finish(source, remove=remove_files)
-    if not taken:
+    if taken:
+        voice.note(
+            "note: backups and histories of these files still tell the values: pytrust secret rotate gives new ones"
+        )
+    else:
         voice.say("no secrets are left to be taken")
     return ExitCode.YES
 
@@ -118,7 +122,6 @@ def _finish(source: Source, *, remove: bool) -> None:
     if source.after is not None:
         _write(source.file, source.before, source.after)
         voice.note(f"rewrote {source.file}")
-        voice.note("note: what stood there is in its backups and history: pytrust secret rotate gives new values")
     _tell(source.notes)
     for file in dict.fromkeys(source.emptied):
         if not remove:

@@ -14,16 +14,14 @@ _NAMES: Final = re.compile(
 _IN_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@")
 _TRIFLES: Final = frozenset({"", "true", "false", "yes", "no", "null", "~"})
 _NOTES_MAX: Final = 50
+_KEY_CHARS: Final = 60  # shown of a key
 
 
 def find_plain(tree: Tree) -> tuple[str, ...]:
-    """One sentence for each place, with its line; at most fifty."""
-    notes = dict.fromkeys(
-        f"line {tree.line(node)}: {name} holds what looks like a password" for name, node in _pairs(tree.root)
-    )
+    """One sentence for each place; at most fifty."""
+    notes = tuple(dict.fromkeys(f"{place} holds what looks like a password" for place in _places(tree.root, "")))
     more = len(notes) - _NOTES_MAX
-    shown = tuple(notes)[:_NOTES_MAX]
-    return (*shown, f"{more} more places hold what looks like a password") if more > 0 else shown
+    return (*notes[:_NOTES_MAX], f"{more} more places hold what looks like a password") if more > 0 else notes
 
 
 def is_plain(name: str, value: str) -> bool:
@@ -34,22 +32,29 @@ def is_plain(name: str, value: str) -> bool:
     return (bool(_NAMES.search(name)) and "$" not in value) or bool(inside and "$" not in inside[1])
 
 
-def _pairs(node: Node) -> Iterator[tuple[str, Node]]:
-    """Settings that are passwords, wherever they stand; what an alias stands for was seen at its anchor."""
+def _places(node: Node, where: str) -> Iterator[str]:
+    """Where passwords stand, as keys with dots; what an alias stands for was seen at its anchor."""
     match node:
         case Mapping(entries=entries, merged=merged):
             for key, entry in entries.items():
-                if isinstance(entry.value, Scalar) and is_plain(key, entry.value.text):
-                    yield key[:60], entry.value
-                yield from _pairs(entry.value)
+                yield from _setting(key, entry.value, where)
+                yield from _places(entry.value, _below(where, key))
             if merged is not None and not isinstance(merged, Alias):
-                yield from _pairs(merged)
+                yield from _places(merged, where)
         case Sequence(items=items):
             for item in items:
-                if isinstance(item, Scalar):
-                    name, equals, value = item.text.partition("=")
-                    if equals and is_plain(name, value):
-                        yield name[:60], item
-                yield from _pairs(item)
+                name, equals, value = item.text.partition("=") if isinstance(item, Scalar) else ("", "", "")
+                if equals and is_plain(name, value):
+                    yield _below(where, name)
+                yield from _places(item, where)
         case _:
             return
+
+
+def _setting(key: str, value: Node, where: str) -> Iterator[str]:
+    if isinstance(value, Scalar) and is_plain(key, value.text):
+        yield _below(where, key)
+
+
+def _below(where: str, key: str) -> str:
+    return f"{where}.{key[:_KEY_CHARS]}" if where else key[:_KEY_CHARS]

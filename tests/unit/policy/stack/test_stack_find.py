@@ -128,8 +128,16 @@ NO_PASSWORDS = [
 def test_passwords_in_clear_are_pointed_out_once_and_not_repeated(text: str) -> None:
     notes = found(text).notes
     assert len(notes) == 1
-    assert "line" in notes[0]
+    assert notes[0].endswith("holds what looks like a password")
     assert CANARY not in notes[0]
+
+
+def test_places_are_named_by_their_keys() -> None:
+    text = "services:\n  a:\n    environment: [A_TOKEN=x]\n    x-y:\n      - {b: {C_SECRET: y}}\n"
+    assert [note.split(" ")[0] for note in found(text).notes] == [
+        "services.a.environment.A_TOKEN",
+        "services.a.x-y.b.C_SECRET",
+    ]
 
 
 @pytest.mark.parametrize("text", NO_PASSWORDS, ids=range(len(NO_PASSWORDS)))
