@@ -143,7 +143,9 @@ class Keyring:
         key = self.open(name, passphrase)
         secret = keep_key(self._vault(), self._place, name, key)
         with self._locked():
-            if self._read(name) != before:
+            if (now := self._read(name)) != before:
+                if self._reference(name, now[1]) == secret:
+                    return False
                 raise Conflict(f"the key {name} was changed meanwhile")
             write_atomic(self._path(name), public.pem.encode() + write_reference(secret), mode=PRIVATE)
         return True
