@@ -6,7 +6,7 @@ The rules of the voice:
     - tables are for people and appear on stdout as plain text; ``--json`` prints one document, and nothing else
       (with ``--follow``, which has no end, one document a line)
     - work that takes more than a second says what it is doing
-    - no secret is ever an argument of a function in this file
+    - no secret is ever an argument of a function in this file but ``write``
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pytrust.trust.errors import PytrustError
 
-_WIDE = 400  # columns: a digest is never cut, a terminal may wrap
+_GAP = "   "  # between columns; a digest is never cut, a terminal may wrap
 _asking = threading.Lock()  # held while the terminal waits for an answer
 _PATIENCE = 1.0  # seconds before work is talked about
 
@@ -79,15 +79,13 @@ def error_json(error: PytrustError) -> dict[str, str]:
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """A table with as many columns as ``headers``."""
-    import rich.console
-    import rich.table
+    from rich.cells import cell_len
 
-    grid = rich.table.Table(*headers, box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="bold")
-    for row in rows:
-        grid.add_row(*map(printable, row))
-    rich.console.Console(file=sys.stdout, markup=False, emoji=False, highlight=False, width=_WIDE).print(
-        grid, crop=False
-    )
+    lines = [list(headers), *([printable(cell) for cell in row] for row in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True))
+        say(_GAP.join(cells).rstrip())
 
 
 @contextmanager

@@ -173,7 +173,7 @@ class SecretExpired(Refused):
     """The secret's time is over."""
 
     code = "secret-expired"
-    advice = "put a new value, or: pytrust secret expire NAME never"
+    advice = "put a new value, and: pytrust secret expire NAME 90d (or never)"
 
 
 class Unknown(PytrustError):
