@@ -103,6 +103,18 @@ def test_no_value_is_in_arguments_or_environment(started: Callable[..., subproce
     assert f"PYTRUST_SECRETS={folder}".encode() in Path(f"/proc/{pid}/environ").read_bytes()
 
 
+def test_no_core_file_of_ours_can_hold_a_value(started: Callable[..., subprocess.Popen[bytes]]) -> None:
+    """And the program's limit is the one that it had."""
+    process = started("sh", "-c", SLEEPER)
+    pid, _ = told(process)
+    core = {
+        name: next(line for line in Path(f"/proc/{name}/limits").read_text().splitlines() if "core" in line)
+        for name in ("self", str(process.pid), str(pid))
+    }
+    assert core[str(process.pid)].split()[4:6] == ["0", "0"]
+    assert core[str(pid)] == core["self"]
+
+
 def test_another_user_cannot_read_it(started: Callable[..., subprocess.Popen[bytes]]) -> None:
     _, folder = told(started("sh", "-c", SLEEPER))
     nobody = pwd.getpwnam("nobody").pw_uid

@@ -6,6 +6,7 @@ its environment or its arguments, and none is on a disk. The folder goes when th
 
 from __future__ import annotations
 
+import resource
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +71,7 @@ def _run(place: Path, values: dict[str, bytes], command: tuple[str, ...]) -> int
     made: list[Path] = []
 
     def prepare(pid: int) -> dict[str, str]:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # ours alone: the program has been begun already
         owner = find_process(pid)
         assert owner is not None, "it waits for us"
         made.append(make_folder(place, owner, values))

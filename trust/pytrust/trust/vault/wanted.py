@@ -38,7 +38,9 @@ def _one(text: str) -> Wanted:
     name, colon, rest = text.strip().partition(":")
     secret = parse_secret_name(name)
     if is_own(secret):
-        raise UsageError(f"{secret} is pytrust's own, and is not handed out")
+        raise UsageError(
+            f"{secret} is pytrust's own, and is not handed out", hint="see which are yours: pytrust secret ls"
+        )
     if not colon:
         return Wanted(secret, file_name(secret))
     word, equals, file = rest.partition("=")
