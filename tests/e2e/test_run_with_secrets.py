@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,8 +43,8 @@ def started(vault: VaultHome) -> Iterator[Callable[..., subprocess.Popen[bytes]]
     """Starts the command; what is left of it is ended."""
     processes: list[subprocess.Popen[bytes]] = []
 
-    def start(*words: str) -> subprocess.Popen[bytes]:
-        command = vault.command("run-with-secrets", "--secret", "db_password", "--", *words)
+    def start(*words: str, before: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        command = [*before, *vault.command("run-with-secrets", "--secret", "db_password", "--", *words)]
         process = subprocess.Popen(
             command, env=vault.environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL
         )
@@ -105,14 +105,14 @@ def test_no_value_is_in_arguments_or_environment(started: Callable[..., subproce
 
 def test_no_core_file_of_ours_can_hold_a_value(started: Callable[..., subprocess.Popen[bytes]]) -> None:
     """And the program's limit is the one that it had."""
-    process = started("sh", "-c", SLEEPER)
+    process = started("sh", "-c", SLEEPER, before=("prlimit", "--core=4096:8192"))
     pid, _ = told(process)
-    core = {
-        name: next(line for line in Path(f"/proc/{name}/limits").read_text().splitlines() if "core" in line)
-        for name in ("self", str(process.pid), str(pid))
-    }
-    assert core[str(process.pid)].split()[4:6] == ["0", "0"]
-    assert core[str(pid)] == core["self"]
+    assert (core_limit(process.pid), core_limit(pid)) == (["0", "0"], ["4096", "8192"])
+
+
+def core_limit(pid: int) -> list[str]:
+    lines = Path(f"/proc/{pid}/limits").read_text().splitlines()
+    return next(line.split()[4:6] for line in lines if line.startswith("Max core file size"))
 
 
 def test_another_user_cannot_read_it(started: Callable[..., subprocess.Popen[bytes]]) -> None:
