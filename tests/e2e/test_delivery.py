@@ -25,6 +25,8 @@ from tests.rig.needs import need
 from tests.rig.processes import environment
 from tests.rig.proxy import API, Proxy, Reply, Stage, make_stage
 
+from pytrust.trust.vault.delivery import place_of
+
 CANARY: Final = "canary-8d21-never-seen"
 VALUES: Final = {"db_password": f"{CANARY}-db", "shop/key": f"{CANARY}-key", "other": f"{CANARY}-other"}
 LABEL: Final = "pytrust.secrets"
@@ -35,10 +37,14 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class House:
-    """A stage whose home has a vault that opens by itself; secrets go to ``place``, which the engine sees."""
+    """A stage whose home has a vault that opens by itself; secrets go below ``root``, which the engine sees."""
 
     stage: Stage
-    place: Path
+    root: Path
+
+    @property
+    def place(self) -> Path:
+        return place_of(self.root, self.stage.home)
 
     @property
     def image(self) -> str:
@@ -50,7 +56,7 @@ class House:
 
     @contextmanager
     def proxy(self, policy: str | None = None) -> Iterator[Proxy]:
-        with self.stage.proxy(policy, home=self.stage.home, secrets=self.place) as proxy:
+        with self.stage.proxy(policy, home=self.stage.home, secrets=self.root) as proxy:
             yield proxy
 
     def put(self, name: str, value: str, image: str) -> None:
@@ -416,7 +422,7 @@ def test_a_locked_vault_says_how_it_is_opened(house: House) -> None:
 
 
 def test_a_home_without_a_vault(house: House, tmp_path: Path) -> None:
-    with house.stage.proxy(secrets=house.place) as proxy:
+    with house.stage.proxy(secrets=house.root) as proxy:
         (proxy.home / "vault").rename(tmp_path / "vault")
         reply = create(house, proxy, "db_password")
         assert reply.status == 403
@@ -445,7 +451,7 @@ def test_the_folder_of_another_container_cannot_be_mounted(house: House) -> None
     with house.proxy(house.stage.policy(more=BINDS)) as proxy:
         container = started(house, proxy)
         folder = house.folder(container)
-        for path in (folder, house.place, house.place.parent, folder / "db_password"):
+        for path in (folder, house.place, house.root, house.root.parent, folder / "db_password"):
             reply = proxy.create(house.image, HostConfig={"Binds": [f"{path}:/x:ro"]})
             assert reply.status == 403, path
             assert "ruled by" in reply.message

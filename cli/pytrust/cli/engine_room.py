@@ -26,7 +26,7 @@ from pytrust.policy.proxy.serve import Parts
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.secret_facts import SecretFacts
 from pytrust.trust.files import PRIVATE_FOLDER
-from pytrust.trust.vault.delivery import Deliveries
+from pytrust.trust.vault.delivery import Deliveries, place_of
 
 if TYPE_CHECKING:
     from pytrust.cli.workspace import Workspace
@@ -70,7 +70,7 @@ def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
         guarded = [workspace.home.path, *sockets, *(path.absolute() for path in private if path is not None)]
         probation = Probation(admissions)
         gatherer = Gatherer(_asking(engines), workspace.trust_facts, probation, execs, guarded)
-        vault, deliveries = ProxyVault(workspace), Deliveries(setting.secrets)
+        vault, deliveries = ProxyVault(workspace), Deliveries(place_of(setting.secrets, workspace.home.path))
         if setting.engine.socket is not None:
             gatherer.secrets = SecretFacts(vault, deliveries, workspace.now)
         judge = Judge(policy, gatherer, journal, workspace.now)

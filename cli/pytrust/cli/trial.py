@@ -37,7 +37,7 @@ from pytrust.policy.journal import Decided, Entry
 from pytrust.policy.proxy.judge import Answers, Judge
 from pytrust.trust.errors import PytrustError, UsageError
 from pytrust.trust.names import ImageRef
-from pytrust.trust.vault.delivery import PLACE
+from pytrust.trust.vault.delivery import ROOT
 
 EngineSide = ImageQuery | PathQuery | VolumeQuery | EngineQuery | ContainerQuery | ExecQuery | SecretsQuery
 
@@ -101,7 +101,7 @@ class Supposed:
             case EngineQuery():
                 return EngineInfo(seccomp=True)
             case SecretsQuery():
-                return Deliverable(folder=str(PLACE / ("0" * 32)))
+                return Deliverable(folder=str(ROOT / ("0" * 32)))
             case ContainerQuery() | ExecQuery():
                 return _NO_ENGINE
             case _:

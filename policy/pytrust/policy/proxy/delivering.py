@@ -46,25 +46,27 @@ class Delivering:
         self._fresh: set[str] = set()
         self._watch: asyncio.Task[None] | None = None
         self._looks: set[asyncio.Task[None]] = set()
+        self._users: Users | None = None  # an engine that counts otherwise was started anew, and its events broke off
+        self._told = ""
 
     async def begin(self) -> None:
         """Clear away what was left behind; then watch, where there is anything to be watched."""
-        deliveries = self._courier.deliveries
-        if not deliveries.place.exists() and not self._admissions.deliveries():
-            return
-        deliveries.tidy()
-        self._remove_unknown()
         try:
+            if not self._courier.deliveries.tidy() and not self._admissions.deliveries():
+                return
+            self._remove_unknown()
             await self._sweep()
-        except EngineFailed as error:
-            self._say(f"warning: secrets stay where they are until the engine answers: {error}")
+        except (EngineFailed, PytrustError) as error:
+            self._tell(f"warning: secrets of an earlier time may still lie where they were: {error}")
         self._watched()
 
-    def end(self) -> None:
-        """Watch no longer; containers that run keep what they have."""
-        for task in (self._watch, *self._looks):
-            if task is not None:
-                task.cancel()
+    async def end(self) -> None:
+        """Look a last time, and watch no longer; containers that run keep what they have."""
+        if self._watch is None:
+            return
+        self._watch.cancel()
+        with suppress(EngineFailed, PytrustError):
+            await self._sweep()
 
     async def prepare(self, delivery: Delivery) -> None:
         """The folder of a container that is about to be made, which ``settled`` or ``discard`` has to follow.
@@ -76,7 +78,7 @@ class Delivering:
         self._watched()
         self._fresh.add(token_of(delivery))
         try:
-            self._courier.prepare(delivery, await self._users())
+            self._courier.prepare(delivery, await self._find_users())
         except BaseException:
             self._fresh.discard(token_of(delivery))
             raise
@@ -104,7 +106,7 @@ class Delivering:
         async with self._turn(container):
             started = False
             try:
-                await self._courier.fill(container, delivery, await self._users())
+                await self._courier.fill(container, delivery, await self._find_users())
                 reply = await send()
                 started = reply.status in _STARTED
             finally:
@@ -147,14 +149,17 @@ class Delivering:
         while True:
             try:
                 await self._listen()
-            except (EngineFailed, PytrustError):
-                pass
+            except EngineFailed:
+                pass  # whoever asks for anything is told
+            except PytrustError as error:
+                self._tell(f"error: secrets of containers that ended may still lie where they were: {error}")
             except Exception as error:  # noqa: BLE001 - whatever it is, containers go on to end
                 self._say(f"error: internal: {type(error).__name__} while watching containers")
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
         stream = await Endings.open(self._engines)
+        self._users = None
         try:
             await self._sweep()
             async for container in stream:
@@ -175,9 +180,16 @@ class Delivering:
             if container not in present:
                 self.discard(delivery)
             elif not present[container]:
-                await self._look_in_turn(container)
-                self._courier.prepare(delivery, await self._users())
+                await self._sweep_one(container, delivery)
         self._remove_unknown()
+
+    async def _sweep_one(self, container: str, delivery: Delivery) -> None:
+        """One that did not run a moment ago; its folder has to be there when somebody starts it."""
+        token, deliveries = token_of(delivery), self._courier.deliveries
+        if deliveries.filled(token):
+            await self._look_in_turn(container)
+        elif token not in deliveries.tokens():
+            self._courier.prepare(delivery, await self._find_users())
 
     def _remove_unknown(self) -> None:
         deliveries = self._courier.deliveries
@@ -185,11 +197,19 @@ class Delivering:
         for token in deliveries.tokens() - known - self._fresh:
             deliveries.remove(token)
 
-    async def _users(self) -> Users:
-        answer, body = await self._engines.ask(serialise_head("GET", questions.INFO, [], b""))
-        if answer.status != _OK:
-            raise EngineFailed(f"it does not tell about itself: {answer.status}")
-        return read_users(body)
+    async def _find_users(self) -> Users:
+        if self._users is None:
+            answer, body = await self._engines.ask(serialise_head("GET", questions.INFO, [], b""))
+            if answer.status != _OK:
+                raise EngineFailed(f"it does not tell about itself: {answer.status}")
+            self._users = read_users(body)
+        return self._users
+
+    def _tell(self, text: str) -> None:
+        """Once, however often it is tried."""
+        if text != self._told:
+            self._told = text
+            self._say(text)
 
     def _turn(self, container: str) -> asyncio.Lock:
         return self._turns.setdefault(container, asyncio.Lock())

@@ -68,7 +68,7 @@ class Handler:
     async def end(self) -> None:
         """Finish what was begun."""
         await self._aftermath.over()
-        self._delivering.end()
+        await self._delivering.end()
         self.engines.close()
 
     async def learn_version(self) -> str:
@@ -171,7 +171,7 @@ class Handler:
         match job.call.route.verdict:
             case Verdict.CREATE:
                 reply = await self._create(job)
-            case Verdict.START if (delivery := job.allow.delivery):
+            case Verdict.START if delivery := job.allow.delivery:
                 reply = await self._delivering.start(job.allow.container, delivery, lambda: self._whole(job))
             case Verdict.EXEC:
                 reply = self._aftermath.exec_made(await self._whole(job), job.allow.container)

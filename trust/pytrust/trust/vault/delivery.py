@@ -7,6 +7,7 @@ a folder, a link or a folder, is replaced or refused, and never written through.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import secrets
@@ -19,8 +20,8 @@ from typing import Final, NamedTuple
 from pytrust.trust.errors import NotFound, Unsound, UsageError
 from pytrust.trust.vault.delivery_place import is_in_memory, prepare_place
 
-PLACE: Final = Path("/run/pytrust/secrets")
-"""Where the folders are, unless somebody says otherwise."""
+ROOT: Final = Path("/run/pytrust/secrets")
+"""Where the places of all homes are, unless somebody says otherwise."""
 
 _TOKEN: Final = re.compile(r"[0-9a-f]{32}")
 _FOLDER_MODE: Final = 0o755
@@ -48,7 +49,7 @@ class Deliveries:
     Every method raises ``Unsound`` where the file system does not do what is asked.
     """
 
-    def __init__(self, place: Path = PLACE) -> None:
+    def __init__(self, place: Path) -> None:
         self.place = place
 
     def make(self, token: str, *, uid: int = 0, gid: int = 0) -> Path:
@@ -110,12 +111,14 @@ class Deliveries:
             return bool(_names(inside))
         return False
 
-    def tidy(self) -> None:
-        """Remove what a killed process had not put into its place yet."""
+    def tidy(self) -> bool:
+        """Remove what a killed process had not put into its place yet; whether there is a place at all."""
         with _told(self.place), suppress(FileNotFoundError), _entered(self.place) as place:
             for name in _names(place):
                 if name.startswith("."):
                     _unlink(name, place)
+            return True
+        return False
 
     def _make(self, folder: Path, uid: int, gid: int) -> None:
         """Whole before it has its name."""
@@ -129,6 +132,11 @@ class Deliveries:
         except BaseException:
             fresh.rmdir()
             raise
+
+
+def place_of(root: Path, home: Path) -> Path:
+    """The place of one home: there may be several on a host, each of which knows only its own containers."""
+    return root / hashlib.sha256(os.fsencode(home.absolute())).hexdigest()[:16]
 
 
 def new_token() -> str:
