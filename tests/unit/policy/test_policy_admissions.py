@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import stat
@@ -13,11 +14,15 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
+from msgspec.structs import replace
 from tests.fakes.journal import API, DIGEST, WEB
 
 from pytrust.policy.admissions import Admissions
-from pytrust.policy.core.facts import Admission
+from pytrust.policy.core.facts import Admission, Delivery
+from pytrust.policy.core.request import SecretAsk
 from pytrust.trust.errors import BadPermissions, Busy, Damaged, ServerError, Unsound
+from pytrust.trust.vault.names import SecretName
 
 ONE, TWO, THREE = "1" * 64, "2" * 64, "f" * 64
 WEB_IN = Admission(ref=WEB.at(DIGEST), image_id=str(DIGEST), policy="ab" * 32)
@@ -82,6 +87,21 @@ def test_retaining_is_all_or_nothing(admissions: Admissions, path: Path) -> None
     with pytest.raises(Unsound):
         admissions.retain([])
     assert [admissions.find(container) for container in (ONE, TWO)] == [WEB_IN, WEB_IN]
+
+
+def test_the_secrets_of_those_that_get_any(admissions: Admissions, path: Path) -> None:
+    """Whoever was let in before there were secrets gets none."""
+    ask = SecretAsk(name=SecretName("shop/db"), file="db", uid=1000, mode=0o400)
+    delivery = Delivery(folder=f"/run/pytrust/secrets/{'0' * 32}", ref=WEB.at(DIGEST), secrets=(ask,))
+    admissions.admit(ONE, WEB_IN)
+    admissions.admit(TWO, replace(WEB_IN, delivery=delivery))
+    with closing(sqlite3.connect(path)) as connection, connection:
+        old = {key: value for key, value in to_builtins(WEB_IN).items() if key != "delivery"}
+        connection.execute("INSERT INTO admissions VALUES (?, ?)", (THREE, json.dumps(old).encode()))
+    assert admissions.deliveries() == {TWO: delivery}
+    assert admissions.find(THREE) == WEB_IN
+    admissions.forget(TWO)
+    assert admissions.deliveries() == {}
 
 
 def test_a_restart(path: Path) -> None:

@@ -16,14 +16,28 @@ from hypothesis import strategies as st
 from pytrust.policy.core.facts import Container, EngineInfo, RepoDigest, Volume
 from pytrust.policy.core.request import Ask, Field
 from pytrust.policy.engine import questions
-from pytrust.policy.engine.answers import GUARDED_LABEL, read_any, read_container, read_image, read_info, read_volume
-from pytrust.trust.errors import BadContent, InvalidName
+from pytrust.policy.engine.answers import (
+    GUARDED_LABEL,
+    Users,
+    read_any,
+    read_container,
+    read_ended,
+    read_image,
+    read_info,
+    read_present,
+    read_standing,
+    read_users,
+    read_volume,
+)
+from pytrust.trust.errors import BadContent, InvalidName, Unsound
 from pytrust.trust.names import CollectionName, Digest, ImageRef
 
 ONE, TWO = "1" * 64, "2" * 64
 IMAGE: dict[str, Any] = {"Id": f"sha256:{ONE}"}
 CONTAINER: dict[str, Any] = {"Id": TWO, "Image": f"sha256:{ONE}", "Config": {"Labels": {}}}
-READERS: list[Callable[[bytes], object]] = [read_image, read_container, read_any, read_volume, read_info]
+READERS: list[Callable[[bytes], object]] = [
+    read_image, read_container, read_any, read_volume, read_info, read_users, read_standing, read_present, read_ended,
+]  # fmt: skip
 
 
 def said(value: object) -> bytes:
@@ -249,3 +263,50 @@ def test_every_question_has_the_shape_of_one_route(name: str) -> None:
         return
     assert re.fullmatch(r"/images/[\w.:@/-]+/json", path)
     assert not {"", ".", ".."} & set(path.split("/")[1:])
+
+
+# -- who is who, and who runs -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "folder", "users"),
+    [
+        (None, None, Users()),
+        (["name=seccomp,profile=default"], "/var/lib/docker/100000.100000", Users()),
+        (["name=seccomp,profile=userns", "name=userns"], "/var/lib/docker/231072.231073", Users(231072, 231073, 65536)),
+        (["name=userns"], "/srv/1.2/3.4", Users(3, 4, 65536)),
+    ],
+)
+def test_how_containers_count_users(options: list[str] | None, folder: str | None, users: Users) -> None:
+    assert read_users(said({"SecurityOptions": options, "DockerRootDir": folder})) == users
+
+
+@pytest.mark.parametrize("folder", [None, "", "/var/lib/docker", "/var/lib/docker/1", "/x/1.2/", "1.2", "/x/1.2\n"])
+def test_an_engine_that_counts_in_a_way_of_its_own_has_to_say_how(folder: str | None) -> None:
+    with pytest.raises(BadContent, match="how its containers count"):
+        read_users(said({"SecurityOptions": ["name=userns"], "DockerRootDir": folder}))
+
+
+def test_an_engine_without_root() -> None:
+    with pytest.raises(Unsound, match="without root"):
+        read_users(said({"SecurityOptions": ["name=seccomp,profile=builtin", "name=rootless"]}))
+
+
+@pytest.mark.parametrize(
+    ("status", "stands"),
+    [("running", True), ("paused", True), ("restarting", True), ("created", False), ("exited", False), ("dead", False),
+     ("removing", False), ("Running", False), ("", False)],
+)  # fmt: skip
+def test_whether_a_container_runs(status: str, stands: bool) -> None:
+    """An unknown word is no reason to leave secrets where they are."""
+    assert read_standing(container(State={"Status": status})) is stands
+    assert read_present(said([{"Id": ONE, "State": status}, {"Id": TWO, "State": "running"}])) == {
+        ONE: stands,
+        TWO: True,
+    }
+
+
+def test_which_container_an_event_is_about() -> None:
+    event = {"Type": "container", "Action": "die", "Actor": {"ID": ONE, "Attributes": {"exitCode": "1"}}, "id": TWO}
+    assert read_ended(said(event)) == ONE
+    assert unquote(questions.endings()) == '/events?filters={"type": ["container"], "event": ["die", "destroy"]}'
