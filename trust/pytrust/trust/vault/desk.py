@@ -123,7 +123,7 @@ class Desk:
         return there
 
     def _note(self, operation: Get, who: Caller, number: int, refused: str = "") -> None:
-        purpose = operation.purpose[:_PURPOSE_MAX_CHARS]
+        purpose = operation.purpose[:_PURPOSE_MAX_CHARS].encode(errors="replace").decode()
         self._vault.note(Read(self._now(), spelled(who), purpose, str(operation.name), number, refused))
 
     def _list(self, operation: List) -> Page:

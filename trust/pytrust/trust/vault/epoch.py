@@ -11,7 +11,7 @@ from pytrust.trust.vault.envelope import Envelope
 from pytrust.trust.vault.folder import Folder
 from pytrust.trust.vault.frames import Chain
 from pytrust.trust.vault.header import Head, Header, Slot, reseal_slot
-from pytrust.trust.vault.manifest import Index, PastAudit, Step, encode_step
+from pytrust.trust.vault.manifest import Index, PastAudit, Step, encode_step, parts
 from pytrust.trust.vault.master import Master, bound
 from pytrust.trust.vault.model import Secret
 
@@ -25,11 +25,11 @@ class Epoch(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A new epoch before it counts: its header, and its manifest of one frame."""
+    """A change before it counts: the header that makes it so, and what comes to the manifest."""
 
     header: Header
     chain: Chain
-    frame: bytes
+    frames: bytes
 
 
 def open_epoch(folder: Folder, header: Header, master: Master) -> Epoch:
@@ -59,8 +59,8 @@ def begin(old: Header, step: Step, slots: tuple[Slot, ...], master: Master) -> B
     """The epoch after that of ``old``, with ``step`` as all that it holds."""
     header = replace(old, epoch=old.epoch + 1, generation=old.generation + 1, audit=Head(), slots=slots)
     chain = manifest_chain(header, master)
-    frame = chain.seal(encode_step(step))
-    return Begun(replace(header, manifest=chain.head), chain, frame)
+    frames = b"".join(chain.seal(encode_step(part)) for part in parts(step))
+    return Begun(replace(header, manifest=chain.head), chain, frames)
 
 
 def resealed(header: Header, master: Master, without: str | None) -> tuple[Slot, ...]:

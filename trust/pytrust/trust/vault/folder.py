@@ -27,6 +27,23 @@ _RECORDS: Final = "records"
 _RECORD: Final = re.compile(r"[0-9a-f]{32}")
 _NEW_FILE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_GROW: Final = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_AS_BEFORE: Final = "the vault is as it was before"
+MADE: Final = "the change itself was made; look before you repeat it"
+
+Stamp = tuple[int, int, int, int]
+
+
+class Seen:
+    """A header that was read. While it is held, no other file gets its inode's number: ``stamp`` is its alone."""
+
+    def __init__(self, path: Path) -> None:
+        self._descriptor = os.open(path, _READ)
+        self.stamp = _stamp(os.fstat(self._descriptor))
+
+    def close(self) -> None:
+        """Let it go."""
+        os.close(self._descriptor)
 
 
 class Folder:
@@ -50,16 +67,30 @@ class Folder:
         with guarded(self.path), locked(self.path / "lock", timeout=LOCK_TIMEOUT):
             yield
 
-    def stamp(self) -> tuple[int, int, int]:
-        """Changes whenever the header is replaced."""
+    def has_records(self) -> bool:
+        """Whether there is any value."""
         with guarded(self.path):
-            found = os.stat(f"{self.path}/{FILE}")  # noqa: PTH116 - at each read of a secret
-        return found.st_ino, found.st_mtime_ns, found.st_size
+            return any((self.path / _RECORDS).glob("??/*"))
+
+    def stamp(self) -> Stamp:
+        """Changes whenever the header is replaced; see ``Seen``."""
+        with guarded(self.path):
+            return _stamp(os.stat(f"{self.path}/{FILE}"))  # noqa: PTH116 - at each read of a secret
+
+    def see(self) -> Seen:
+        """Hold the header that is there."""
+        with guarded(self.path):
+            return Seen(self.path / FILE)
 
     def write_header(self, data: bytes) -> None:
         """The moment of a change."""
-        with guarded(self.path):
-            write_atomic(self.path / FILE, data, mode=PRIVATE)
+        path = self.path / FILE
+        try:
+            write_atomic(path, data, mode=PRIVATE)
+        except OSError as error:
+            with guarded(path, hint=MADE):
+                made = path.read_bytes() == data
+            raise Unsound(f"{path}: {error.strerror or error}", hint=MADE if made else _AS_BEFORE) from error
 
     def manifest(self, epoch: int) -> Path:
         """The manifest of an epoch."""
@@ -83,14 +114,21 @@ class Folder:
             raise Damaged(f"{path} is cut off")
         return data
 
-    def append_manifest(self, epoch: int, at: int, frame: bytes) -> None:
-        """Write ``frame`` at ``at``, the end of what counts; what a dead writer left there goes."""
-        with guarded(self.manifest(epoch)):
-            descriptor = os.open(self.manifest(epoch), os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, PRIVATE)
+    def append_manifest(self, epoch: int, at: int, frames: bytes) -> None:
+        """Write ``frames`` at ``at``, the end of what counts; what a dead writer left there goes."""
+        path = self.manifest(epoch)
+        if at + len(frames) > VAULT_MANIFEST_MAX_BYTES:  # nobody could read it again
+            raise Unsound(f"{path} is full", hint="pytrust vault rekey begins a new one")
+        with guarded(path):
+            if not at:
+                path.unlink(missing_ok=True)
+            descriptor = os.open(path, _GROW if at else _NEW_FILE, PRIVATE)
             with os.fdopen(descriptor, "wb") as file:
+                if os.fstat(descriptor).st_size < at:
+                    raise Damaged(f"{path} is cut off")
                 file.truncate(at)
                 file.seek(at)
-                file.write(frame)
+                file.write(frames)
                 file.flush()
                 os.fsync(descriptor)
             if not at:
@@ -102,17 +140,18 @@ class Folder:
         with guarded(path):
             if not path.parent.is_dir():
                 path.parent.mkdir(PRIVATE_FOLDER)
-                sync_folder(path.parent.parent)
             with os.fdopen(os.open(path, _NEW_FILE, PRIVATE), "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
 
     def sync_records(self, records: set[str]) -> None:
-        """Make the names of new records durable."""
+        """Make the names of new records durable, and those of their folders: a writer who died may have made them."""
         with guarded(self.path):
             for parent in {Path(self._record(record)).parent for record in records}:
                 sync_folder(parent)
+            if records:
+                sync_folder(self.path / _RECORDS)
 
     def read_record(self, record: str, size: int) -> bytes:
         """A value as it lies there; raises ``FileNotFoundError``, or ``Damaged`` where it has not ``size`` bytes."""
@@ -139,10 +178,12 @@ class Folder:
             there = {path.parent.name + path.name for path in (self.path / _RECORDS).glob("??/*")}
         self.remove_records(record for record in there.difference(records) if _RECORD.fullmatch(record))
 
-    def forget_epoch(self, epoch: int) -> None:
-        """The manifest of an epoch that is over."""
-        with suppress(OSError):
-            self.manifest(epoch).unlink()
+    def keep_manifest(self, epoch: int) -> None:
+        """Remove those of epochs that are over, and what dead writers left of others."""
+        for path in self.path.glob("manifest-*"):
+            if path != self.manifest(epoch):
+                with suppress(OSError):
+                    path.unlink()
 
     def _record(self, record: str) -> str:
         if not _RECORD.fullmatch(record):
@@ -151,9 +192,13 @@ class Folder:
 
 
 @contextmanager
-def guarded(path: Path) -> Iterator[None]:
+def guarded(path: Path, *, hint: str = _AS_BEFORE) -> Iterator[None]:
     """What the system refuses, as ``Unsound``."""
     try:
         yield
     except OSError as error:
-        raise Unsound(f"{path}: {error.strerror or error}", hint="the vault is as it was before") from error
+        raise Unsound(f"{path}: {error.strerror or error}", hint=hint) from error
+
+
+def _stamp(found: os.stat_result) -> Stamp:
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size

@@ -58,6 +58,8 @@ class Chain:
         """The next frame; the chain goes on behind it."""
         if self.frames >= VAULT_FRAMES_MAX:
             raise Unsound("the vault's key has sealed as much as it may", hint="pytrust vault rekey")
+        if len(body) > VAULT_FRAME_MAX_BYTES - _LEAST:  # nobody could read it again
+            raise Unsound("that is more than the vault can take in one step", hint="do it in smaller steps")
         nonce = secrets.token_bytes(_NONCE_BYTES)
         sealed = nonce + self._aead.encrypt(nonce, body, self._bound())
         frame = len(sealed).to_bytes(_LENGTH_BYTES) + sealed

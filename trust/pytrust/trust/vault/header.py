@@ -21,7 +21,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 
 from pytrust.trust.canonical import encode_json, parse_json
-from pytrust.trust.errors import BadMetadata, Damaged, NotSetUp, WrongPassphrase
+from pytrust.trust.errors import BadMetadata, Damaged, NotSetUp, Unsound, UsageError, WrongPassphrase
 from pytrust.trust.files import check_owned, read_private
 from pytrust.trust.limits import VAULT_HEADER_MAX_BYTES, VAULT_SLOTS_MAX
 from pytrust.trust.vault import xwing
@@ -30,6 +30,7 @@ from pytrust.trust.vault.master import Master, bound
 FILE: Final = "vault.json"
 MAKE_VAULT: Final = "make a vault with: pytrust vault init"
 FORMAT: Final = 1
+_REST_BYTES: Final = 2 * hashlib.sha256().digest_size + 1
 
 _Hex8 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}\Z")]
 _Hex32 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
@@ -103,22 +104,27 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
 
 
 def encode_header(header: Header, master: Master) -> bytes:
-    """The file."""
-    line = encode_json(msgspec.to_builtins(header))
-    return line + b"\n" + _mac(line, header, master).encode() + b"\n"
+    """The file; raises ``UsageError`` for what could not be read again."""
+    try:
+        line = encode_json(msgspec.to_builtins(header))
+        data = line + b"\n" + _mac(line, header, master).encode() + b"\n"
+        decode_header(data)
+    except (Damaged, UnicodeEncodeError) as error:
+        raise UsageError(f"that cannot be kept: {error}", hint="a label is a few printable characters") from error
+    return data
 
 
 def decode_header(data: bytes) -> Header:
     """What the file says, not authenticated; raises ``Damaged`` for anything that ``encode_header`` does not write."""
     line, end, rest = data.partition(b"\n")
     try:
-        found = parse_json(line, what=FILE, max_bytes=VAULT_HEADER_MAX_BYTES)
+        found = parse_json(line, what=FILE, max_bytes=VAULT_HEADER_MAX_BYTES - _REST_BYTES)
         header = msgspec.convert(found, Header)
     except (BadMetadata, msgspec.ValidationError) as error:
         raise Damaged(f"{FILE} of the vault cannot be understood: {str(error)[:200]}") from error
     if header.format != FORMAT:
         raise Damaged(f"the vault has format {header.format}, which this pytrust does not know", hint="update pytrust")
-    if not end or len(rest) != len(hashlib.sha256().hexdigest()) + 1 or not _is_sound(header, line):
+    if not end or len(rest) != _REST_BYTES or not _is_sound(header, line):
         raise Damaged(f"{FILE} of the vault is not as it was written")
     return header
 
@@ -143,10 +149,13 @@ def read_header(folder: Path) -> Header:
 
 def read_header_bytes(folder: Path) -> bytes:
     """The file; raises what ``read_header`` does."""
-    if not (folder / FILE).exists():
-        raise NotSetUp(f"there is no vault at {folder}", hint=MAKE_VAULT)
-    check_owned(folder, forbidden=0o077)
-    return read_private(folder / FILE, VAULT_HEADER_MAX_BYTES, missing=MAKE_VAULT)
+    try:
+        if not (folder / FILE).exists():
+            raise NotSetUp(f"there is no vault at {folder}", hint=MAKE_VAULT)
+        check_owned(folder, forbidden=0o077)
+        return read_private(folder / FILE, VAULT_HEADER_MAX_BYTES, missing=MAKE_VAULT)
+    except OSError as error:
+        raise Unsound(f"{folder / FILE} cannot be read: {error.strerror}") from error
 
 
 def seal_slot(new: NewSlot, store: str, epoch: int, master: Master, now: int) -> Slot:

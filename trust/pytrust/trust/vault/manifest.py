@@ -6,6 +6,7 @@ touches in full, without values: with what is bound to them and their wrapped ke
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -42,12 +43,21 @@ class Step(msgspec.Struct, frozen=True, array_like=True):
     audits: tuple[PastAudit, ...] = ()
 
 
+_PART: Final = 4_000  # secrets in one frame; with all that one can have it takes 52 KB
 _decoder: Final = msgspec.msgpack.Decoder(Step)
 
 
 def encode_step(step: Step) -> bytes:
     """The body of a frame."""
     return msgspec.msgpack.encode(step)
+
+
+def parts(step: Step) -> Iterator[Step]:
+    """``step`` as several, of which a frame can hold each."""
+    yield Step(step.at, step.who, step.secrets[:_PART], step.removed[:_PART], step.audits)
+    for start in range(_PART, max(len(step.secrets), len(step.removed)), _PART):
+        end = start + _PART
+        yield Step(step.at, step.who, step.secrets[start:end], step.removed[start:end])
 
 
 def decode_step(body: bytes) -> Step:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from pytrust.trust.errors import Damaged, RolledBack, VaultLocked
 from pytrust.trust.vault.anchor import Anchor, AnchorFile, check_not_behind, check_passed
 from pytrust.trust.vault.epoch import Begun, manifest_chain, open_epoch
-from pytrust.trust.vault.folder import Folder
+from pytrust.trust.vault.folder import MADE, Folder, Seen, guarded
 from pytrust.trust.vault.header import (
     Slot,
     check_header,
@@ -19,8 +19,6 @@ from pytrust.trust.vault.header import (
 )
 from pytrust.trust.vault.manifest import Index, Step, decode_step, encode_step
 from pytrust.trust.vault.master import Master
-
-_NEVER = (0, 0, 0)
 
 
 class State:
@@ -45,30 +43,42 @@ class State:
         self.index = Index()
         self.epoch = open_epoch(self.folder, self.header, master)
         self._chain = manifest_chain(self.header, master)
-        self._stamp = _NEVER
+        self._seen: Seen | None = None
         self._closed = False
 
     def load(self, *, accept_rollback: bool) -> None:
         """Read the manifest, and compare it with the anchor; the anchor moves to where we are."""
         try:
-            anchor = None if accept_rollback else self.anchor.read()
+            with guarded(self.anchor.path):
+                anchor = None if accept_rollback else self.anchor.read()
+            self._take(read_header_bytes(self.folder.path), anchor)  # again: now it is not older than the anchor
             if not accept_rollback:
                 check_not_behind(self.header, anchor, self.folder.path)
-            self._go_on(anchor)
             if anchor != Anchor.of(self.header):
-                self.anchor.write(Anchor.of(self.header))
+                self._move_anchor(anchor)
         except BaseException:
             self.close()
             raise
 
     def refresh(self) -> None:
-        """Go on to where the vault is now; see ``Vault.refresh``."""
+        """Go on to where the vault is now; raises what every method of ``Vault`` does."""
+        self.check_open()
+        if self._seen and self.folder.stamp() == self._seen.stamp:
+            return
+        seen = self.folder.see()
+        try:
+            self._take(read_header_bytes(self.folder.path))
+        except BaseException:
+            seen.close()
+            raise
+        self._hold(seen)
+
+    def check_open(self) -> None:
+        """Raises ``VaultLocked`` after ``close``."""
         if self._closed:
             raise VaultLocked("the vault was closed")
-        stamp = self.folder.stamp()
-        if stamp == self._stamp:
-            return
-        data = read_header_bytes(self.folder.path)
+
+    def _take(self, data: bytes, anchor: Anchor | None = None) -> None:
         header = decode_header(data)
         if (header.store, header.epoch) != (self.header.store, self.header.epoch):
             raise VaultLocked("the vault has new keys since it was opened here")
@@ -76,18 +86,18 @@ class State:
         if header.generation < self.header.generation:
             raise RolledBack(f"the vault went back from generation {self.header.generation} to {header.generation}")
         self.header = header
-        self._go_on(None)
-        self._stamp = stamp
+        self._go_on(anchor)
+        self.epoch.audit.follow(header.audit)
 
     def append(self, step: Step, slots: tuple[Slot, ...]) -> Begun:
         """Write a step behind what counts; gives what makes it count."""
         audit = self.epoch.audit.flush()
         chain = self._chain.copy()
-        frame = chain.seal(encode_step(step))
-        self.folder.append_manifest(self.header.epoch, self._chain.length, frame)
+        frames = chain.seal(encode_step(step))
+        self.folder.append_manifest(self.header.epoch, self._chain.length, frames)
         generation = self.header.generation + 1
         header = replace(self.header, generation=generation, manifest=chain.head, audit=audit, slots=slots)
-        return Begun(header, chain, frame)
+        return Begun(header, chain, frames)
 
     def commit(self, begun: Begun, step: Step) -> None:
         """The moment of a change within an epoch."""
@@ -97,16 +107,17 @@ class State:
 
     def turn(self, begun: Begun, step: Step, master: Master) -> None:
         """The moment at which a new epoch begins."""
-        old = self.header.epoch
-        self.folder.append_manifest(begun.header.epoch, 0, begun.frame)
-        self.folder.write_header(encode_header(begun.header, master))
+        data = encode_header(begun.header, master)
+        self.folder.append_manifest(begun.header.epoch, 0, begun.frames)
+        self.folder.write_header(data)
+        new = open_epoch(self.folder, begun.header, master)
         self.epoch.master.wipe()
         self.epoch.audit.close()
-        self.epoch = open_epoch(self.folder, begun.header, master)
+        self.epoch = new
         self.index = Index()
         self.index.apply(step)
         self._settle(begun)
-        self.folder.forget_epoch(old)
+        self.folder.keep_manifest(begun.header.epoch)
 
     def close(self) -> None:
         """Forget the key."""
@@ -114,11 +125,27 @@ class State:
             self._closed = True
             self.epoch.master.wipe()
             self.epoch.audit.close()
+            if self._seen:
+                self._seen.close()
 
     def _settle(self, begun: Begun) -> None:
         self.header, self._chain = begun.header, begun.chain
-        self._stamp = self.folder.stamp()
-        self.anchor.write(Anchor.of(begun.header))
+        self.epoch.audit.follow(begun.header.audit)
+        self._hold(self.folder.see())
+        with guarded(self.anchor.path, hint=MADE):
+            self.anchor.write(Anchor.of(begun.header))
+
+    def _move_anchor(self, known: Anchor | None) -> None:
+        """To where we are, unless another process moved it on in the meantime."""
+        with self.folder.locked(), guarded(self.anchor.path):
+            there = self.anchor.read() if known else None
+            if there is None or there == known:
+                self.anchor.write(Anchor.of(self.header))
+
+    def _hold(self, seen: Seen) -> None:
+        if self._seen:
+            self._seen.close()
+        self._seen = seen
 
     def _go_on(self, anchor: Anchor | None) -> None:
         """Take the steps from where we are to where the header says."""

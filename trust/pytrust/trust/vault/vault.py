@@ -17,13 +17,14 @@ from msgspec.structs import replace
 from pytrust.trust.errors import Damaged, PytrustError, Unsound, UsageError
 from pytrust.trust.limits import SECRETS_MAX, VAULT_SLOTS_MAX
 from pytrust.trust.vault.anchor import Anchor, AnchorFile
+from pytrust.trust.vault.audit import AuditFile
 from pytrust.trust.vault.draft import Draft
 from pytrust.trust.vault.edit import missing
 from pytrust.trust.vault.envelope import OVERHEAD
 from pytrust.trust.vault.epoch import audit_of, begin, envelope_of, resealed, rewrapped
-from pytrust.trust.vault.folder import Folder
+from pytrust.trust.vault.folder import Folder, guarded
 from pytrust.trust.vault.header import FILE, FORMAT, Head, Header, NewSlot, Slot, encode_header, seal_slot
-from pytrust.trust.vault.manifest import PastAudit, Step
+from pytrust.trust.vault.manifest import Index, PastAudit, Step
 from pytrust.trust.vault.master import Master
 from pytrust.trust.vault.model import Secret, Version
 from pytrust.trust.vault.names import SecretName
@@ -49,16 +50,28 @@ def create_vault(folder: Path, anchor: Path, slots: Sequence[NewSlot], *, now: i
     if not slots or (folder / FILE).exists():
         raise UsageError(f"there is a vault at {folder}" if slots else "a vault needs a way to unlock it")
     place.create()
+    with place.locked():
+        master = _create(place, anchor, slots, now)
+    return Vault.open(folder, anchor, master)
+
+
+def _create(place: Folder, anchor: Path, slots: Sequence[NewSlot], now: int) -> Master:
+    if (place.path / FILE).exists():
+        raise UsageError(f"there is a vault at {place.path}")
+    if place.has_records():
+        raise UsageError(f"{place.path} holds a vault whose {FILE} is gone", hint="restore it from a backup")
     store, master = secrets.token_hex(16), Master.new()
     empty = Header(
         format=FORMAT, store=store, epoch=0, generation=0, created=now, manifest=Head(), audit=Head(), slots=()
     )
     sealed = tuple(seal_slot(slot, store, 1, master, now) for slot in slots)
     begun = begin(empty, Step(now, ""), sealed, master)
-    place.append_manifest(1, 0, begun.frame)
-    AnchorFile(anchor, store).write(Anchor.of(begun.header))
-    place.write_header(encode_header(begun.header, master))
-    return Vault.open(folder, anchor, master)
+    data = encode_header(begun.header, master)
+    place.append_manifest(1, 0, begun.frames)
+    with guarded(anchor):
+        AnchorFile(anchor, store).write(Anchor.of(begun.header))
+    place.write_header(data)
+    return master
 
 
 class Vault:
@@ -111,6 +124,7 @@ class Vault:
 
     def read(self, name: SecretName, version: Version) -> bytes:
         """A value; raises ``NoSuchSecret`` where it was removed a moment ago."""
+        self._state.check_open()
         try:
             record = self._state.folder.read_record(version.record, version.size + OVERHEAD)
         except FileNotFoundError as error:
@@ -124,13 +138,17 @@ class Vault:
 
     def note(self, read: Read) -> None:
         """Add to the audit."""
+        self._state.check_open()
         self._state.epoch.audit.add(read)
 
     def trail(self, limit: int, name: str | None = None) -> tuple[Read, ...]:
         """The newest entries of the audit, oldest first, over all epochs."""
         self._state.refresh()
+        limit = max(0, min(limit, _ALL))
         found = self._state.epoch.audit.entries(limit, name)
         for past in reversed(self._state.index.audits):
+            if len(found) == limit:
+                break
             with closing(audit_of(self._state.folder, self.header.store, past)) as audit:
                 found = (*audit.entries(limit - len(found), name), *found)
         return found
@@ -150,7 +168,7 @@ class Vault:
             try:
                 yield draft
                 step = draft.step()
-                _check_count(len(state.index.secrets), step)
+                _check_count(state.index, step)
                 state.folder.sync_records(draft.written)
                 begun = state.append(step, self.header.slots)
             except BaseException:
@@ -212,7 +230,7 @@ class Vault:
         with state.folder.locked():
             state.refresh()
             old, master = self.header, Master.new()
-            audit = PastAudit(old.epoch, self.master.derive("audit", old.store, old.epoch), state.epoch.audit.flush())
+            audit = PastAudit(old.epoch, self.master.derive("audit", old.store, old.epoch), _last(state.epoch.audit))
             new = envelope_of(replace(old, epoch=old.epoch + 1), master)
             kept = rewrapped(state.index, state.epoch.envelope, new)
             step = Step(now, "", kept, tuple(state.index.gone.items()), (*state.index.audits, audit))
@@ -220,6 +238,15 @@ class Vault:
             state.folder.keep_records(version.record for each in kept for version in each.versions)
 
 
-def _check_count(there: int, step: Step) -> None:
-    if there + len(step.secrets) > SECRETS_MAX:
+def _last(audit: AuditFile) -> Head:
+    """How far it has come; of one that was cut off nothing is known any more, and new keys are the way out."""
+    try:
+        return audit.flush()
+    except Damaged:
+        return Head()
+
+
+def _check_count(there: Index, step: Step) -> None:
+    more = sum(secret.name not in there.secrets for secret in step.secrets)
+    if more and len(there.secrets) + more - len(step.removed) > SECRETS_MAX:
         raise UsageError(f"a vault holds at most {SECRETS_MAX} secrets", hint="remove some: pytrust secret rm")
