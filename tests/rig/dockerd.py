@@ -30,15 +30,17 @@ _GONE: Final = 5.0
 _CGROUPS: Final = Path("/sys/fs/cgroup")
 _numbers = itertools.count()
 
-# Runs as root in a fresh mount namespace: $1 is the folder of plugin sockets, the rest is the command. Kernels without
-# mounted control groups (containers, minimal machines) get version 2, in this namespace only.
+# Runs as root in a fresh mount namespace: $1 is the folder of plugin sockets, $2 one of files that are put over those
+# in /etc, or empty; the rest is the command. Kernels without mounted control groups (containers, minimal machines) get
+# version 2, in this namespace only.
 _ENTER: Final = """
 set -e
 mkdir -p /run/containerd /run/docker/plugins
 mount -t tmpfs -o mode=711 tmpfs /run/containerd
 mount --bind "$1" /run/docker/plugins
+if [ -n "$2" ]; then for file in "$2"/*; do mount --bind "$file" "/etc/${file##*/}"; done; fi
 if ! grep -q ' - cgroup2\\? ' /proc/self/mountinfo; then mount -t cgroup2 cgroup2 /sys/fs/cgroup; fi
-shift
+shift 2
 exec "$@"
 """
 
@@ -89,6 +91,7 @@ def private_engine(
     config: Path | None = None,
     activated: Sequence[str] = (),
     sees: Path | None = None,
+    etc: Path | None = None,
 ) -> Iterator[PrivateEngine]:
     """Run an engine below ``folder`` (short: socket paths end at 107 characters), with more ``flags`` for dockerd.
 
@@ -98,6 +101,7 @@ def private_engine(
             over as systemd does for ``-H fd://``.
         sees: a folder in which it sees what is mounted later, as every engine does that systemd starts; those mounts
             go with it.
+        etc: a folder of files that it sees in place of those of their names in /etc.
     """
     for name in ("data", "exec", "plugins"):
         (folder / name).mkdir(parents=True, exist_ok=True)
@@ -105,7 +109,7 @@ def private_engine(
     cgroup = f"pytrust-rig-{os.getpid()}-{next(_numbers)}"
     propagation = "slave" if sees else "private"
     command: list[str | Path] = ["unshare", "--mount", "--propagation", propagation, "sh", "-c", _ENTER, "sh"]
-    command.append(folder / "plugins")
+    command += [folder / "plugins", etc or ""]
     command += [*_listening(folder, config, activated), *_command(folder, cgroup), *flags]
     with _shared(sees) if sees else nullcontext():
         daemon = start(command, log=folder / "dockerd.log")
