@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from tests.contract.keyring_suite import KeyringSuite, Kind
+from tests.fakes.agent import KEY, World, agent
 from tests.fakes.vaulted import FakeVaulted
 
 from pytrust.trust.keys.keyring import Keyring
+from pytrust.trust.vault.agent.client import AgentVault
 from pytrust.trust.vault.desk import Desk
 from pytrust.trust.vault.header import NewSlot, open_slot
 from pytrust.trust.vault.vault import Vault, create_vault
@@ -48,10 +50,20 @@ def _vault(folder: Path) -> Iterator[Kind]:
         vault.close()
 
 
+@contextmanager
+def _agent(folder: Path) -> Iterator[Kind]:
+    """Another process, here another thread, keeps it open."""
+    path = folder.parent / "vault.sock"
+    with agent(path, World()):
+        AgentVault(path).unlock(KEY)
+        yield Kind(folder, lambda: Keyring(folder, rounds=1, vault=lambda: AgentVault(path)), asks=False)
+
+
 KINDS: dict[str, Callable[[Path], AbstractContextManager[Kind]]] = {
     "sealed": _sealed,
     "fake vault": _fake,
     "vault": _vault,
+    "agent": _agent,
 }
 
 

@@ -12,10 +12,14 @@ from pathlib import Path
 import pytest
 from tests.fakes.registry import FakeRegistry, oci_manifest
 from tests.rig import vault_home
+from tests.rig.proxy import installed
+from tests.rig.terminal import typed
 from tests.rig.vault_home import PASSPHRASE, VaultHome, places_of, secret_words
 
+from pytrust.trust.keys.keyring import Keyring
 from pytrust.trust.keys.private import import_pem
 from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.names import RoleName
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,19 @@ def test_a_wrong_passphrase_keeps_its_keys_where_they_are(scene: Scene) -> None:
     assert nobody.returncode == 1
     assert "the passphrase of the key alice is needed" in nobody.stderr
     assert scene.at.adopt().endswith("11 private keys of this home in the vault, 0 in files\n")
+
+
+def test_at_a_terminal_each_passphrase_is_asked_for_once(scene: Scene) -> None:
+    ring = Keyring(scene.at.home / "keys", rounds=1)
+    key = ring.open(RoleName("root"), lambda _: PASSPHRASE.encode())
+    ring.remove(RoleName("root"))
+    ring.add(RoleName("root"), key, lambda _: b"another passphrase")
+    command = [str(installed()), "--unlock-file", str(scene.at.unlock), "vault", "adopt"]
+    lines = [("passphrase for the key alice: ", PASSPHRASE), ("passphrase for the key root: ", "another passphrase")]
+    code, screen = typed(command, lines, env=scene.at.settings())
+    assert (code, screen.count("passphrase for")) == (0, 2), screen
+    assert "11 private keys of this home in the vault, 0 in files" in screen
+    assert PASSPHRASE not in screen
 
 
 def test_signing_goes_on_without_a_passphrase(moved: Scene) -> None:

@@ -7,6 +7,7 @@ to it. So whatever ends the command in between, every key can be used, and the s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import partial
@@ -18,10 +19,13 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.errors import ExitCode, NotSetUp, PytrustError, VaultLocked
+from pytrust.trust.errors import ExitCode, NotSetUp, PytrustError, VaultLocked, WrongPassphrase
+from pytrust.trust.names import RoleName
 
 if TYPE_CHECKING:
     from pytrust.cli.key_vault import KeyVault
+    from pytrust.cli.passphrase import Passphrases
+    from pytrust.trust.keys.keyring import Keyring
     from pytrust.trust.keys.vaulted_keys import Place
 
 
@@ -54,6 +58,24 @@ class _Report:
     failures: list[tuple[str, PytrustError]] = field(default_factory=list)
 
 
+class _Opener:
+    """Moves sealed keys: under a passphrase that opened one before, else under what is asked for."""
+
+    def __init__(self, passphrases: Passphrases) -> None:
+        self._passphrases = passphrases
+        self._worked: list[bytes] = []
+
+    def move(self, ring: Keyring, name: RoleName) -> bool:
+        """See ``Keyring.adopt``."""
+        for word in self._worked:
+            with suppress(WrongPassphrase):
+                return ring.adopt(name, partial(_given, word))
+        word = self._passphrases(name)
+        moved = ring.adopt(name, partial(_given, word))
+        self._worked.append(word)
+        return moved
+
+
 @click.command(
     epilog="""\b
 examples:
@@ -72,14 +94,20 @@ exit codes: 0 done   1 a key could not be moved: it is where it was   4 the vaul
 def adopt(workspace: Workspace, dry_run: bool, as_json: bool) -> int:
     """Move the private keys of this home into its vault: online keys, signing keys, keys of the CAs.
 
-    Passphrases of sealed keys are asked for once, and are not needed again. Keys in an HSM or a cloud KMS stay there.
+    Passphrases of sealed keys are asked for, each once, and are not needed again. Keys in an HSM or a cloud KMS stay
+    there.
     """
+    from pytrust.trust.pki.authority.ca_keys import FOLDER
+
     vault = workspace.key_vault
     if vault is None:
         raise NotSetUp(f"there is no vault at {workspace.home.vault}", hint="make a vault with: pytrust vault init")
     report = _Report()
-    for kind, keys in {"online": _online, "token": _server, "signing": _signing, "ca": _authority}.items():
-        _take(report, f"{kind} keys", keys(workspace, vault))
+    opener = _Opener(workspace.passphrases)
+    _take(report, "online keys", _online(workspace, vault))
+    _take(report, "token keys", _server(workspace, vault))
+    _take(report, "signing keys", _ring(workspace.home.keys, "signing", vault, opener))
+    _take(report, "ca keys", _ring(workspace.home.ca / FOLDER, "ca", vault, opener))
     if not dry_run:
         vault()
         _move(report, quiet=as_json)
@@ -144,17 +172,7 @@ def _server(workspace: Workspace, vault: KeyVault) -> Iterator[_Key]:
             yield _Key("token", path.name, where, partial(adopt_signing_key, path, vault))
 
 
-def _signing(workspace: Workspace, vault: KeyVault) -> Iterator[_Key]:
-    yield from _ring(workspace, vault, workspace.home.keys, "signing")
-
-
-def _authority(workspace: Workspace, vault: KeyVault) -> Iterator[_Key]:
-    from pytrust.trust.pki.authority.ca_keys import FOLDER
-
-    yield from _ring(workspace, vault, workspace.home.ca / FOLDER, "ca")
-
-
-def _ring(workspace: Workspace, vault: KeyVault, folder: Path, place: Place) -> Iterator[_Key]:
+def _ring(folder: Path, place: Place, vault: KeyVault, opener: _Opener) -> Iterator[_Key]:
     from pytrust.trust.keys.keyring import Keyring
 
     if not folder.exists():
@@ -162,7 +180,11 @@ def _ring(workspace: Workspace, vault: KeyVault, folder: Path, place: Place) -> 
     ring = Keyring(folder, vault=vault, place=place)
     for entry in ring.entries():
         where = _Where.VAULT if entry.in_vault else _Where.OUTSIDE if entry.outside else _Where.FILE
-        yield _Key(place, entry.name, where, partial(ring.adopt, entry.name, workspace.passphrases))
+        yield _Key(place, entry.name, where, partial(opener.move, ring, entry.name))
+
+
+def _given(word: bytes, _: RoleName) -> bytes:
+    return word
 
 
 def _where(path: Path, place: Place) -> _Where:

@@ -1,0 +1,97 @@
+"""How commands reach keys in the vault: asked once, before anything is locked, and only where there is a vault."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import pytest
+from tests.fakes.vaulted import FakeVaulted
+from tests.rig import vault_home
+from tests.rig.vault_home import PASSPHRASE, VaultHome
+
+from pytrust.cli.key_vault import has_ca_keys
+from pytrust.cli.root import run
+from pytrust.cli.workspace import Workspace
+from pytrust.trust.errors import VaultLocked
+from pytrust.trust.vault.asking import Vaulted
+
+
+class Counted(Workspace):
+    """Whoever opens its vault is counted; it stays closed until ``opens`` says so."""
+
+    asked, opens = 0, False
+
+    @cached_property
+    def vaulted(self) -> Vaulted:
+        self.asked += 1
+        if not self.opens:
+            raise VaultLocked("the vault is locked")
+        return FakeVaulted()
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> VaultHome:
+    return vault_home.make(tmp_path_factory.mktemp("made") / "at")
+
+
+@pytest.fixture(scope="module")
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> VaultHome:
+    home = vault_home.make(tmp_path_factory.mktemp("adopted") / "at")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTRUST_PASSPHRASE", PASSPHRASE)
+        assert run(["--home", str(home.home), "--unlock-file", str(home.unlock), "vault", "adopt"]) == 0
+    return home
+
+
+def workspace(home: VaultHome) -> Counted:
+    return Counted(home.home, None, None)
+
+
+def test_whoever_could_not_open_it_is_not_asked_again(made: VaultHome) -> None:
+    counted = workspace(made)
+    assert counted.key_vault is not None
+    for _ in range(3):
+        with pytest.raises(VaultLocked):
+            counted.key_vault()
+    assert counted.asked == 1
+
+
+def test_it_is_opened_once(made: VaultHome) -> None:
+    counted = workspace(made)
+    counted.opens = True
+    assert counted.key_vault is not None
+    assert counted.key_vault() is counted.key_vault()
+    assert counted.asked == 1
+
+
+def test_a_home_without_one(tmp_path: Path) -> None:
+    (tmp_path / "vault").mkdir()
+    assert Workspace(tmp_path, None, None).key_vault is None
+
+
+def test_publishing_opens_it_before_the_store_is_locked(adopted: VaultHome) -> None:
+    """Else everybody who publishes would wait until somebody has typed."""
+    counted = workspace(adopted)
+    with pytest.raises(VaultLocked):
+        _ = counted.publisher
+    assert "store" not in vars(counted), "the store is not even open"
+
+
+@pytest.mark.parametrize("look", ["keyring", "online", "quiet_publisher", "authority", "reader"])
+def test_looking_opens_nothing(adopted: VaultHome, look: str) -> None:
+    counted = workspace(adopted)
+    assert getattr(counted, look) is not None
+    assert counted.asked == 0
+
+
+def test_publishing_with_keys_in_files_opens_nothing(made: VaultHome) -> None:
+    counted = workspace(made)
+    assert counted.publisher is not None
+    assert counted.asked == 0
+
+
+def test_whether_the_authority_needs_it(made: VaultHome, adopted: VaultHome, tmp_path: Path) -> None:
+    assert has_ca_keys(workspace(adopted))
+    assert not has_ca_keys(workspace(made))
+    assert not has_ca_keys(Workspace(tmp_path, None, None))
