@@ -35,7 +35,9 @@ def prepare_place(place: Path, group: int) -> None:
         BadPermissions: others can write to it, or to the folder that it lies in.
     """
     try:
-        place.parent.mkdir(_PARENT, parents=True, exist_ok=True)
+        if not place.parent.exists():
+            place.parent.mkdir(parents=True)
+            place.parent.chmod(_PARENT)
         check_owned(place.parent)
         place.mkdir(0o700, exist_ok=True)
         check_owned(place)
