@@ -74,6 +74,7 @@ class Connection(asyncio.Protocol):
         self._read = bytearray()
         self.busy = False
         """Whether a request is worked on, or its answer on the way."""
+        self._working: asyncio.Future[bytes] | None = None
         self._until: float | None = None
 
     @property
@@ -100,9 +101,11 @@ class Connection(asyncio.Protocol):
         self._next()
 
     def connection_lost(self, _: Exception | None) -> None:
-        """The end."""
+        """The end; what the owner asked for is done all the same."""
         self._guests.gone(self)
         self._read.clear()
+        if self._working is not None and not self.owner:
+            self._working.cancel()
 
     def pause_writing(self) -> None:
         """The answer is not read."""
@@ -130,7 +133,8 @@ class Connection(asyncio.Protocol):
         if body is not None:
             self.busy, self._until = True, None
             self._transport.pause_reading()
-            self._work(body, self._visitor).add_done_callback(self._answered)
+            self._working = self._work(body, self._visitor)
+            self._working.add_done_callback(self._answered)
         elif self._read and self._until is None:
             self._until = self._guests.steady() + AGENT_REQUEST_TIMEOUT
 

@@ -15,11 +15,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from pytrust.trust.errors import PytrustError
-from pytrust.trust.limits import AGENT_BACKLOG, AGENT_LOOK_INTERVAL, AGENT_START_TIMEOUT
+from pytrust.trust.limits import (
+    AGENT_BACKLOG,
+    AGENT_GUEST_BURST,
+    AGENT_GUEST_PATIENCE,
+    AGENT_GUEST_RATE,
+    AGENT_LOOK_INTERVAL,
+    AGENT_REFUSAL_SECONDS,
+    AGENT_START_TIMEOUT,
+)
 from pytrust.trust.vault.agent.connection import Connection, Guests
 from pytrust.trust.vault.agent.holder import Holder
+from pytrust.trust.vault.agent.pace import Pace
 from pytrust.trust.vault.agent.visitor import Visitor
-from pytrust.trust.vault.agent.wire import decode_request, encode_reply, failure
+from pytrust.trust.vault.agent.wire import Reply, decode_request, encode_reply, failure
+from pytrust.trust.vault.operations import Failure
 
 
 class Parts(NamedTuple):
@@ -51,6 +61,7 @@ class Agent:
     def __init__(self, parts: Parts) -> None:
         self._parts, self._over = parts, asyncio.Event()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vault")
+        self._pace = Pace(AGENT_GUEST_RATE, AGENT_GUEST_BURST, AGENT_GUEST_PATIENCE)
         self._was = (parts.holder.open, parts.holder.lost)
         self._patience = AGENT_START_TIMEOUT if parts.holder.terms.once else math.inf
 
@@ -76,16 +87,34 @@ class Agent:
             self._parts.holder.lock()
 
     def _work(self, body: bytes, visitor: Visitor) -> asyncio.Future[bytes]:
-        work = asyncio.get_running_loop().run_in_executor(self._worker, self._answer, body, visitor)
+        loop = asyncio.get_running_loop()
+        work: asyncio.Future[bytes]
+        if visitor.owner:
+            work = loop.run_in_executor(self._worker, self._answer, body, visitor)
+        else:
+            work = loop.create_task(self._answer_guest(body, visitor))
         work.add_done_callback(self._compare)
         return work
 
+    async def _answer_guest(self, body: bytes, visitor: Visitor) -> bytes:
+        """In his turn; a refusal always takes the same time, so that it does not tell what was looked at."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(self._pace.wait(visitor.uid, loop.time()))
+        due = loop.time() + AGENT_REFUSAL_SECONDS
+        reply = await loop.run_in_executor(self._worker, self._reply, body, visitor)
+        if isinstance(reply, Failure):
+            await asyncio.sleep(due - loop.time())
+        return encode_reply(reply)
+
     def _answer(self, body: bytes, visitor: Visitor) -> bytes:
+        return encode_reply(self._reply(body, visitor))
+
+    def _reply(self, body: bytes, visitor: Visitor) -> Reply:
         try:
             request = decode_request(body)
         except PytrustError as error:
-            return encode_reply(failure(error))
-        return encode_reply(self._parts.holder.answer(request, visitor))
+            return failure(error)
+        return self._parts.holder.answer(request, visitor)
 
     async def _look(self, guests: Guests) -> None:
         while True:
