@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.lively_engine import LivelyEngine
 from tests.fakes.vaulted import FakeVaulted
 
@@ -18,6 +19,7 @@ from pytrust.policy.core.facts import Admission, Delivery
 from pytrust.policy.core.request import SecretAsk
 from pytrust.policy.courier import Courier, token_of
 from pytrust.policy.engine.address import EngineAddress
+from pytrust.policy.engine.answers import Users
 from pytrust.policy.engine.emit import serialise_head
 from pytrust.policy.proxy import delivering as module
 from pytrust.policy.proxy.answers import EngineFailed, Reply
@@ -210,6 +212,17 @@ def test_too_large_together(run: Callable[[Test], None]) -> None:
         delivery = await scene.made(ONE, *names)
         with pytest.raises(UsageError, match="at most"):
             await scene.start(ONE, delivery)
+
+    run(refuse)
+
+
+def test_users_that_the_container_does_not_have(run: Callable[[Test], None]) -> None:
+    async def refuse(scene: Scene) -> None:
+        ask = SecretAsk(name=SecretName("db"), file="db", uid=65536)
+        delivery = replace(scene.delivery(), secrets=(ask,), host_users=False)
+        with pytest.raises(UsageError, match="does not have"):
+            await Courier(scene.vault, scene.deliveries).fill(ONE, delivery, Users(231072, 231072, 65536))
+        assert scene.deliveries.tokens() == frozenset()
 
     run(refuse)
 
