@@ -284,7 +284,7 @@ def test_new_keys_are_handed_over_to_an_agent_that_was_open(house: House) -> Non
 
 
 def slot(kind: str) -> Slot:
-    return Slot("0" * 8, kind, "", 0, {}, b"", b"")
+    return Slot("0" * 8, kind, "", 0, {}, b"", b"", b"")
 
 
 PTKEY = b"PTKEY-1-" + b"a" * 48

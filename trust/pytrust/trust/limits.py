@@ -151,6 +151,7 @@ SECRETS_MAX: Final = 1_000_000  # in one vault; their names and keys are in memo
 SECRETS_AT_ONCE_MAX: Final = 100_000  # put in one step
 VAULT_HEADER_MAX_BYTES: Final = 1024 * 1024  # 64 slots of 4 KB
 VAULT_SLOTS_MAX: Final = 64
+VAULT_TURNS_MAX: Final = 512  # new keys since a host saw the vault last; 80 KB of the header
 VAULT_FRAME_MAX_BYTES: Final = 256 * 1024 * 1024  # the first of an epoch holds all names
 VAULT_MANIFEST_MAX_BYTES: Final = 1024 * 1024 * 1024
 VAULT_FRAMES_MAX: Final = 2**31  # under one key with random nonces: NIST SP 800-38D, 8.3

@@ -1,13 +1,14 @@
 """How far this host has seen a vault come, kept outside the vault.
 
-Who can write to the vault's disk can put back what he copied last week, every byte of it genuine. The anchor tells: a
-vault that is behind it, or that took another way, is not opened. Who puts back the anchor as well is not noticed.
+Who can write to the vault's disk can put back what he copied last week, every byte of it genuine, or put a vault of his
+own in its place, sealed to the same slots. The anchor tells: a vault that is behind it, that took another way, or whose
+key did not come from the one seen last, is not opened. Who puts back the anchor as well is not noticed.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 
@@ -16,22 +17,26 @@ from pytrust.trust.errors import BadMetadata, Damaged, RolledBack
 from pytrust.trust.files import PRIVATE, PRIVATE_FOLDER, check_owned, read_private, sync_folder, write_atomic
 from pytrust.trust.vault.frames import Chain
 from pytrust.trust.vault.header import Header
+from pytrust.trust.vault.lineage import leads, public_of
+from pytrust.trust.vault.master import Master
 
 _MAX_BYTES: Final = 4096
 
 
 class Anchor(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A moment of a vault: of its epoch the number of frames, and the tag of the last."""
+    """A moment of a vault: of its epoch the number of frames, the tag of the last, and the public key (hex)."""
 
     epoch: int
     generation: int
     frames: int
     tag: str
+    public: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
     @classmethod
-    def of(cls, header: Header) -> Anchor:
-        """The moment of a header."""
-        return cls(header.epoch, header.generation, header.manifest.frames, header.manifest.tag)
+    def of(cls, header: Header, master: Master) -> Anchor:
+        """The moment of a header, and of its key."""
+        public = public_of(master, header.store, header.epoch).hex()
+        return cls(header.epoch, header.generation, header.manifest.frames, header.manifest.tag, public)
 
 
 class AnchorFile:
@@ -73,6 +78,15 @@ def check_not_behind(header: Header, anchor: Anchor | None, folder: Path) -> Non
         raise RolledBack(
             f"the vault at {folder} is of generation {header.generation}, and this host has seen {anchor.generation}",
             hint="find the newer one; if it is lost for good: pytrust vault unlock --accept",
+        )
+
+
+def check_came_from(header: Header, anchor: Anchor, master: Master) -> None:
+    """The vault's key must be the anchor's, or have come from it; raises ``RolledBack``."""
+    if not leads(header, anchor.epoch, bytes.fromhex(anchor.public), master):
+        raise RolledBack(
+            "the vault was made by somebody who did not have its keys, and put in its place",
+            hint="put nothing into it, and find the real one; if you are sure of it: pytrust vault unlock --accept",
         )
 
 

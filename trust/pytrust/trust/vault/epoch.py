@@ -11,6 +11,7 @@ from pytrust.trust.vault.envelope import Envelope
 from pytrust.trust.vault.folder import Folder
 from pytrust.trust.vault.frames import Chain
 from pytrust.trust.vault.header import Head, Header, Slot, reseal_slot
+from pytrust.trust.vault.lineage import turned
 from pytrust.trust.vault.manifest import Index, PastAudit, Step, encode_step, parts
 from pytrust.trust.vault.master import Master, bound
 from pytrust.trust.vault.model import Secret
@@ -55,18 +56,19 @@ def manifest_chain(header: Header, master: Master) -> Chain:
     return Chain(key, bound("manifest", header.store, header.epoch))
 
 
-def begin(old: Header, step: Step, slots: tuple[Slot, ...], master: Master) -> Begun:
-    """The epoch after that of ``old``, with ``step`` as all that it holds."""
-    header = replace(old, epoch=old.epoch + 1, generation=old.generation + 1, audit=Head(), slots=slots)
+def begin(old: Header, step: Step, slots: tuple[Slot, ...], master: Master, before: Master | None = None) -> Begun:
+    """The epoch after that of ``old``, with ``step`` as all that it holds; ``before`` is the key of ``old``."""
+    turns = turned(old, before, master) if before else ()
+    header = replace(old, epoch=old.epoch + 1, generation=old.generation + 1, audit=Head(), slots=slots, turns=turns)
     chain = manifest_chain(header, master)
     frames = b"".join(chain.seal(encode_step(part)) for part in parts(step))
     return Begun(replace(header, manifest=chain.head), chain, frames)
 
 
-def resealed(header: Header, master: Master, without: str | None) -> tuple[Slot, ...]:
-    """The slots for the next epoch's master key, but for one."""
+def resealed(header: Header, old: Master, new: Master, without: str | None) -> tuple[Slot, ...]:
+    """The slots for the next epoch's master key, but for one; raises ``Damaged``."""
     kept = [slot for slot in header.slots if slot.id != without]
-    return tuple(reseal_slot(slot, header.store, header.epoch + 1, master) for slot in kept)
+    return tuple(reseal_slot(slot, header, old, new) for slot in kept)
 
 
 def rewrapped(index: Index, old: Envelope, new: Envelope) -> tuple[Secret, ...]:

@@ -5,7 +5,9 @@ key. So a key that opens a slot but is not the vault's is told from the right on
 and no bit of the file can change. Replacing it is the one moment at which a change of the vault takes place.
 
 A slot's secret gives a seed, the seed a key pair, and the master key is sealed to the public half: see ``xwing``. So a
-new master key can be sealed to every slot while its secret is elsewhere.
+new master key can be sealed to every slot while its secret is elsewhere. Anybody can seal to a public key; so within,
+the master key is sealed once more, under a slot key that the seed gives, too, and that the vault keeps under its own
+master key (``link``). Who has no key of the vault cannot make another that its slots would open.
 """
 
 from __future__ import annotations
@@ -19,12 +21,16 @@ from typing import Annotated, Final, NamedTuple
 
 import msgspec
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from pytrust.trust.canonical import encode_json, parse_json
 from pytrust.trust.errors import BadMetadata, Damaged, NotSetUp, Unsound, UsageError, WrongPassphrase
 from pytrust.trust.files import check_owned, read_private
-from pytrust.trust.limits import VAULT_HEADER_MAX_BYTES, VAULT_SLOTS_MAX
+from pytrust.trust.limits import VAULT_HEADER_MAX_BYTES, VAULT_SLOTS_MAX, VAULT_TURNS_MAX
 from pytrust.trust.vault import xwing
+from pytrust.trust.vault.lineage import Turn
 from pytrust.trust.vault.master import Master, bound
 
 FILE: Final = "vault.json"
@@ -47,7 +53,8 @@ class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         created: seconds since 1970.
         params: what the secret needs to become the seed, such as a salt.
         public: the slot's public key: ML-KEM-768's and X25519's.
-        sealed: the master key, sealed to it.
+        sealed: the master key, under the slot key, and then sealed to the public key.
+        link: the slot key, under the master key: for sealing the next one.
     """
 
     id: _Hex8
@@ -57,6 +64,7 @@ class Slot(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     params: dict[str, str | int]
     public: bytes
     sealed: bytes
+    link: bytes
 
 
 class NewSlot(NamedTuple):
@@ -91,6 +99,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
         manifest: of this epoch.
         audit: of this epoch, as far as it had come by then.
         slots: at least one.
+        turns: how this epoch's key came from earlier ones, see ``lineage``.
     """
 
     format: int
@@ -101,6 +110,7 @@ class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     manifest: Head
     audit: Head
     slots: tuple[Slot, ...]
+    turns: tuple[Turn, ...] = ()
 
 
 def encode_header(header: Header, master: Master) -> bytes:
@@ -142,6 +152,7 @@ def read_header(folder: Path) -> Header:
     Raises:
         NotSetUp: there is none.
         BadPermissions: others could have written or read it.
+        PermissionError: it is another user's.
         Damaged: it is no header.
     """
     return decode_header(read_header_bytes(folder))
@@ -154,29 +165,34 @@ def read_header_bytes(folder: Path) -> bytes:
             raise NotSetUp(f"there is no vault at {folder}", hint=MAKE_VAULT)
         check_owned(folder, forbidden=0o077)
         return read_private(folder / FILE, VAULT_HEADER_MAX_BYTES, missing=MAKE_VAULT)
+    except PermissionError:
+        raise
     except OSError as error:
         raise Unsound(f"{folder / FILE} cannot be read: {error.strerror}") from error
 
 
 def seal_slot(new: NewSlot, store: str, epoch: int, master: Master, now: int) -> Slot:
     """A slot that opens ``master``."""
-    identity = secrets.token_hex(4)
-    public = xwing.public_key(new.seed)
-    sealed = xwing.seal(master.bytes(), public, _slot_info(store, epoch, identity, new.kind))
-    return Slot(identity, new.kind, new.label, now, dict(new.params), public, sealed)
+    slot = Slot(secrets.token_hex(4), new.kind, new.label, now, dict(new.params), xwing.public_key(new.seed), b"", b"")
+    return _sealed(slot, store, epoch, master, _slot_key(new.seed))
 
 
-def reseal_slot(slot: Slot, store: str, epoch: int, master: Master) -> Slot:
-    """The same slot for another master key, without its secret."""
-    sealed = xwing.seal(master.bytes(), slot.public, _slot_info(store, epoch, slot.id, slot.kind))
-    return msgspec.structs.replace(slot, sealed=sealed)
+def reseal_slot(slot: Slot, header: Header, old: Master, new: Master) -> Slot:
+    """The same slot for the next epoch's master key, without its secret; raises ``Damaged``."""
+    info = _slot_info(header.store, header.epoch, slot.id, slot.kind)
+    try:
+        key = AESSIV(old.derive("slots", header.store, header.epoch)).decrypt(slot.link, [info])
+    except (InvalidTag, ValueError) as error:
+        raise Damaged(f"slot {slot.id} of the vault is not as it was written") from error
+    return _sealed(slot, header.store, header.epoch + 1, new, key)
 
 
 def open_slot(header: Header, slot: Slot, seed: bytes) -> Master:
     """The master key; raises ``WrongPassphrase`` where ``seed`` is not the slot's, or the slot was changed."""
     info = _slot_info(header.store, header.epoch, slot.id, slot.kind)
     try:
-        return Master(xwing.open_sealed(slot.sealed, seed, info))
+        inner = xwing.open_sealed(slot.sealed, seed, info)
+        return Master(AESSIV(_slot_key(seed)).decrypt(inner, [info]))
     except (InvalidTag, ValueError) as error:
         raise WrongPassphrase(
             f"that does not open slot {slot.id} ({slot.kind}) of the vault",
@@ -184,11 +200,25 @@ def open_slot(header: Header, slot: Slot, seed: bytes) -> Master:
         ) from error
 
 
+def _sealed(slot: Slot, store: str, epoch: int, master: Master, key: bytes) -> Slot:
+    """The slot for ``master``; ``key`` is the slot key."""
+    info = _slot_info(store, epoch, slot.id, slot.kind)
+    inner = AESSIV(key).encrypt(master.bytes(), [info])
+    link = AESSIV(master.derive("slots", store, epoch)).encrypt(key, [info])
+    return msgspec.structs.replace(slot, sealed=xwing.seal(inner, slot.public, info), link=link)
+
+
+def _slot_key(seed: bytes) -> bytes:
+    """What seals within: 64 bytes for AES-256-SIV."""
+    return HKDF(hashes.SHA256(), 64, salt=None, info=bound("pytrust vault 1 slot key")).derive(seed)
+
+
 def _is_sound(header: Header, line: bytes) -> bool:
     ids = [slot.id for slot in header.slots]
     return (
         line == encode_json(msgspec.to_builtins(header))
         and 0 < len(ids) <= VAULT_SLOTS_MAX
+        and len(header.turns) <= min(VAULT_TURNS_MAX, max(0, header.epoch - 1))
         and len(set(ids)) == len(ids)
         and all(len(slot.public) == xwing.PUBLIC_BYTES for slot in header.slots)
     )

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 KEY_BYTES: Final = 32
 _FORMAT: Final = "pytrust vault 1"
-_LENGTHS: Final = {"header": 32, "manifest": 32, "audit": 32, "wrap": 64}
+_LENGTHS: Final = {"header": 32, "manifest": 32, "audit": 32, "wrap": 64, "slots": 64, "lineage": 32}
 
-Purpose = Literal["header", "manifest", "audit", "wrap"]
+Purpose = Literal["header", "manifest", "audit", "wrap", "slots", "lineage"]
 
 
 class Master:
@@ -41,7 +41,7 @@ class Master:
         return bytes(self._key)
 
     def derive(self, purpose: Purpose, store: str, epoch: int) -> builtins.bytes:
-        """The key of one purpose: 32 bytes, or 64 for ``wrap`` (AES-256-SIV takes two)."""
+        """The key of one purpose: 32 bytes, or 64 for ``wrap`` and ``slots`` (AES-256-SIV takes two)."""
         info = bound(_FORMAT, purpose, store, epoch)
         return HKDF(hashes.SHA256(), _LENGTHS[purpose], salt=None, info=info).derive(self.bytes())
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from pytrust.trust.errors import Damaged, RolledBack, VaultLocked
-from pytrust.trust.vault.anchor import Anchor, AnchorFile, check_not_behind, check_passed
+from pytrust.trust.errors import Damaged, RolledBack, Unsound, VaultLocked
+from pytrust.trust.vault.anchor import Anchor, AnchorFile, check_came_from, check_not_behind, check_passed
 from pytrust.trust.vault.epoch import Begun, manifest_chain, open_epoch
 from pytrust.trust.vault.folder import MADE, Folder, Seen, guarded
 from pytrust.trust.vault.header import (
@@ -54,7 +56,9 @@ class State:
             self._take(read_header_bytes(self.folder.path), anchor)  # again: now it is not older than the anchor
             if not accept_rollback:
                 check_not_behind(self.header, anchor, self.folder.path)
-            if anchor != Anchor.of(self.header):
+            if anchor is not None:
+                check_came_from(self.header, anchor, self.epoch.master)
+            if anchor != self._here():
                 self._move_anchor(anchor)
         except BaseException:
             self.close()
@@ -67,7 +71,8 @@ class State:
             return
         seen = self.folder.see()
         try:
-            self._take(read_header_bytes(self.folder.path))
+            with guarded(self.folder.path):
+                self._take(read_header_bytes(self.folder.path))
         except BaseException:
             seen.close()
             raise
@@ -102,22 +107,24 @@ class State:
     def commit(self, begun: Begun, step: Step) -> None:
         """The moment of a change within an epoch."""
         self.folder.write_header(encode_header(begun.header, self.epoch.master))
-        self.index.apply(step)
-        self._settle(begun)
+        with _made():
+            self.index.apply(step)
+            self._settle(begun)
 
     def turn(self, begun: Begun, step: Step, master: Master) -> None:
         """The moment at which a new epoch begins."""
         data = encode_header(begun.header, master)
         self.folder.append_manifest(begun.header.epoch, 0, begun.frames)
         self.folder.write_header(data)
-        new = open_epoch(self.folder, begun.header, master)
-        self.epoch.master.wipe()
-        self.epoch.audit.close()
-        self.epoch = new
-        self.index = Index()
-        self.index.apply(step)
-        self._settle(begun)
-        self.folder.keep_manifest(begun.header.epoch)
+        with _made():
+            new = open_epoch(self.folder, begun.header, master)
+            self.epoch.master.wipe()
+            self.epoch.audit.close()
+            self.epoch = new
+            self.index = Index()
+            self.index.apply(step)
+            self._settle(begun)
+            self.folder.keep_manifest(begun.header.epoch)
 
     def close(self) -> None:
         """Forget the key."""
@@ -132,15 +139,18 @@ class State:
         self.header, self._chain = begun.header, begun.chain
         self.epoch.audit.follow(begun.header.audit)
         self._hold(self.folder.see())
-        with guarded(self.anchor.path, hint=MADE):
-            self.anchor.write(Anchor.of(begun.header))
+        with guarded(self.anchor.path):
+            self.anchor.write(self._here())
 
     def _move_anchor(self, known: Anchor | None) -> None:
         """To where we are, unless another process moved it on in the meantime."""
         with self.folder.locked(), guarded(self.anchor.path):
             there = self.anchor.read() if known else None
             if there is None or there == known:
-                self.anchor.write(Anchor.of(self.header))
+                self.anchor.write(self._here())
+
+    def _here(self) -> Anchor:
+        return Anchor.of(self.header, self.epoch.master)
 
     def _hold(self, seen: Seen) -> None:
         if self._seen:
@@ -157,3 +167,12 @@ class State:
                 check_passed(self.header, anchor, self._chain)
         if self._chain.head != head:
             raise Damaged(f"{what} is not the one that the vault's header names")
+
+
+@contextmanager
+def _made() -> Iterator[None]:
+    """What fails from here on does not undo the change, and says so."""
+    try:
+        yield
+    except (OSError, Unsound) as error:
+        raise Unsound(str(error), hint=MADE) from error

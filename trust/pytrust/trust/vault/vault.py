@@ -69,7 +69,7 @@ def _create(place: Folder, anchor: Path, slots: Sequence[NewSlot], now: int) -> 
     data = encode_header(begun.header, master)
     place.append_manifest(1, 0, begun.frames)
     with guarded(anchor):
-        AnchorFile(anchor, store).write(Anchor.of(begun.header))
+        AnchorFile(anchor, store).write(Anchor.of(begun.header, master))
     place.write_header(data)
     return master
 
@@ -234,7 +234,8 @@ class Vault:
             new = envelope_of(replace(old, epoch=old.epoch + 1), master)
             kept = rewrapped(state.index, state.epoch.envelope, new)
             step = Step(now, "", kept, tuple(state.index.gone.items()), (*state.index.audits, audit))
-            state.turn(begin(old, step, resealed(old, master, without), master), step, master)
+            slots = resealed(old, self.master, master, without)
+            state.turn(begin(old, step, slots, master, self.master), step, master)
             state.folder.keep_records(version.record for each in kept for version in each.versions)
 
 

@@ -1,0 +1,63 @@
+"""Which master key came from which: the key of each epoch signs that of the next (Ed25519, RFC 8032). Pure.
+
+To a slot's public key anybody can seal, and an age file for somebody anybody can write. So that a slot opens a vault
+does not say who made it. This does: a host that has seen an epoch takes a later one only if a line of signatures leads
+there. Who knows only older keys than the host has seen, such as somebody whose slot was removed, cannot make one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from pytrust.trust.limits import VAULT_TURNS_MAX
+from pytrust.trust.vault.master import Master, bound
+
+if TYPE_CHECKING:
+    from pytrust.trust.vault.header import Header
+
+_WORDS: Final = "pytrust vault 1 turn"
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The public key of an epoch, and its signature by the key of the epoch before."""
+
+    public: bytes
+    signature: bytes
+
+
+def public_of(master: Master, store: str, epoch: int) -> bytes:
+    """The public key of an epoch."""
+    return _private(master, store, epoch).public_key().public_bytes_raw()
+
+
+def turned(old: Header, before: Master, after: Master) -> tuple[Turn, ...]:
+    """The line of the epoch after that of ``old``; its beginning is dropped when it gets too long."""
+    public = public_of(after, old.store, old.epoch + 1)
+    signature = _private(before, old.store, old.epoch).sign(_words(old.store, old.epoch + 1, public))
+    return (*old.turns, Turn(public, signature))[-VAULT_TURNS_MAX:]
+
+
+def leads(header: Header, epoch: int, public: bytes, master: Master) -> bool:
+    """Whether ``master``, the key of ``header``, is that of ``epoch`` and ``public``, or came from it."""
+    steps = header.epoch - epoch
+    if not 0 <= steps <= len(header.turns):
+        return False
+    for number, turn in enumerate(header.turns[len(header.turns) - steps :], epoch + 1):
+        try:
+            Ed25519PublicKey.from_public_bytes(public).verify(turn.signature, _words(header.store, number, turn.public))
+        except (InvalidSignature, ValueError):
+            return False
+        public = turn.public
+    return public == public_of(master, header.store, header.epoch)
+
+
+def _private(master: Master, store: str, epoch: int) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(master.derive("lineage", store, epoch))
+
+
+def _words(store: str, epoch: int, public: bytes) -> bytes:
+    return bound(_WORDS, store, epoch, public)
