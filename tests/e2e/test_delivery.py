@@ -32,8 +32,8 @@ from tests.rig.delivery import (
     wipe,
 )
 from tests.rig.needs import need
-from tests.rig.processes import environment
-from tests.rig.proxy import API, Proxy
+from tests.rig.processes import environment, running
+from tests.rig.proxy import API, Proxy, installed
 
 BINDS: Final = "  allow:\n    - {rule: bind, match: '**', values: ['/**']}\n    - {rule: volumes-from, match: '**'}\n"
 _CHUNK: Final = 1 << 20
@@ -48,8 +48,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 @pytest.fixture
 def proxy(house: House) -> Iterator[Proxy]:
-    with house.proxy() as running:
-        yield running
+    with house.proxy() as found:
+        yield found
 
 
 # what the container sees
@@ -270,6 +270,7 @@ def test_after_the_memory_was_lost(house: House) -> None:
         act(proxy, container, "stop?t=0")
     for path in house.place.iterdir():
         path.rmdir()
+    assert house.stage.direct("POST", f"/containers/{container}/start").status >= 400
     with house.proxy() as proxy:
         assert act(proxy, container, "start").status == 204
         assert (folder / "db_password").read_text() == VALUES["db_password"]
@@ -330,6 +331,25 @@ def test_a_locked_vault_says_how_it_is_opened(house: House) -> None:
             away.rename(house.slot)
         assert create(house, proxy, "db_password").status == 201
         wipe(house, proxy)
+
+
+def test_with_the_agent_locked_and_unlocked_under_way(house: House) -> None:
+    stage, key = house.stage, str(house.stage.folder / "key")
+    away, log = house.slot.rename(house.slot.with_name("away")), stage.folder / "agent.log"
+    words: list[str | Path] = [installed(), "--home", stage.home, "--unlock-file", key, "vault", "agent"]
+    try:
+        with running(words, log=log, ready=lambda: b"vault is" in log.read_bytes()), house.proxy() as proxy:
+            container = started(house, proxy)
+            stage.pytrust("vault", "lock")
+            reply = act(proxy, container, "restart?t=0")
+            assert reply.status == 403
+            assert "pytrust vault unlock" in reply.message
+            assert (house.folder(container) / "db_password").exists()  # it runs on, as it was
+            stage.pytrust("--unlock-file", key, "vault", "unlock")
+            assert act(proxy, container, "restart?t=0").status == 204
+            wipe(house, proxy)
+    finally:
+        away.rename(house.slot)
 
 
 def test_a_home_without_a_vault(house: House, tmp_path: Path) -> None:

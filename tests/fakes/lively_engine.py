@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -19,6 +20,7 @@ class LivelyEngine:
         heard: every request, in order: method and path.
         options: the security options that it tells of.
         starts: what a start leads to; ``refused`` leaves the container as it is.
+        meanwhile: happens whenever the containers have been listed, before anybody hears of it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,6 +30,7 @@ class LivelyEngine:
         self.options = ["name=seccomp,profile=builtin"]
         self.folder = "/var/lib/docker"
         self.starts = "running"
+        self.meanwhile: Callable[[], object] = list
         self._listeners: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
@@ -87,7 +90,9 @@ class LivelyEngine:
         if path == "/info":
             return 200, json.dumps({"SecurityOptions": self.options, "DockerRootDir": self.folder}).encode()
         if path == "/containers/json":
-            return 200, json.dumps([{"Id": id_, "State": state} for id_, state in self.states.items()]).encode()
+            listed = json.dumps([{"Id": id_, "State": state} for id_, state in self.states.items()]).encode()
+            self.meanwhile()
+            return 200, listed
         found = _CONTAINER.fullmatch(path)
         if found is None or found[1] not in self.states:
             return 404, b'{"message": "No such container"}'

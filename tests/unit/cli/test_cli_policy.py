@@ -248,6 +248,26 @@ def test_paths_and_volumes_are_assumed_to_be_ordinary(
     assert {item["type"] for item in document["assumed"]} == {"ImageQuery", "EngineQuery", "PathQuery", "VolumeQuery"}
 
 
+def test_secrets_are_shown_and_are_not_for_the_unsigned(
+    pytrust: Command, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(home, UNSIGNED)
+    body(monkeypatch, {"Labels": {"pytrust.secrets": "db,shop/key:file=k:uid=7:mode=0400"}})
+    code, out, _ = pytrust("policy", "test", "foo/web", "--body", "-")
+    assert code == 1
+    assert "  asks for the secret db: /run/secrets/db, user 0, group 0, mode 0444" in out.splitlines()
+    assert "  asks for the secret shop/key: /run/secrets/k, user 7, group 0, mode 0400" in out.splitlines()
+    assert "may run unsigned, and so gets no secrets" in out
+
+
+def test_a_label_that_nobody_understands_is_told(pytrust: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(home, UNSIGNED)
+    body(monkeypatch, {"Labels": {"pytrust.secrets": "db:rw"}})
+    code, _, err = pytrust("policy", "test", "foo/web", "--body", "-")
+    assert code == 2
+    assert "the label pytrust.secrets has 'rw'" in err
+
+
 def test_the_name_given_is_the_image_of_the_body(pytrust: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(home, UNSIGNED)
     body(monkeypatch, {"Image": "other/web"})

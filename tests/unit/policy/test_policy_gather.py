@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.engine import FakeEngine, Scripted, answer, serve
 from tests.fakes.repository import FakeCollection, FakeRepository
+from tests.fakes.vaulted import FakeVaulted
 from tests.rig.asking import asking
 
 from pytrust.policy import engine_facts, execs, gather
@@ -28,8 +29,10 @@ from pytrust.policy.core.facts import (
     HostPath,
     ImageQuery,
     Missing,
+    NotDeliverable,
     PathQuery,
     Query,
+    SecretsQuery,
     Signed,
     TrustQuery,
     Unavailable,
@@ -39,11 +42,14 @@ from pytrust.policy.core.facts import (
 from pytrust.policy.engine_facts import Ask
 from pytrust.policy.execs import Execs
 from pytrust.policy.gather import Gatherer
+from pytrust.policy.secret_facts import SecretFacts
 from pytrust.policy.trust_facts import TrustFacts
 from pytrust.trust.client.cache import Cache
 from pytrust.trust.errors import Unsound
 from pytrust.trust.http import Deadline
 from pytrust.trust.names import CollectionName, ImageRef
+from pytrust.trust.vault.delivery import Deliveries
+from pytrust.trust.vault.names import SecretName
 
 IMAGE, CONTAINER = "sha256:" + "1" * 64, "2" * 64
 ADMITTED = Admission(ref=ImageRef.parse("foo/web:v1"), image_id=IMAGE, policy="9" * 64)
@@ -188,6 +194,18 @@ def test_trust(scene: Scene) -> None:
     found = scene.ask(TrustQuery(ref=ImageRef.parse(f"{scene.web.name}:v1")))
     assert isinstance(found, Signed)
     assert str(found.digest) == IMAGE
+
+
+def test_secrets(scene: Scene) -> None:
+    """The vault's answer; without one, its reason; none at all where the engine may be on another host."""
+    query = SecretsQuery(names=(SecretName("db"),), image=CollectionName("docker.io/foo/web"))
+    far = scene.ask(query)
+    assert isinstance(far, NotDeliverable)
+    assert far.code == "engine-elsewhere"
+    vault = FakeVaulted()
+    scene.gatherer.secrets = SecretFacts(vault, Deliveries(Path("/run/x")), lambda: datetime.now(UTC))
+    vault.closed = True
+    assert scene.ask(query) == Unavailable(code="vault-locked", why="the vault is locked", hint="pytrust vault unlock")
 
 
 def test_execs(scene: Scene) -> None:

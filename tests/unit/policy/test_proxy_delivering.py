@@ -65,10 +65,13 @@ class Scene:
         """A container that was let in."""
         delivery = self.delivery(*names)
         await self.delivering.prepare(delivery)
+        self.let_in(container, delivery)
+        return delivery
+
+    def let_in(self, container: str, delivery: Delivery) -> None:
         self.engine.states[container] = "created"
         self.admissions.admit(container, Admission(ref=REF, image_id="i", policy="p", delivery=delivery))
         self.delivering.settled(delivery)
-        return delivery
 
     async def start(self, container: str, delivery: Delivery) -> Reply:
         async def send() -> Reply:
@@ -362,6 +365,20 @@ def test_what_is_being_made_is_not_cleared_away(run: Callable[[Test], None]) -> 
         assert Path(delivery.folder).is_dir()
         scene.delivering.discard(delivery)
         assert not Path(delivery.folder).exists()
+
+    run(make)
+
+
+def test_what_was_just_made_is_not_missed_in_an_older_list(run: Callable[[Test], None]) -> None:
+    async def make(scene: Scene) -> None:
+        first, second = await scene.made(TWO), scene.delivery()
+        assert await soon(lambda: scene.engine.listened_to)
+        await scene.delivering.prepare(second)
+        scene.engine.meanwhile = lambda: scene.let_in(ONE, second)
+        scene.engine.say("nonsense")
+        assert await soon(lambda: scene.engine.heard.count("GET /containers/json") == 2)
+        await asyncio.sleep(0.05)
+        assert scene.deliveries.tokens() == {token_of(first), token_of(second)}
 
     run(make)
 
