@@ -23,6 +23,9 @@ from tests.rig.processes import Running, environment, running
 from tests.rig.terminal import typed
 
 from pytrust.trust.vault.agent.client import AgentVault
+from pytrust.trust.vault.header import open_slot, read_header
+from pytrust.trust.vault.master import Purpose
+from pytrust.trust.vault.slots import unlock_key
 
 PYTRUST = str(Path(sys.executable).with_name("pytrust"))
 CANARY = b"canary-7c1f-never-seen"
@@ -221,6 +224,7 @@ def test_an_agent_waits_and_says_so(scene: Scene) -> None:
         assert scene.status()["open"]
         scene.must("vault", "lock")
         assert agent.alive  # this one was started to stay
+        until(lambda: agent.tail().endswith("unlock\n"))
         assert agent.tail().splitlines() == [
             "the vault is locked: pytrust vault unlock",
             "the vault is open",
@@ -440,3 +444,67 @@ def assert_nowhere(scene: Scene, agent: Running) -> None:
     for path in scene.folder.rglob("*"):
         if path.is_file():
             assert CANARY not in path.read_bytes(), path
+
+
+def in_memory(pid: int, needles: dict[str, bytes]) -> set[str]:
+    """Which of ``needles`` lie in the memory of a process, as root sees it."""
+    found = set()
+    with Path(f"/proc/{pid}/mem").open("rb", 0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            start, end = (int(address, 16) for address in line.split()[0].split("-"))
+            with suppress(OSError, OverflowError, ValueError):  # the kernel's own pages
+                memory.seek(start)
+                data = memory.read(end - start)
+                found |= {name for name, needle in needles.items() if needle in data}
+    return found
+
+
+@pytest.mark.parametrize("by", ["lock", "idle"])
+def test_a_locked_agent_has_nothing_in_its_memory(scene: Scene, by: str) -> None:
+    header = read_header(scene.home / "vault")
+    seed = unlock_key.parse(scene.key.read_bytes())
+    master = open_slot(header, header.slots[0], seed)
+    purposes: tuple[Purpose, ...] = ("header", "manifest", "audit", "wrap")
+    needles: dict[str, bytes] = {
+        "value": CANARY,
+        "unlock key": scene.key.read_bytes().strip(),
+        "seed": seed,
+        "master key": master.bytes(),
+    }
+    needles.update((purpose, master.derive(purpose, header.store, header.epoch)) for purpose in purposes)
+    with scene.agent("--unlock-file", str(scene.key)) as agent:
+        scene.put("web", CANARY)
+        assert scene.must("secret", "get", "web") == CANARY
+        assert {"master key", "wrap", "value"} <= in_memory(agent.pid, needles)
+        if by == "lock":
+            scene.must("vault", "lock")
+        else:
+            AgentVault(scene.home / "vault.sock").unlock(master.bytes(), idle=1)
+        until(lambda: not scene.status()["open"])
+        assert agent.alive
+        assert scene.pid() == agent.pid
+        assert in_memory(agent.pid, needles) == set()
+        assert Path(f"/proc/{agent.pid}/limits").read_text().split("Max core file size")[1].split()[:2] == ["0", "0"]
+        assert scene.run("vault", "agent").returncode == 4  # it is still the only one
+        scene.unlock()
+        assert scene.must("secret", "get", "web") == CANARY
+        assert scene.pid() == agent.pid
+
+
+def test_there_is_always_somebody_who_listens_while_it_forgets(scene: Scene) -> None:
+    with scene.agent("--unlock-file", str(scene.key), words="vault agent --share --idle 7"):
+        for _ in range(5):
+            scene.must("vault", "lock")
+            standing = AgentVault(scene.home / "vault.sock").status()
+            assert standing is not None
+            assert (standing.open, standing.shared, standing.idle) == (False, True, 420)
+            scene.unlock()
+            assert scene.status()["open"]
+
+
+def test_the_time_in_which_the_host_sleeps_counts_as_idle() -> None:
+    """The clock goes on while the host is suspended: seen in a time namespace in which it is somewhere else."""
+    code = "import time; from pytrust.cli.vault_agent import steady; print(steady() - time.monotonic())"
+    command = ["unshare", "--time", "--boottime", "1000000", "--fork", sys.executable, "-c", code]
+    done = subprocess.run(command, capture_output=True, check=True)
+    assert float(done.stdout) > 900_000

@@ -69,10 +69,10 @@ def agent(path: Path, world: World, *, idle: int = 0, once: bool = False) -> Ite
     started: list[tuple[asyncio.AbstractEventLoop, Agent]] = []
 
     async def serve() -> None:
-        with claimed(path, shared=False) as listening:
+        with claimed(path, shared=False) as claim:
             running = Agent(Parts(world.holder(Terms(idle, once=once)), world.told.append))
             started.append((asyncio.get_running_loop(), running))
-            await running.serve(listening)
+            await running.serve(claim.listening)
 
     before = len(world.told)
     thread = threading.Thread(target=lambda: asyncio.run(serve()))

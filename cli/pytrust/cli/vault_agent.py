@@ -19,9 +19,9 @@ from pytrust.trust.errors import ExitCode, TooSlow, Unsound, UsageError
 from pytrust.trust.limits import AGENT_START_TIMEOUT
 
 if TYPE_CHECKING:
-    import socket
-
     from pytrust.trust.vault.agent.client import AgentVault
+    from pytrust.trust.vault.agent.holder import Terms
+    from pytrust.trust.vault.agent.place import Descriptors
     from pytrust.trust.vault.agent.server import Parts
 
 _LOCKED: Final = "the vault is locked: pytrust vault unlock"
@@ -123,47 +123,75 @@ examples:
 @_idle_option
 @click.option("--share", is_flag=True, help="Let other users read what names them as readers (chmod 0711 the home).")
 @click.option("--detach", is_flag=True, hidden=True)
+@click.option("--anew", nargs=2, type=click.IntRange(3), hidden=True)
 @click.pass_obj
-def agent(workspace: Workspace, idle: int | None, share: bool, detach: bool) -> int:
+def agent(workspace: Workspace, idle: int | None, share: bool, detach: bool, anew: tuple[int, int] | None) -> int:
     """Hold the vault open for others, in the foreground, until SIGTERM.
 
     It opens the vault itself where an unlock file, a credential of systemd or a slot for which nobody need be asked is
     at hand; else it waits, locked, for pytrust vault unlock.
     """
+    from pytrust.trust.vault.agent.holder import Terms
     from pytrust.trust.vault.agent.hygiene import harden
-    from pytrust.trust.vault.agent.place import claimed
+    from pytrust.trust.vault.agent.place import Descriptors, claimed
+    from pytrust.trust.vault.agent.server import run
     from pytrust.trust.vault.header import read_header
 
     read_header(workspace.home.vault)
-    with claimed(workspace.home.agent, shared=share) as listening:
+    inherited = Descriptors(*anew) if anew else None
+    with claimed(workspace.home.agent, shared=share, inherited=inherited) as claim:
         if detach:
             _leave()
         harden()
-        _serve(workspace, listening, _parts(workspace, idle or 0, share=share, detached=detach))
+        parts = _parts(workspace, Terms((idle or 0) * _MINUTE, shared=share, once=detach, anew=not detach))
+        if not detach and not anew:
+            _open(workspace, parts)
+        if run(claim.listening, parts) and not detach:
+            _begin_anew(workspace, parts, claim.kept)
     return ExitCode.YES
 
 
-def _serve(workspace: Workspace, listening: socket.socket, parts: Parts) -> None:
-    import gc
-
-    from pytrust.trust.vault.agent.server import run
-
-    if not parts.holder.terms.once and (vault := try_unlock_here(workspace)):
+def _open(workspace: Workspace, parts: Parts) -> None:
+    if vault := try_unlock_here(workspace):
         parts.holder.unlock(vault.master.bytes())
         vault.close()
-    gc.enable()
-    run(listening, parts)
 
 
-def _parts(workspace: Workspace, idle: int, *, share: bool, detached: bool) -> Parts:
+def _parts(workspace: Workspace, terms: Terms) -> Parts:
+    import gc
+
     from pytrust.trust.vault.agent.held import Place, opener
-    from pytrust.trust.vault.agent.holder import Clocks, Holder, Terms
+    from pytrust.trust.vault.agent.holder import Clocks, Holder
     from pytrust.trust.vault.agent.server import Parts
 
+    gc.enable()
     now = partial(seconds_now, workspace)
     opens = opener(Place(workspace.home.vault, workspace.home.anchor, owner_name()), now)
-    terms = Terms(idle * _MINUTE, shared=share, once=detached)
-    return Parts(Holder(opens, Clocks(now, time.monotonic), terms), _changed)
+    return Parts(Holder(opens, Clocks(now, steady), terms), _changed)
+
+
+def steady() -> float:
+    """A clock that never goes back, and goes on while the host sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def _begin_anew(workspace: Workspace, parts: Parts, kept: Descriptors) -> None:
+    """Become another program, locked, in the same process: with the old one goes every copy of a key in its memory."""
+    for descriptor in kept:
+        os.set_inheritable(descriptor, True)
+    words = [*_command(workspace), "--anew", *map(str, kept), *(["--share"] if parts.holder.terms.shared else [])]
+    if idle := parts.holder.standing().idle // _MINUTE:
+        words += ["--idle", str(idle)]
+    voice.flush()
+    try:
+        os.execv(words[0], words)  # noqa: S606 - our own program, by its path
+    except OSError as error:
+        raise Unsound(f"the agent cannot begin anew: {error.strerror}") from error
+
+
+def _command(workspace: Workspace) -> list[str]:
+    home = workspace.home.path.absolute()
+    return [sys.executable, "-P", "-m", "pytrust.cli.main", "--home", str(home), "vault", "agent"]
 
 
 def _changed(is_open: bool) -> None:
@@ -194,12 +222,10 @@ def _start(workspace: Workspace) -> None:
         Unsound: it did not start; the message has its own words.
         TooSlow: it did not start in time.
     """
-    home = workspace.home.path.absolute()
-    command = [sys.executable, "-P", "-m", "pytrust.cli.main", "--home", str(home), "vault", "agent", "--detach"]
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     try:
         done = subprocess.run(
-            command,
+            [*_command(workspace), "--detach"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

@@ -42,11 +42,12 @@ class Clocks(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """How an agent was started: see ``wire.Standing``."""
+    """How an agent was started: see ``wire.Standing``; ``anew``: once it was locked, another is to take its place."""
 
     idle: int = 0
     shared: bool = False
     once: bool = False
+    anew: bool = False
 
 
 class Holder:

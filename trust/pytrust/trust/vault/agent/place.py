@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from pytrust.trust.errors import BadPermissions, Busy, UsageError
 from pytrust.trust.files import PRIVATE, check_owned
@@ -20,9 +20,25 @@ _SHARED: Final = 0o666
 _PATH_MAX_BYTES: Final = 107  # of an address, unix(7)
 
 
+class Descriptors(NamedTuple):
+    """What a claim is made of: the socket, and the lock that keeps others away."""
+
+    socket: int
+    lock: int
+
+
+class Claim(NamedTuple):
+    """``kept`` is a second hold on it, for whoever closes ``listening`` and goes on in another program."""
+
+    listening: socket.socket
+    kept: Descriptors
+
+
 @contextmanager
-def claimed(path: Path, *, shared: bool) -> Iterator[socket.socket]:
+def claimed(path: Path, *, shared: bool, inherited: Descriptors | None = None) -> Iterator[Claim]:
     """A listening socket at ``path``, for the owner alone, or ``shared``; removed in the end.
+
+    ``inherited`` is what another program of this process kept of its claim: it goes on, and nobody saw a gap.
 
     Raises:
         Busy: an agent listens there already.
@@ -31,14 +47,18 @@ def claimed(path: Path, *, shared: bool) -> Iterator[socket.socket]:
     """
     check_owned(path.parent)
     with ExitStack() as held:
-        held.callback(os.close, _lock(path))
+        lock = inherited.lock if inherited else _lock(path)
+        held.callback(os.close, lock)
         try:
-            listening = held.enter_context(_listen(path, _SHARED if shared else PRIVATE))
+            found = _taken_over(inherited) if inherited else _listen(path, _SHARED if shared else PRIVATE)
         except OSError as error:
             raise UsageError(f"cannot listen at {path}: {error.strerror or error}") from error
+        listening = held.enter_context(found)
+        kept = os.dup(listening.fileno())
+        held.callback(os.close, kept)
         ours = _identity(path)
         try:
-            yield listening
+            yield Claim(listening, Descriptors(kept, lock))
         finally:
             if _identity(path) == ours:
                 path.unlink(missing_ok=True)
@@ -55,6 +75,14 @@ def short(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{folder}/{path.name}"
     finally:
         os.close(folder)
+
+
+def _taken_over(inherited: Descriptors) -> socket.socket:
+    for descriptor in inherited:
+        os.set_inheritable(descriptor, False)
+    listening = socket.socket(fileno=inherited.socket)
+    listening.setblocking(False)
+    return listening
 
 
 def _lock(path: Path) -> int:

@@ -44,15 +44,16 @@ class Parts(NamedTuple):
     changed: Callable[[bool], None]
 
 
-def run(listening: socket.socket, parts: Parts) -> None:
-    """Serve until a signal ends it; or, if the holder is to do it once, the vault is closed again or never opened."""
-    asyncio.run(_run(listening, Agent(parts)))
+def run(listening: socket.socket, parts: Parts) -> bool:
+    """Serve until a signal ends it or, where the holder's terms say so, the vault is closed: whether that was it."""
+    return asyncio.run(_run(listening, Agent(parts)))
 
 
-async def _run(listening: socket.socket, agent: Agent) -> None:
+async def _run(listening: socket.socket, agent: Agent) -> bool:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, agent.end)
     await agent.serve(listening)
+    return agent.was_locked
 
 
 class Agent:
@@ -63,6 +64,8 @@ class Agent:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="vault")
         self._pace = Pace(AGENT_GUEST_RATE, AGENT_GUEST_BURST, AGENT_GUEST_PATIENCE)
         self._was = (parts.holder.open, parts.holder.lost)
+        self.was_locked = False
+        """Whether it ends because the vault was closed."""
         self._patience = AGENT_START_TIMEOUT if parts.holder.terms.once else math.inf
 
     def end(self) -> None:
@@ -129,11 +132,13 @@ class Agent:
 
     def _compare(self, _: object) -> None:
         """Whether the vault was opened or closed just now."""
-        was, self._was = self._was, (self._parts.holder.open, self._parts.holder.lost)
-        is_open, lost = self._was
-        if is_open != was[0]:
-            self._parts.changed(is_open)
+        holder, was = self._parts.holder, self._was
+        is_open, lost = self._was = (holder.open, holder.lost)
+        locked = not is_open and not lost and self._was != was
         if is_open:
             self._patience = math.inf
-        elif self._parts.holder.terms.once and self._was != was and not lost:
+        elif locked and (holder.terms.once or holder.terms.anew):
+            self.was_locked = True
             asyncio.get_running_loop().call_soon(self.end)  # the answer goes out first
+        if is_open != was[0] and not (locked and holder.terms.anew):  # whoever takes the place says that it is locked
+            self._parts.changed(is_open)
