@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tests.rig import clock, demo_proxy, demo_tls, demo_trust, docker_trust, dockerd
+from tests.rig import clock, demo_proxy, demo_tls, demo_trust, demo_vault, docker_trust, dockerd
 from tests.rig.demo_proxy import Guarded, expect
 from tests.rig.demo_tls import Exposed
 from tests.rig.demo_trust import Served
@@ -178,6 +178,9 @@ _BEHIND_THE_PROXY: Final[tuple[tuple[str, Callable[[Guarded], None]], ...]] = (
     ("content to which a tag was moved in the registry does not run", demo_proxy.refuses_moved),
     ("the signed digest runs; another digest and an unsigned image id do not", demo_proxy.judges_digests),
     ("--privileged, -v /:/host, --pid=host and seccomp=unconfined are refused by rule", demo_proxy.isolates),
+    ("a secret reaches a container of its image, in memory alone, and is gone when that stops", demo_vault.delivers),
+    ("another image's secret is refused, and every secret while the vault is locked", demo_vault.withholds),
+    ("a vault that was put back from yesterday is refused", demo_vault.notices_old_vault),
 )
 _LAST_BEHIND_THE_PROXY: Final[tuple[tuple[str, Callable[[Guarded], None]], ...]] = (
     ("without the trust store, known data serves until it expires, then nothing runs", demo_proxy.outlives_store),
@@ -267,7 +270,10 @@ def _show_trust(stage: Stage) -> int:
 def _stage() -> Iterator[Stage]:
     with tempfile.TemporaryDirectory(prefix="pytrust-demo-") as name:
         folder = Path(name)
-        with private_engine(folder / "engine") as engine, private_registry(folder / "registry") as registry:
+        with (
+            private_engine(folder / "engine", sees=folder / "seen") as engine,
+            private_registry(folder / "registry") as registry,
+        ):
             docker = Docker(engine.host, folder / "docker")
             stage = Stage(folder, engine, registry, docker)
             for tag in ("v1", "v2"):

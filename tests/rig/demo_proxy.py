@@ -80,7 +80,7 @@ def guard(
         pytrust(home, "join", f"http://127.0.0.1:{port}", "--root", root)
         pytrust(home, "policy", "init", "--isolation", "baseline")
         command: list[str | Path] = [installed(), "--home", home, "proxy", "--listen", f"unix://{socket}"]
-        command += ["--engine", f"unix://{witness.path}"]
+        command += ["--engine", f"unix://{witness.path}", "--secrets", folder / "seen" / "secrets"]
         with running(command, log=folder / "proxy.log", ready=lambda: answers_ping(socket), env=clock.environment) as _:
             docker = Docker(f"unix://{socket}", direct.config)
             digests = {tag: registry.digest("foo/web", tag) for tag in ("v1", "v2")}

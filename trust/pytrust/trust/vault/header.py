@@ -30,7 +30,6 @@ from pytrust.trust.errors import BadMetadata, Damaged, NotSetUp, Unsound, UsageE
 from pytrust.trust.files import check_owned, read_private
 from pytrust.trust.limits import VAULT_HEADER_MAX_BYTES, VAULT_SLOTS_MAX, VAULT_TURNS_MAX
 from pytrust.trust.vault import xwing
-from pytrust.trust.vault.lineage import Turn
 from pytrust.trust.vault.master import Master, bound
 
 FILE: Final = "vault.json"
@@ -85,6 +84,13 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     length: _Count = 0
     frames: _Count = 0
     tag: _Hex32 = "0" * 32
+
+
+class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The public key of an epoch, and its signature by the key of the epoch before: see ``lineage``."""
+
+    public: bytes
+    signature: bytes
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

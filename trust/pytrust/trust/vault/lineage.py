@@ -7,26 +7,16 @@ there. Who knows only older keys than the host has seen, such as somebody whose 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from pytrust.trust.limits import VAULT_TURNS_MAX
+from pytrust.trust.vault.header import Header, Turn
 from pytrust.trust.vault.master import Master, bound
 
-if TYPE_CHECKING:
-    from pytrust.trust.vault.header import Header
-
 _WORDS: Final = "pytrust vault 1 turn"
-
-
-class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The public key of an epoch, and its signature by the key of the epoch before."""
-
-    public: bytes
-    signature: bytes
 
 
 def public_of(master: Master, store: str, epoch: int) -> bytes:
