@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Final
 
@@ -436,3 +439,37 @@ def test_many_at_once(house: House, proxy: Proxy) -> None:
         shown = list(pool.map(live, names))
     assert shown == [[name.rpartition("/")[2], VALUES[name]] * 2 for name in names]
     assert soon(lambda: house.files() == [])
+
+
+def test_killed_at_any_moment(house: House) -> None:
+    """Afterwards values lie where a container runs, and nowhere else; and every container that is let in can start."""
+    dice = random.Random(26)
+    for _ in range(5):
+        with house.proxy() as proxy, ThreadPoolExecutor(4) as pool:
+            wipe(house, proxy)
+            asked = [pool.submit(_live, house, proxy) for _ in range(4)]
+            time.sleep(dice.uniform(0.05, 0.6))
+            proxy.daemon.process.kill()
+            proxy.daemon.process.wait()
+            for future in asked:
+                future.result()
+        with house.proxy() as proxy:
+            shown = house.stage.direct("GET", "/containers/json?all=1").json
+            alive = {house.folder(each["Id"]) for each in shown if each["State"] == "running"}
+            assert {folder for folder in house.place.iterdir() if list(folder.iterdir())} == alive
+            for each in shown:
+                reply = act(proxy, each["Id"], "start")
+                assert reply.status in {204, 304} or "was not created through pytrust" in reply.message, reply
+    with house.proxy() as proxy:
+        wipe(house, proxy)
+        assert soon(lambda: list(house.place.iterdir()) == [])
+
+
+def _live(house: House, proxy: Proxy) -> None:
+    """Containers are made, started and stopped, until nobody answers."""
+    with suppress(OSError, HTTPException):
+        while True:
+            container = create(house, proxy, "db_password,shop/key").json["Id"]
+            act(proxy, container, "start")
+            act(proxy, container, "stop?t=0")
+            act(proxy, container, "start")
