@@ -481,7 +481,7 @@ def test_limits_that_are_none(stranger: User, limit: str) -> None:
     ("words", "said"),
     [
         ("root nonsense:2 key.pub", "nonsense"),
-        ("root hsm:2?label=x key.pub", "hsm"),
+        ("root awskms:alias/x key.pub", "awskms"),
         ("tree hsm:2?label=x key.pub", "--key-at"),
         ("client-ca hsm:2?label=x other.pub", "other.pub"),
     ],
