@@ -22,6 +22,7 @@ from tests.rig.needs import need
 from tests.rig.processes import Running, environment, running
 from tests.rig.terminal import typed
 
+from pytrust.trust.canonical import encode_json
 from pytrust.trust.vault.agent.client import AgentVault
 from pytrust.trust.vault.header import open_slot, read_header
 from pytrust.trust.vault.master import Purpose
@@ -391,6 +392,21 @@ def test_a_stopped_client_of_a_vault_that_was_rekeyed_while_it_was_locked(scene:
         assert scene.status()["open"]
 
 
+@pytest.mark.parametrize("as_json", [False, True])
+def test_the_status_of_a_header_that_somebody_wrote(scene: Scene, as_json: bool) -> None:
+    """Nothing in it is authenticated yet: a time without a calendar, and words that a terminal would obey."""
+    header = scene.home / "vault" / "vault.json"
+    line, mac, _ = header.read_bytes().split(b"\n")
+    found = json.loads(line)
+    found["created"] = found["slots"][0]["created"] = 2**52
+    found["slots"][0]["label"] = found["slots"][0]["kind"] = "\x1b[2Jx"
+    header.write_bytes(encode_json(found) + b"\n" + mac + b"\n")
+    done = scene.run("vault", "status", *(["--json"] if as_json else []))
+    assert (done.returncode, done.stderr) == (1, b"")
+    assert b"9999-12-31" in done.stdout
+    assert b"\x1b" not in done.stdout
+
+
 def test_rolled_back(scene: Scene) -> None:
     before = (scene.home / "vault" / "vault.json").read_bytes()
     scene.unlock()
@@ -508,3 +524,18 @@ def test_the_time_in_which_the_host_sleeps_counts_as_idle() -> None:
     command = ["unshare", "--time", "--boottime", "1000000", "--fork", sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, check=True)
     assert float(done.stdout) > 900_000
+
+
+@pytest.mark.parametrize("words", ["vault verify", "vault unlock", "secret ls", "vault slot add unlock-key"])
+def test_a_command_that_unlocks_the_vault_leaves_no_core_file(scene: Scene, words: str) -> None:
+    """Nor is it read by a debugger of the same user; what it starts is not kept from either."""
+    code = """
+import ctypes, resource, sys
+from pytrust.cli.root import run
+before = resource.getrlimit(resource.RLIMIT_CORE)
+assert run(sys.argv[1:]) == 0
+print("dumpable", ctypes.CDLL(None).prctl(3, 0, 0, 0, 0), resource.getrlimit(resource.RLIMIT_CORE) == before)
+"""
+    command = [sys.executable, "-c", code, "--unlock-file", str(scene.key), *words.split()]
+    done = subprocess.run(command, env=scene.env(), capture_output=True, timeout=60, stdin=subprocess.DEVNULL)
+    assert done.stdout.splitlines()[-1] == b"dumpable 0 True", done.stderr

@@ -134,7 +134,10 @@ def _opened(workspace: Workspace, master: Master, *, accept_rollback: bool) -> V
 
 
 def _silent_master(workspace: Workspace, header: Header) -> Master | None:
-    """By what was given, or by a slot that asks nobody."""
+    """By what was given, or by a slot that asks nobody; from here on there are secrets in this process."""
+    from pytrust.trust.vault.agent.hygiene import keep_to_itself
+
+    keep_to_itself()
     if (given := workspace.unlock_given) is not None:
         return _by_text(header, given)
     from pytrust.trust.vault.slots.kinds import silent_secret

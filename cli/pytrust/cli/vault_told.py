@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
 from pytrust.cli import voice
 from pytrust.trust.errors import ExitCode, PytrustError
@@ -13,6 +13,8 @@ from pytrust.trust.vault.header import Header, read_header
 if TYPE_CHECKING:
     from pytrust.cli.workspace import Workspace
     from pytrust.trust.vault.agent.wire import Standing
+
+_TIME_MAX: Final = 253_402_300_799  # the end of 9999
 
 
 class Found(NamedTuple):
@@ -123,7 +125,8 @@ def _anchor_word(found: Found) -> str:
 
 
 def _time(seconds: int) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    """No later than the calendar has it: the header is not authenticated."""
+    return datetime.fromtimestamp(min(seconds, _TIME_MAX), UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _day(seconds: int) -> str:

@@ -18,10 +18,16 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4  # mlockall(2)
 def harden() -> None:
     """Harden this process; what the system does not let us do is left out."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    libc = ctypes.CDLL(None)
-    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc = keep_to_itself()
     if _may_lock_everything():
         libc.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
+
+
+def keep_to_itself() -> ctypes.CDLL:
+    """No core file of this program, wherever the system would send it, and no debugger; what it starts has its own."""
+    libc = ctypes.CDLL(None)
+    libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    return libc
 
 
 def _may_lock_everything() -> bool:
