@@ -38,6 +38,8 @@ from tests.rig.needs import need
 from tests.rig.processes import environment, running
 from tests.rig.proxy import API, Proxy, installed
 
+from pytrust.trust.vault.delivery import place_of
+
 BINDS: Final = "  allow:\n    - {rule: bind, match: '**', values: ['/**']}\n    - {rule: volumes-from, match: '**'}\n"
 _CHUNK: Final = 1 << 20
 
@@ -353,6 +355,25 @@ def test_with_the_agent_locked_and_unlocked_under_way(house: House) -> None:
             wipe(house, proxy)
     finally:
         away.rename(house.slot)
+
+
+def test_an_engine_that_does_not_see_the_place(house: House, tmp_path: Path) -> None:
+    """It refuses; nothing is on the disk below the mount, and nothing stays in it."""
+    place = place_of(tmp_path, house.stage.home)
+    with house.stage.proxy(home=house.stage.home, secrets=tmp_path) as proxy:
+        reply = create(house, proxy, "db_password")
+        assert reply.status == 400, reply
+        assert "bind source path does not exist" in reply.message
+        assert list(place.iterdir()) == []
+    subprocess.run(["umount", place], env=environment(), check=True)
+    assert list(place.iterdir()) == []
+
+
+def test_a_vault_that_gets_new_keys_under_way(house: House, proxy: Proxy) -> None:
+    container = started(house, proxy)
+    house.stage.pytrust("vault", "rekey")
+    assert act(proxy, container, "restart?t=0").status == 204
+    assert create(house, proxy, "shop/key").status == 201
 
 
 def test_a_home_without_a_vault(house: House, tmp_path: Path) -> None:
