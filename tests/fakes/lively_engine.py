@@ -20,6 +20,7 @@ class LivelyEngine:
         heard: every request, in order: method and path.
         options: the security options that it tells of.
         starts: what a start leads to; ``refused`` leaves the container as it is.
+        stunned: so many questions about one container are answered with a failure.
         meanwhile: happens whenever the containers have been listed, before anybody hears of it.
     """
 
@@ -30,6 +31,7 @@ class LivelyEngine:
         self.options = ["name=seccomp,profile=builtin"]
         self.folder = "/var/lib/docker"
         self.starts = "running"
+        self.stunned = 0
         self.meanwhile: Callable[[], object] = list
         self._listeners: set[asyncio.StreamWriter] = set()
         self._connections: set[asyncio.StreamWriter] = set()
@@ -98,6 +100,9 @@ class LivelyEngine:
             return 404, b'{"message": "No such container"}'
         if found[2] == "start":
             return self._start(found[1])
+        if self.stunned:
+            self.stunned -= 1
+            return 500, b'{"message": "out of memory"}'
         return 200, json.dumps({"Id": found[1], "State": {"Status": self.states[found[1]]}}).encode()
 
     def _start(self, container: str) -> tuple[int, bytes]:

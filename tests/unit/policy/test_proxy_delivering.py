@@ -305,6 +305,40 @@ def test_an_engine_that_goes_away_is_heard_again(run: Callable[[Test], None]) ->
     run(again)
 
 
+def test_an_engine_that_fails_to_say_is_asked_again(run: Callable[[Test], None]) -> None:
+    """Until then nothing is taken from a container that may well run."""
+
+    async def again(scene: Scene) -> None:
+        runs, ended = await scene.running(ONE), await scene.running(TWO)
+        assert await soon(lambda: scene.engine.listened_to)
+        for container, state in ((ONE, "running"), (TWO, "exited")):
+            scene.engine.stunned = 3
+            scene.engine.die(container, state)
+            assert await soon(lambda: scene.engine.stunned == 0)
+        assert await scene.soon_empty(ended)
+        assert scene.inside(runs) == {"db": b"value of db"}
+
+    run(again)
+
+
+def test_one_of_which_the_engine_says_nothing_holds_up_no_other(run: Callable[[Test], None]) -> None:
+    async def clear(scene: Scene) -> None:
+        first, second, gone = await scene.running(ONE), await scene.running(TWO), await scene.running("3" * 64)
+        scene.delivering._watch.cancel()  # type: ignore[union-attr] # as kill -9 does
+        for container in (ONE, TWO):
+            scene.engine.states[container] = "exited"
+        del scene.engine.states["3" * 64]
+        scene.engine.stunned = 1
+        await scene.anew().begin()
+        assert scene.inside(first)
+        assert scene.inside(second) == {}
+        assert not Path(gone.folder).exists()
+        assert len(scene.said) == 1
+        assert await scene.soon_empty(first)
+
+    run(clear)
+
+
 @pytest.mark.parametrize("line", ["{", "[]", '{"Actor": {"ID": "x"}}', "x" * (5 * 1024 * 1024), "\xff"])
 def test_events_that_make_no_sense_are_asked_for_anew(run: Callable[[Test], None], line: str) -> None:
     async def anew(scene: Scene) -> None:

@@ -12,7 +12,7 @@ engine's events are heard again, and at the next start. Folders that belong to n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 from weakref import WeakValueDictionary
@@ -64,7 +64,8 @@ class Delivering:
         """Look a last time, and watch no longer; containers that run keep what they have."""
         if self._watch is None:
             return
-        self._watch.cancel()
+        for task in (self._watch, *self._looks):
+            task.cancel()
         with suppress(EngineFailed, PytrustError):
             await self._sweep()
 
@@ -116,11 +117,13 @@ class Delivering:
         return reply
 
     async def _look(self, container: str, delivery: Delivery) -> None:
-        """Take the values away unless the container runs; with its turn held."""
+        """Take the values away unless the container runs; with its turn held. Raises ``EngineFailed``."""
         answer, body = await self._engines.ask(serialise_head("GET", questions.container(container), [], b""))
         if answer.status == _NOT_FOUND:
             self.discard(delivery)
-        elif answer.status != _OK or not read_standing(body):
+        elif answer.status != _OK:
+            raise EngineFailed(f"it does not tell how {container[:12]} is: {answer.status}")
+        elif not read_standing(body):
             self._empty(delivery)
 
     def _empty(self, delivery: Delivery) -> None:
@@ -130,14 +133,20 @@ class Delivering:
             self._say(f"error: secrets of a container that ended stay where they are: {error}")
 
     async def _look_in_turn(self, container: str) -> None:
-        """After an event."""
-        try:
-            admission = self._admissions.find(container)
-            if admission and admission.delivery:
-                async with self._turn(container):
-                    await self._look(container, admission.delivery)
-        except (EngineFailed, PytrustError) as error:
-            self._say(f"error: {container[:12]} ended, and may have left secrets: {error}")
+        admission = self._admissions.find(container)
+        if admission and admission.delivery:
+            async with self._turn(container):
+                await self._look(container, admission.delivery)
+
+    async def _look_until_seen(self, container: str) -> None:
+        """After an event; an engine that does not answer is asked again."""
+        while True:
+            try:
+                return await self._look_in_turn(container)
+            except EngineFailed:
+                await asyncio.sleep(RETRY_SECONDS)
+            except PytrustError as error:
+                return self._say(f"error: {container[:12]} ended, and may have left secrets: {error}")
 
     # watching
 
@@ -163,7 +172,7 @@ class Delivering:
         try:
             await self._sweep()
             async for container in stream:
-                task = asyncio.get_running_loop().create_task(self._look_in_turn(container))
+                task = asyncio.get_running_loop().create_task(self._look_until_seen(container))
                 self._looks.add(task)
                 task.add_done_callback(self._looks.discard)
         finally:
@@ -176,20 +185,24 @@ class Delivering:
         if answer.status != _OK:
             raise EngineFailed(f"it does not list its containers: {answer.status}")
         present = read_present(body)
-        for container, delivery in deliveries.items():
+        failures = [await self._sweep_one(each, delivery, present) for each, delivery in deliveries.items()]
+        self._remove_unknown()
+        if failed := next(filter(None, failures), None):
+            raise failed
+
+    async def _sweep_one(self, container: str, delivery: Delivery, present: Mapping[str, bool]) -> EngineFailed | None:
+        """Whatever the engine says of one, the others are looked at."""
+        token, deliveries = token_of(delivery), self._courier.deliveries
+        try:
             if container not in present:
                 self.discard(delivery)
-            elif not present[container]:
-                await self._sweep_one(container, delivery)
-        self._remove_unknown()
-
-    async def _sweep_one(self, container: str, delivery: Delivery) -> None:
-        """One that did not run a moment ago; its folder has to be there when somebody starts it."""
-        token, deliveries = token_of(delivery), self._courier.deliveries
-        if deliveries.filled(token):
-            await self._look_in_turn(container)
-        elif token not in deliveries.tokens():
-            self._courier.prepare(delivery, await self._find_users())
+            elif not present[container] and deliveries.filled(token):
+                await self._look_in_turn(container)
+            elif not present[container] and token not in deliveries.tokens():  # somebody may start it
+                self._courier.prepare(delivery, await self._find_users())
+        except EngineFailed as error:
+            return error
+        return None
 
     def _remove_unknown(self) -> None:
         deliveries = self._courier.deliveries
