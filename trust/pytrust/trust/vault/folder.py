@@ -126,7 +126,7 @@ class Folder:
             with os.fdopen(descriptor, "wb") as file:
                 if os.fstat(descriptor).st_size < at:
                     raise Damaged(f"{path} is cut off")
-                file.truncate(at)
+                os.ftruncate(descriptor, at)
                 file.seek(at)
                 file.write(frames)
                 file.flush()
@@ -173,16 +173,16 @@ class Folder:
                 Path(self._record(record)).unlink()
 
     def keep_records(self, records: Iterable[str]) -> None:
-        """Remove all others: what dead writers left."""
-        with guarded(self.path):
+        """Remove all others, which dead writers left; one that stays harms nobody."""
+        with suppress(OSError):
             there = {path.parent.name + path.name for path in (self.path / _RECORDS).glob("??/*")}
-        self.remove_records(record for record in there.difference(records) if _RECORD.fullmatch(record))
+            self.remove_records(record for record in there.difference(records) if _RECORD.fullmatch(record))
 
     def keep_manifest(self, epoch: int) -> None:
         """Remove those of epochs that are over, and what dead writers left of others."""
-        for path in self.path.glob("manifest-*"):
-            if path != self.manifest(epoch):
-                with suppress(OSError):
+        with suppress(OSError):
+            for path in self.path.glob("manifest-*"):
+                if path != self.manifest(epoch):
                     path.unlink()
 
     def _record(self, record: str) -> str:
