@@ -294,7 +294,28 @@ def test_a_folder_behind_a_volume_is_judged_where_it_leads(path: str, expected: 
     renamed = [code.replace("bind", "volume-option") for code in expected]
     assert codes(judged(VolumeCreate(asks=tuple(options)), under, PATHS)) == renamed
     assert codes(judged(create(*options), under, PATHS)) == renamed
-    assert codes(judged(create(ask(Field.VOLUME_OPTION, "device=:/export")), under)) == []
+    export: World = {PathQuery(path="/:/export"): Missing()}
+    assert codes(judged(create(ask(Field.VOLUME_OPTION, "device=:/export")), under, export)) == []
+
+
+def test_a_device_without_a_slash_is_a_path_where_the_engine_stands() -> None:
+    """dockerd stands in the root folder; a file system's name, or a server's export, is no path."""
+    under = policy(lifts=[lift(Field.VOLUME_OPTION)])
+    world: World = {
+        PathQuery(path="/run/docker"): HostPath(real="/run/docker", guarded=True),
+        PathQuery(path="/srv/data"): HostPath(real="/srv/data"),
+        PathQuery(path="/overlay"): Missing(),
+        PathQuery(path="/dead"): DOWN,
+    }
+    for device, expected in (
+        ("run/docker", ["guarded-path"]),
+        ("srv/data", []),
+        ("overlay", []),
+        ("dead", ["unreachable"]),
+    ):
+        option = ask(Field.VOLUME_OPTION, f"device={device}")
+        assert codes(judged(create(option), under, world)) == expected, device
+        assert codes(judged(VolumeCreate(asks=(option,)), under, world)) == expected, device
 
 
 def test_a_link_is_told_of() -> None:

@@ -188,6 +188,23 @@ def test_the_files_of_a_container_with_secrets_are_for_no_other(mode: Mode, aske
     assert isinstance(judged(request, under, having(delivery=None)), Allow)
 
 
+@pytest.mark.parametrize("mode", Mode)
+@pytest.mark.parametrize(("field", "joins"), [(Field.PID_MODE, True), (Field.IPC_MODE, False)])
+def test_whom_a_container_joined_is_judged_again_when_it_starts(mode: Mode, field: Field, joins: bool) -> None:
+    """The name that was judged may have been another's when the engine looked it up."""
+    other = "7" * 64
+    admission = Admission(ref=GOOD.at(D1), image_id=GOOD_ID, policy="e" * 64)
+    joining = Container(
+        id=other, image_id=GOOD_ID, admission=admission, joins=(ask(field, f"container:{CONTAINER_ID}"),)
+    )
+    joined = having()[ContainerQuery(name="web")]
+    world: dict[Any, Any] = {ContainerQuery(name="other"): joining, ContainerQuery(name=CONTAINER_ID): joined}
+    decision = judged(Start(what="container start", container="other"), policy(mode=mode), world)
+    assert codes(decision) == (["joins-secrets"] if joins else [])
+    world[ContainerQuery(name=CONTAINER_ID)] = having(delivery=None)[ContainerQuery(name="web")]
+    assert isinstance(judged(Start(what="container start", container="other"), policy(mode=mode), world), Allow)
+
+
 def test_a_path_that_leads_to_the_folders_is_guarded() -> None:
     """As the host answers for it: no exception covers it."""
     under = policy(lifts=[lift(Field.BIND, "/**")])

@@ -8,7 +8,7 @@ from typing import Final, assert_never
 
 from pytrust.policy.core.decision import Allow, Injection, Reason
 from pytrust.policy.core.facts import Container, ExecInstance, ExecQuery
-from pytrust.policy.core.guard import find_container
+from pytrust.policy.core.guard import find_container, judge_joined
 from pytrust.policy.core.inquiry import Inquiry, shown
 from pytrust.policy.core.isolation import judge_asks, mutations
 from pytrust.policy.core.request import (
@@ -94,12 +94,17 @@ def _update(inquiry: Inquiry, request: Update) -> Allow:
 
 
 def _start(inquiry: Inquiry, request: Start) -> Allow:
-    """Trust may have ended since the container was made, and paths may lead elsewhere: both are judged again."""
+    """Trust may have ended since the container was made, and paths may lead elsewhere: both are judged again.
+
+    So are the containers that it joins: the engine resolved their names later than they were judged.
+    """
     container = _admitted(inquiry, request.container)
     if container is None:
         return Allow()
     admission = container.admission
     judge_asks(inquiry, _standard(inquiry, container), (*request.asks, *_others(container)))
+    for joined in container.joins:
+        judge_joined(inquiry, joined)
     expires = _vouch(inquiry, admission.ref) if admission else None
     delivery = judge_again(inquiry, admission, verified=expires is not None) if admission and request.fresh else None
     return Allow(container=container.id, expires=expires, delivery=delivery)

@@ -158,13 +158,15 @@ class Admission(Value, frozen=True, kw_only=True):
 class Container(Value, frozen=True, kw_only=True):
     """A container on the engine. ``id`` in full; ``guarded``: its operator marked it as not to be touched.
 
-    ``binds``: the paths of the host that it mounts, as asks.
+    ``binds``: the paths of the host that it mounts, as asks; ``joins``: the containers whose namespaces it shares, by
+    their ids, as asks.
     """
 
     id: str
     image_id: str
     guarded: bool = False
     binds: tuple[Ask, ...] = ()
+    joins: tuple[Ask, ...] = ()
     admission: Admission | None = None
 
 

@@ -27,6 +27,20 @@ def judge_volume_option(inquiry: Inquiry, standard: Standard, ask: Ask) -> None:
         inquiry.refuse(standard.refusal(ask))
     elif ask.value.startswith(f"{_DEVICE}/"):
         _follow(inquiry, standard, ask, _DEVICE)
+    elif ask.value.startswith(_DEVICE):
+        _follow_from_root(inquiry, standard, ask.value.removeprefix(_DEVICE))
+
+
+def _follow_from_root(inquiry: Inquiry, standard: Standard, written: str) -> None:
+    """Where it is a path, and not the name of a file system or an export: dockerd stands in the root folder."""
+    thing = f"the host path {shown(written)}"
+    match fact := inquiry.look_up(PathQuery(path=f"/{written}")):
+        case HostPath(guarded=True):
+            inquiry.refuse(_guarded(standard, thing))
+        case None | HostPath() | Missing():
+            pass
+        case _:
+            inquiry.refuse(unanswered(thing, fact, standard.rule(Field.VOLUME_OPTION)))
 
 
 def _follow(inquiry: Inquiry, standard: Standard, ask: Ask, prefix: str = "") -> None:

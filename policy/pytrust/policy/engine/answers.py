@@ -14,7 +14,7 @@ from typing import Annotated, Final, NamedTuple, TypeVar
 import msgspec
 
 from pytrust.policy.core.facts import Container, EngineInfo, HeldImage, RepoDigest, Volume
-from pytrust.policy.core.request import Ask
+from pytrust.policy.core.request import Ask, Field
 from pytrust.policy.engine.asking import RESERVED_PREFIX
 from pytrust.policy.engine.asks_mounts import path_asks
 from pytrust.trust.errors import BadContent, InvalidName, Unsound
@@ -22,6 +22,7 @@ from pytrust.trust.names import ImageRef
 
 GUARDED_LABEL: Final = f"{RESERVED_PREFIX}guarded"
 """A container that carries it with the value ``true`` is not to be touched through the proxy."""
+_JOINED: Final = "container:"
 _ALIVE: Final = frozenset({"running", "paused", "restarting"})
 _IDS: Final = 2**32 - 1
 _REMAPPED_IDS: Final = 65536  # of a user in /etc/subuid, as every distribution makes them
@@ -58,10 +59,17 @@ class _Mount(_Said):
     writable: bool = msgspec.field(name="RW", default=True)
 
 
+class _HostConfig(_Said):
+    pid_mode: str | None = None
+    ipc_mode: str | None = None
+    network_mode: str | None = None
+
+
 class _Container(_Said):
     id: _ContainerId
     image: _ImageId
     config: _ContainerConfig
+    host_config: _HostConfig | None = None
     mounts: list[_Mount] | None = None
 
 
@@ -114,13 +122,21 @@ def read_container(body: bytes) -> Container:
     """``GET /containers/{id}/json``; whether it was let in, the engine does not know."""
     said = _read(body, _Container)
     guarded = (said.config.labels or {}).get(GUARDED_LABEL) == "true"
-    return Container(id=said.id, image_id=said.image, guarded=guarded, binds=tuple(_binds(said.mounts or ())))
+    binds, joins = tuple(_binds(said.mounts or ())), tuple(_joins(said.host_config or _HostConfig()))
+    return Container(id=said.id, image_id=said.image, guarded=guarded, binds=binds, joins=joins)
 
 
 def _binds(mounts: Iterable[_Mount]) -> Iterable[Ask]:
     for mount in mounts:
         if mount.type == "bind":
             yield from path_asks(mount.source, mount.writable)
+
+
+def _joins(host: _HostConfig) -> Iterable[Ask]:
+    modes = {Field.PID_MODE: host.pid_mode, Field.IPC_MODE: host.ipc_mode, Field.NETWORK_MODE: host.network_mode}
+    for field, mode in modes.items():
+        if mode and mode.startswith(_JOINED):
+            yield Ask(field=field, value=mode)
 
 
 def read_any(body: bytes) -> bool:

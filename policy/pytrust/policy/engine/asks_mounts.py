@@ -15,7 +15,8 @@ from pytrust.policy.engine.shapes import given
 
 DEFAULT_DRIVER = "local"
 _TELLING = frozenset({"type", "device"})  # the values of other options may be credentials: o=username=...,password=...
-
+_LAYERS = frozenset({"lowerdir", "lowerdir+", "datadir+", "upperdir", "workdir"})
+_ROUNDABOUT = frozenset({".", ".."})
 
 _TMPFS_KEYS = frozenset({"size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"})
 _TMPFS_FLAGS = frozenset({
@@ -60,9 +61,24 @@ def volume_option_asks(options: Mapping[str, str]) -> Iterator[Ask]:
     A device is mounted as it is written: ``..`` in it would be followed from where a link led.
     """
     for key, value in options.items():
-        if key == "device" and value.startswith("/") and value != clean(value):
-            raise Malformed(400, f"the device {value[:100]!r} is not written in its shortest form")
         yield Ask(field=Field.VOLUME_OPTION, value=f"{key}={value}" if key in _TELLING else key)
+        for device in (value,) if key == "device" else _layers(value) if key == "o" else ():
+            if _is_roundabout(device):
+                raise Malformed(400, f"the device {device[:100]!r} is not written in its shortest form")
+            if key == "o":
+                yield Ask(field=Field.VOLUME_OPTION, value=f"device={device}")
+
+
+def _layers(words: str) -> Iterator[str]:
+    """The folders that an overlay is made of: each is as good as a device."""
+    for word in words.split(","):
+        key, _, value = word.partition("=")
+        if key.strip() in _LAYERS:
+            yield from filter(None, value.split(":"))
+
+
+def _is_roundabout(device: str) -> bool:
+    return device != clean(device) if device.startswith("/") else not _ROUNDABOUT.isdisjoint(device.split("/"))
 
 
 def path_asks(path: str, writable: bool) -> Iterator[Ask]:

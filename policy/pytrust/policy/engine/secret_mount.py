@@ -24,6 +24,7 @@ from pytrust.policy.engine.shapes import given
 TARGET: Final = "/run/secrets"
 """Where swarm has them, and programs look."""
 
+_CONTAINER: Final = "container:"
 _TAKEN: Final = re.compile(r"/(?:var/)?run/secrets(?:/.*)?|/var/run", re.DOTALL)
 """There, below, and what is there by another name: ``/var/run`` is a link to ``/run`` in most images."""
 
@@ -41,6 +42,8 @@ def read_secrets(model: ContainerCreate) -> tuple[SecretAsk, ...]:
     host = given(model.host_config) or HostConfig()
     if given(host.volumes_from):
         raise Malformed(400, f"{SECRETS_LABEL} and the volumes of another container do not go together")
+    if (given(host.pid_mode) or "").startswith(_CONTAINER):
+        raise Malformed(400, f"{SECRETS_LABEL} and the processes of another container do not go together")
     for target in _targets(model, host):
         if _TAKEN.fullmatch(clean(target)):
             text = f"{target[:100]!r} cannot be mounted over: {SECRETS_LABEL} puts its files at {TARGET}"

@@ -126,6 +126,16 @@ def test_paths_of_the_host_in_a_container() -> None:
     assert read_container(container(Mounts=None)).binds == ()
 
 
+def test_containers_whose_namespaces_a_container_shares() -> None:
+    host = {"PidMode": f"container:{ONE}", "IpcMode": "private", "NetworkMode": f"container:{TWO}", "Binds": None}
+    assert read_container(container(HostConfig=host)).joins == (
+        Ask(field=Field.PID_MODE, value=f"container:{ONE}"),
+        Ask(field=Field.NETWORK_MODE, value=f"container:{TWO}"),
+    )
+    for plain in ({}, {"PidMode": "host", "IpcMode": None, "NetworkMode": "default"}, None):
+        assert read_container(container(HostConfig=plain)).joins == ()
+
+
 # -- volumes and the engine -------------------------------------------------------------------------------------------
 
 

@@ -398,7 +398,9 @@ def test_only_devices_are_throttled(path: str) -> None:
         update(BlkioWeightDevice=[{"Path": path, "Weight": 100}])
 
 
-@pytest.mark.parametrize("device", ["/srv/data/../../etc", "/srv//data", "/srv/data/"])
+@pytest.mark.parametrize(
+    "device", ["/srv/data/../../etc", "/srv//data", "/srv/data/", "../etc", "./etc", "a/../../etc"]
+)
 def test_devices_of_volumes_are_written_in_one_way(device: str) -> None:
     """They are mounted as they are written."""
     with pytest.raises(Malformed, match="shortest form"):
@@ -418,6 +420,9 @@ def test_joining_a_network() -> None:
         ({"Driver": "nfs"}, ["volume-driver=nfs"]),
         ({"DriverOpts": {"type": "none", "o": "bind,password=secret", "device": "/etc"}},
          ["volume-option=type=none", "volume-option=o", "volume-option=device=/etc"]),
+        ({"DriverOpts": {"type": "overlay", "o": "ro,lowerdir=/a:b::/c,upperdir=/d,workdir=/e", "device": "overlay"}},
+         ["volume-option=type=overlay", "volume-option=o",
+          *(f"volume-option=device={path}" for path in ("/a", "b", "/c", "/d", "/e", "overlay"))]),
         ({"Labels": {"io.pytrust.x": ""}}, ["label=io.pytrust.x"]),
     ],
 )  # fmt: skip

@@ -120,3 +120,10 @@ def test_not_with_the_volumes_of_another_container() -> None:
         read(HostConfig={"VolumesFrom": ["web:ro"]})
     assert read(HostConfig={"VolumesFrom": []})
     assert read(HostConfig={"VolumesFrom": None})
+
+
+def test_not_among_the_processes_of_another_container() -> None:
+    """Whoever is there as well sees its files: below /proc/PID/root."""
+    with pytest.raises(Malformed, match="do not go together"):
+        read(HostConfig={"PidMode": "container:web"})
+    assert read(HostConfig={"PidMode": "", "IpcMode": "container:web", "NetworkMode": "container:web"})
