@@ -124,6 +124,7 @@ def _from_env(file: Path, data: bytes, path: Path, wishes: Wishes) -> Source:
 
 def _from_stack(file: Path, data: bytes, path: Path, wishes: Wishes) -> Source:
     from pytrust.policy.stack.find import find_secrets
+    from pytrust.policy.stack.looks import find_left
     from pytrust.policy.stack.rewrite import rewrite
     from pytrust.policy.stack.shown import diff_lines
     from pytrust.policy.stack.tree import read_tree
@@ -138,7 +139,7 @@ def _from_stack(file: Path, data: bytes, path: Path, wishes: Wishes) -> Source:
         data,
         after if after != data else None,
         tuple(diff_lines(tree, found, after)),
-        tuple(f"{path}: {note}" for note in (*found.notes, *variables.notes)),
+        tuple(f"{path}: {note}" for note in (*found.notes, *find_left(found, after.decode()), *variables.notes)),
         tuple(_beside(file.parent, each.origin) for each in found.moved if isinstance(each.origin, FromFile)),
     )
 

@@ -145,7 +145,7 @@ def test_a_dry_run_changes_nothing_and_needs_no_vault(
     assert compose.read_text() == COMPOSE
     assert bench.names() == []
     assert CANARY not in said.out + said.err
-    assert "-    content: (hidden)" in said.out
+    assert "-  inline: (hidden)" in said.out
     assert '+      pytrust.secrets: "db_password,inline"' in said.out
     assert "PGDATA" not in said.out  # lines around may hold values, too
 

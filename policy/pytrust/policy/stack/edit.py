@@ -46,7 +46,7 @@ def lines(tree: Tree, part: Entry | Node, *, before: str = "") -> Edit:
         UsageError: it shares a line with something else.
     """
     start, stop = _line_start(tree, part.start), part.value.end if isinstance(part, Entry) else part.end
-    end = _line_end(tree, stop)
+    end = line_end(tree, stop)
     beside = tree.text[stop:end].strip()
     if tree.text[start : part.start].strip() != before or (beside and not beside.startswith("#")):
         raise unclear(tree, part)
@@ -75,6 +75,6 @@ def _line_start(tree: Tree, place: int) -> int:
     return tree.text.rfind("\n", 0, place) + 1
 
 
-def _line_end(tree: Tree, place: int) -> int:
-    """After its line end."""
+def line_end(tree: Tree, place: int) -> int:
+    """After the end of the line of ``place``."""
     return tree.text.find("\n", place) + 1 or len(tree.text)

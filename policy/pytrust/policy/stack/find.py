@@ -42,7 +42,8 @@ def find_secrets(tree: Tree, *, prefix: str = "", stack: str = "") -> Stack:
     """
     services = _mapping(tree, tree.root, "services")
     built = {key for service in _services(tree, services).values() for key in _built_with(tree, service)}
-    notes: list[str] = []
+    secrets = _mapping(tree, tree.root, "secrets")
+    notes = ["secrets that are merged in stay where they are"] if secrets and secrets.merged else []
     origins: dict[str, Origin] = {}
     for key, definition in _definitions(tree):
         if origin := _origin(tree, key, definition):
@@ -113,6 +114,8 @@ def _origin(tree: Tree, key: str, definition: Mapping) -> Origin | None:
         raise tree.error(definition, f"the secret {key} has no origin, or two", "give it one: file or environment")
     word, node = given[0][0], given[0][1]
     assert isinstance(node, Scalar)
+    if word == "content" and not _stands_in(tree, key, node):
+        raise tree.error(node, f"the value of the secret {key} stands elsewhere", f"write it out below secrets.{key}")
     text = _literal(tree, key, node)
     match word:
         case "file":
@@ -120,6 +123,13 @@ def _origin(tree: Tree, key: str, definition: Mapping) -> Origin | None:
         case "environment":
             return FromVariable(text)
     return Inline(text.encode())
+
+
+def _stands_in(tree: Tree, key: str, value: Scalar) -> bool:
+    """Whether a value goes with its definition; not where that is an alias, or the value is, or is merged in."""
+    secrets = _mapping(tree, tree.root, "secrets")
+    entry = secrets.entries[key] if secrets else None
+    return entry is not None and entry.start < value.start and value.end <= entry.value.end
 
 
 def _literal(tree: Tree, key: str, node: Scalar) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from pytrust.policy.stack.found import Inline, Stack
 from pytrust.policy.stack.tree import Alias, Mapping, Node, Scalar, Sequence, Tree
 
 _NAMES: Final = re.compile(
@@ -15,6 +16,7 @@ _IN_URL: Final = re.compile(r"[a-z][a-z0-9+.-]*://[^/\s:@]*:([^/\s@]+)@")
 _TRIFLES: Final = frozenset({"", "true", "false", "yes", "no", "null", "~"})
 _NOTES_MAX: Final = 50
 _KEY_CHARS: Final = 60  # shown of a key
+_TOLD_CHARS: Final = 4  # what is shorter stands anywhere by chance
 
 
 def find_plain(tree: Tree) -> tuple[str, ...]:
@@ -22,6 +24,21 @@ def find_plain(tree: Tree) -> tuple[str, ...]:
     notes = tuple(dict.fromkeys(f"{place} holds what looks like a password" for place in _places(tree.root, "")))
     more = len(notes) - _NOTES_MAX
     return (*notes[:_NOTES_MAX], f"{more} more places hold what looks like a password") if more > 0 else notes
+
+
+def find_left(found: Stack, after: str) -> tuple[str, ...]:
+    """One sentence for each value that was moved, and stands in the new text as well: in a remark, in a variable."""
+    lines = after.splitlines()
+    notes = []
+    for moved in found.moved:
+        value = moved.origin.value.decode().strip() if isinstance(moved.origin, Inline) else ""
+        first = value.partition("\n")[0]
+        at = (
+            [number for number, line in enumerate(lines, start=1) if first in line] if len(first) >= _TOLD_CHARS else []
+        )
+        if at:
+            notes.append(f"the value of the secret {moved.key} stands in line {at[0]}, too")
+    return tuple(notes)
 
 
 def is_plain(name: str, value: str) -> bool:

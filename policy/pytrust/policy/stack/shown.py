@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterator
 from typing import Final
 
-from pytrust.policy.stack.edit import Edit, apply
+from pytrust.policy.stack.edit import Edit, apply, line_end
 from pytrust.policy.stack.found import Inline, Stack
 from pytrust.policy.stack.tree import Mapping, Tree
 
@@ -23,9 +23,12 @@ def diff_lines(tree: Tree, found: Stack, after: bytes) -> Iterator[str]:
 
 
 def _hiding(tree: Tree, found: Stack) -> Iterator[Edit]:
+    """Whole definitions, to the ends of their lines: a remark beside a value may hold an old one."""
     secrets = tree.find(tree.root, "secrets")
-    for moved in found.moved:
-        definition = tree.find(secrets, moved.key) if isinstance(secrets, Mapping) else None
-        value = tree.find(definition, "content") if isinstance(definition, Mapping) else None
-        if isinstance(moved.origin, Inline) and value is not None:
-            yield Edit(value.start, value.end, _HIDDEN)
+    entries = secrets.entries if isinstance(secrets, Mapping) else {}
+    end = 0
+    for entry in [entries[moved.key] for moved in found.moved if isinstance(moved.origin, Inline)]:
+        if entry.start >= end:
+            key = tree.text[entry.start :].partition(":")[0]
+            end = line_end(tree, entry.value.end)
+            yield Edit(entry.start, end, f"{key}: {_HIDDEN}\n")

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from pytrust.policy.stack.find import find_secrets
 from pytrust.policy.stack.found import FromFile, FromVariable, Inline, Stack
+from pytrust.policy.stack.looks import find_left
+from pytrust.policy.stack.rewrite import rewrite
 from pytrust.policy.stack.shown import diff_lines
 from pytrust.policy.stack.tree import Mapping, Scalar, read_tree
 from pytrust.trust.errors import UsageError
@@ -248,3 +250,54 @@ def test_a_diff_without_values() -> None:
     lines = list(diff_lines(tree, find_secrets(tree), b""))
     assert CANARY not in "".join(lines)
     assert sum("(hidden)" in line for line in lines) == 2
+
+
+SERVICE = "services:\n  web:\n    image: foo/web:1\n    secrets: [db]\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"x-pw: &pw {CANARY}\n{SERVICE}secrets:\n  db:\n    content: *pw\n",
+        f"x-s: &s\n  content: {CANARY}\n{SERVICE}secrets:\n  db: *s\n",
+        f"x-s: &s\n  content: {CANARY}\n{SERVICE}secrets:\n  db:\n    <<: *s\n",
+    ],
+)
+def test_a_value_that_would_stay_where_it_is_is_not_moved(text: str) -> None:
+    """Or the file would go on holding it, under another key."""
+    with pytest.raises(UsageError, match="stands elsewhere") as caught:
+        found(text)
+    assert CANARY not in str(caught.value)
+
+
+def test_definitions_that_are_merged_in_are_told_of() -> None:
+    stack = found(f"x-s: &s\n  db:\n    content: {CANARY}\n{SERVICE}secrets:\n  <<: *s\n")
+    assert (stack.moved, stack.notes) == ((), ("secrets that are merged in stay where they are",))
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        f"secrets:\n  db:\n    content: new # was {CANARY}\n",
+        f"secrets:\n  db: # {CANARY}\n    content: new\n",
+        f"secrets:\n  db:\n    # {CANARY}\n    content: |\n      new\n      {CANARY}\n",
+        f"secrets:\n  db:\n    content: new\n    x-old: {CANARY}\n",
+        f"secrets: {{db: {{content: {CANARY}}}, other: {{content: {CANARY}}}}} # {CANARY}\n",
+        f"secrets:\n  other: {{external: true}}\n  db: {{content: {CANARY}, x-old: {CANARY}}} # {CANARY}\n",
+    ],
+)
+def test_what_stands_beside_a_value_is_not_shown(definition: str) -> None:
+    tree = read_tree((SERVICE + definition).encode(), "c.yaml")
+    stack = find_secrets(tree)
+    lines = list(diff_lines(tree, stack, rewrite(tree, stack, swarm=False)))
+    assert any("(hidden)" in line for line in lines)
+    assert not any(CANARY in line for line in lines)
+
+
+@pytest.mark.parametrize(("more", "line"), [(f"      DB: {CANARY}\n", 5), (f"      DB: $X # {CANARY}\n", 5), ("", 0)])
+def test_a_value_that_stands_elsewhere_as_well_is_told_of(more: str, line: int) -> None:
+    text = f"services:\n  web:\n    image: x\n    environment:\n{more or '      A: b'}\n    secrets: [db]\n"
+    tree = read_tree(f"{text}secrets:\n  db: {{content: {CANARY}}}\n  pin: {{content: '1'}}\n".encode(), "c.yaml")
+    stack = find_secrets(tree)
+    notes = find_left(stack, rewrite(tree, stack, swarm=False).decode())
+    assert notes == ((f"the value of the secret db stands in line {line}, too",) if line else ())
