@@ -2,8 +2,9 @@
 
 It reads lines of JSON, ``[folder, verb, how]``, and forks for each a process that opens the vault, says its number,
 stops, and goes on by SIGCONT. That process says as JSON what it saw, with ``writev``, which nothing else here uses.
-With ``how`` = ``on`` it then looks at the vault that it has open, and changes it once more. ``getppid`` marks the end of
-the change. With a umask of 0, so that every mode that is not set shows.
+With ``how`` = ``read`` it reads a value first; with ``on`` it looks, after the change, at the vault that it has open,
+and changes it once more. ``getppid`` marks the end of the change. The umask is 0, so that every mode that is not set
+shows.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.fakes.vault_store import NOW, VaultStore, desk_of, dump, slot
+from tests.fakes.vault_store import NOW, VaultStore, desk_of, dump, slot, value
 
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.vault.names import SecretName
@@ -85,6 +86,8 @@ def serve(folder: str, verb: str, how: str) -> None:
         return
     with closing(store.open()) as vault:
         wait()
+        if how == "read":
+            value(desk_of(vault), A)
         first = attempt(lambda: change(vault, verb))
         os.getppid()
         if how == "on":
