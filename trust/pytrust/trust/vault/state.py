@@ -118,9 +118,9 @@ class State:
         self.folder.write_header(data)
         with _made():
             new = open_epoch(self.folder, begun.header, master)
-            self.epoch.master.wipe()
-            self.epoch.audit.close()
-            self.epoch = new
+            old, self.epoch = self.epoch, new
+            old.master.wipe()
+            old.audit.close()
             self.index = Index()
             self.index.apply(step)
             self._settle(begun)
@@ -153,9 +153,9 @@ class State:
         return Anchor.of(self.header, self.epoch.master)
 
     def _hold(self, seen: Seen) -> None:
-        if self._seen:
-            self._seen.close()
-        self._seen = seen
+        before, self._seen = self._seen, seen
+        if before:
+            before.close()
 
     def _go_on(self, anchor: Anchor | None) -> None:
         """Take the steps from where we are to where the header says."""
