@@ -50,7 +50,7 @@ def restored(workspace: Workspace, file: Path, *, older: bool) -> Restored:
 
     Raises:
         UsageError: there is another vault.
-        RolledBack: this host has seen a newer one; not with ``older``.
+        RolledBack: this host has seen a newer one, not with ``older``; or it is not this host's vault at all.
         Damaged: it is no backup, or not whole.
         PytrustError: it is not unlocked, see ``vault_room.open_vaulted``.
     """
@@ -133,6 +133,11 @@ def _check_age(home: Home, draft: Home, vault: Vault, there: Header | None, *, o
         if not older:
             raise
         anchor = None
+    if anchor is not None and not _is_ours(vault, anchor, there):
+        raise RolledBack(
+            "the backup is of a vault that somebody made who did not have the keys of this one",
+            hint=f"use another backup; if it was you, on another host: move {home.anchor} away first",
+        )
     seen = max(anchor.generation if anchor else 0, there.generation if there else 0)
     try:
         _check_seen(draft, vault, anchor, seen)
@@ -140,6 +145,18 @@ def _check_age(home: Home, draft: Home, vault: Vault, there: Header | None, *, o
         if not older:
             raise RolledBack(str(error), hint="to go back all the same: --older") from error
     return seen
+
+
+def _is_ours(vault: Vault, anchor: Anchor, there: Header | None) -> bool:
+    """Whether its key led to what this host has seen, or came from there; also where that cannot be told any more."""
+    from pytrust.trust.vault.lineage import end_of_line, leads, public_of
+
+    header, seen = vault.header, bytes.fromhex(anchor.public)
+    if header.epoch >= anchor.epoch:
+        return leads(header, anchor.epoch, seen, vault.master)
+    if there is None or there.epoch != anchor.epoch:
+        return True
+    return end_of_line(there, header.epoch, public_of(vault.master, header.store, header.epoch)) == seen
 
 
 def _check_seen(draft: Home, vault: Vault, anchor: Anchor | None, seen: int) -> None:

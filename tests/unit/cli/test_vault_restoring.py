@@ -10,7 +10,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.vault_home import VaultHome
+from tests.vectors.age.make import IDENTITY, RECIPIENT
+
+from pytrust.trust.vault.copy import backup
+from pytrust.trust.vault.epoch import begin
+from pytrust.trust.vault.folder import Folder
+from pytrust.trust.vault.header import Header, NewSlot, encode_header, read_header, seal_slot
+from pytrust.trust.vault.manifest import Step
+from pytrust.trust.vault.master import Master
+from pytrust.trust.vault.slots import age_slot
 
 CANARY = b"canary-77d0"
 
@@ -88,6 +98,42 @@ def test_the_anchor_alone_remembers(user: VaultHome, saved: Path) -> None:
     assert not (user.home / "vault").exists()
     said = user.open("vault", "restore", "--older", str(saved))
     assert (said.code, said.err) == (0, "lost: what was changed in generation 3\n")
+
+
+@pytest.mark.parametrize("rekeyed", [0, 2])
+@pytest.mark.parametrize("change", [-1, 0, 1])
+def test_a_vault_of_somebody_else_is_not_taken_for_an_older_one(user: VaultHome, rekeyed: int, change: int) -> None:
+    """He knows no key, but whom a slot of kind age is for, and writes a backup that the identity opens."""
+    identity = user.folder / "identity"
+    identity.touch(0o600)
+    identity.write_text(IDENTITY)
+    assert user.open("vault", "slot", "add", "age", RECIPIENT).code == 0
+    ours = user.folder / "ours.tar"
+    assert user.type("vault", "backup", str(ours)).code == 0
+    for _ in range(rekeyed):
+        assert user.open("vault", "rekey").code == 0
+    his = user.folder / "his.tar"
+    backup(_made_by_another(read_header(user.home / "vault"), change, user.folder / "his"), his)
+    before = user.tree()
+    for words in ((), ("--older",)):
+        said = user.type("--unlock-file", str(identity), "vault", "restore", *words, str(his))
+        assert (said.code, said.out) == (4, b"")
+        assert "did not have the keys of this one" in said.err
+        assert "--older" not in said.err
+    assert user.tree() == before
+    assert user.type("--unlock-file", str(identity), "vault", "restore", "--older", str(ours)).code == 0
+
+
+def _made_by_another(real: Header, change: int, folder: Path) -> Path:
+    master, made = Master.new(), age_slot.make([RECIPIENT])
+    base = replace(real, epoch=max(0, real.epoch + change - 1), generation=real.generation + 5, slots=())
+    slot = seal_slot(NewSlot("age", "", made.seed, made.params), real.store, base.epoch + 1, master, 1)
+    begun = begin(base, Step(2, ""), (slot,), master)
+    place = Folder(folder)
+    place.create()
+    place.append_manifest(begun.header.epoch, 0, begun.frames)
+    place.write_header(encode_header(replace(begun.header, turns=real.turns[: begun.header.epoch - 1]), master))
+    return folder
 
 
 def test_without_an_anchor_the_vault_that_is_there_remembers(user: VaultHome, saved: Path) -> None:

@@ -33,16 +33,21 @@ def turned(old: Header, before: Master, after: Master) -> tuple[Turn, ...]:
 
 def leads(header: Header, epoch: int, public: bytes, master: Master) -> bool:
     """Whether ``master``, the key of ``header``, is that of ``epoch`` and ``public``, or came from it."""
+    return end_of_line(header, epoch, public) == public_of(master, header.store, header.epoch)
+
+
+def end_of_line(header: Header, epoch: int, public: bytes) -> bytes | None:
+    """The public key of the epoch of ``header`` that came from that of ``epoch``, or None where none did."""
     steps = header.epoch - epoch
     if not 0 <= steps <= len(header.turns):
-        return False
+        return None
     for number, turn in enumerate(header.turns[len(header.turns) - steps :], epoch + 1):
         try:
             Ed25519PublicKey.from_public_bytes(public).verify(turn.signature, _words(header.store, number, turn.public))
         except (InvalidSignature, ValueError):
-            return False
+            return None
         public = turn.public
-    return public == public_of(master, header.store, header.epoch)
+    return public
 
 
 def _private(master: Master, store: str, epoch: int) -> Ed25519PrivateKey:
