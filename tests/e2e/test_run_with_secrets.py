@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from tests.rig.needs import need
 from tests.rig.vault import VaultHome
 
 from pytrust.cli.secret_folder import filesystem_of
@@ -233,3 +234,26 @@ def test_a_stack_file_that_docker_reads(vault: VaultHome, tmp_path: Path) -> Non
     done = subprocess.run(["docker", "stack", "config", "-c", stack], capture_output=True, check=True)
     assert b"driver: pytrust" in done.stdout
     assert b"pytrust.secret: shop/pw" in done.stdout
+
+
+@pytest.mark.parametrize("hidden", [1, 2])
+def test_a_process_that_is_hidden_has_not_ended(tmp_path: Path, hidden: int) -> None:
+    """Its program became another user. Nor does it matter whose processes others name in folders of theirs."""
+    need("" if os.geteuid() == 0 else "only root can become another user")
+    script = f"""
+import os, pathlib, subprocess
+from pytrust.cli.secret_folder import _left_behind, find_process, make_folder
+subprocess.run(["mount", "-t", "proc", "-o", "hidepid={hidden}", "proc", "/proc"], check=True)
+place = pathlib.Path({str(tmp_path)!r}, "shm")
+place.mkdir()
+place.chmod(0o1777)
+used, ended = find_process(1), find_process(os.getpid())._replace(start=1)
+(place / f"pytrust-4711-{{used.namespace}}-1-0-{{'0' * 16}}").mkdir()
+os.chdir(place)
+os.setresuid(4711, 4711, 4711)
+place = pathlib.Path()
+folders = [make_folder(place, owner, {{"a": b"1"}}) for owner in (used, ended)]
+assert list(_left_behind(place)) == folders[1:], list(_left_behind(place))
+"""
+    done = subprocess.run(["unshare", "-m", sys.executable, "-c", script], capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()

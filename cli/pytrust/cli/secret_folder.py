@@ -25,7 +25,7 @@ _PLACES: Final = (Path("/dev/shm"), Path("/run"))  # noqa: S108 - who may write 
 _READ_ONLY: Final = 0o400
 _FOLDER: Final = 0o700
 _FOLDER_READ_ONLY: Final = 0o500
-_NAME: Final = re.compile(r"pytrust-(\d+)-(\d+)-(\d+)-(\d+)-[0-9a-f]{16}")
+_NAME: Final = re.compile(r"pytrust-([0-9]{1,10})-([0-9]{1,20})-([0-9]{1,9})-([0-9]{1,20})-[0-9a-f]{16}")
 _ENDED: Final = frozenset({b"Z", b"X"})
 _AFTER_NAME: Final = 19  # fields of /proc/PID/stat between the program's name and its start (proc_pid_stat(5): 22)
 
@@ -137,8 +137,21 @@ def _left_behind(place: Path) -> Iterator[Path]:
             continue
         owner, *process = map(int, name.groups())
         of = Process(*process)
-        if owner == uid and of.namespace == us.namespace and find_process(of.pid) != of and _is_ours(entry):
+        if owner == uid and of.namespace == us.namespace and _is_ours(entry) and _has_ended(of):
             yield entry
+
+
+def _has_ended(process: Process) -> bool:
+    """Not where that cannot be known: a program may have become another user, whom /proc hides (``hidepid``)."""
+    try:
+        found = find_process(process.pid)
+        if found is None:
+            os.kill(process.pid, 0)
+    except PermissionError:
+        return False
+    except ProcessLookupError:
+        return True
+    return found != process
 
 
 def _is_ours(entry: Path) -> bool:

@@ -126,11 +126,22 @@ def _finish(source: Source, *, remove: bool) -> None:
     for file in dict.fromkeys(source.emptied):
         if not remove:
             voice.note(f"note: {file} still holds a value in clear, and can go: --remove-files, or rm {file}")
-        elif _is_held(file, source):
+        elif not _is_held(file, source):
+            voice.note(f"warning: {file} was changed in the meantime, and stays")
+        elif why := _why_not(file, source):
+            voice.note(f"warning: {file} still holds a value in clear, and stays: {why}")
+        else:
             file.unlink()
             voice.note(f"removed {file}")
-        else:
-            voice.note(f"warning: {file} was changed in the meantime, and stays")
+
+
+def _why_not(file: Path, source: Source) -> str:
+    """Why a file is not ours to remove; empty where it is. Who wrote a Compose file could name any file of the host."""
+    if file.is_symlink() or file.stat().st_nlink > 1:
+        return f"it has other names, such as {file.resolve()}" if file.is_symlink() else "it has other names"
+    if not file.resolve().is_relative_to(source.file.parent):
+        return f"it is not below {source.file.parent}"
+    return ""
 
 
 def _write(file: Path, before: bytes, after: bytes) -> None:

@@ -158,6 +158,20 @@ def test_files_go_once_the_vault_has_them(bench: Bench) -> None:
     assert bench.value("db_password") == CANARY.encode()
 
 
+def test_files_that_the_command_was_not_pointed_at_stay(bench: Bench) -> None:
+    """A Compose file could name any file of the host; and a value with two names is not gone with one of them."""
+    real, apart = bench.file("real", CANARY), bench.folder.parent / "apart"
+    apart.write_text(CANARY)
+    (bench.folder / "link").symlink_to(real)
+    (bench.folder / "hard").hardlink_to(bench.file("other", CANARY))
+    (bench.folder / "up").symlink_to("..")
+    for place in ("link", "hard", "../apart", str(apart), "up/apart"):
+        compose = bench.file("compose.yaml", COMPOSE.replace("./db_password.txt", place))
+        code, said = bench.take(compose, "--remove-files")
+        assert (code, (bench.folder / place).read_text()) == (0, CANARY), said
+        assert "still holds a value in clear, and stays" in said
+
+
 def test_interrupted_between_vault_and_file(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     compose = bench.file("compose.yaml", COMPOSE)
     bench.file("db_password.txt", CANARY)

@@ -38,6 +38,9 @@ READ = [
     (b"A=''", {"A": ""}),
 ]
 REFUSED = [
+    "A=canary-0a7e\u00a0".encode(),
+    b"A=\x0bcanary-0a7e",
+    b"A=canary-0a7e\x0c#x",
     b"A",
     b"A b",
     b"A: canary-0a7e",

@@ -22,6 +22,7 @@ _LINE: Final = re.compile(
     re.DOTALL,
 )
 _COMMENT: Final = re.compile(r"[ \t]#")
+_ODD_COMMENT: Final = re.compile(r"\s#")
 _ESCAPE: Final = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES: Final = {"n": "\n", "r": "\r", "t": "\t", "\\": "\\", '"': '"'}
 _QUOTE: Final = "put the value in single quotes"
@@ -56,6 +57,8 @@ def _pair(text: str, place: int, where: str) -> tuple[str, str, int]:
     else:
         value = plain[: cut.start()] if (cut := _COMMENT.search(plain)) else plain
         value = value.strip(" \t")
+    if plain is not None and (value != value.strip() or _ODD_COMMENT.search(value)):
+        raise UsageError(f"{where}: {line['key'][:60]} has an unusual space, which is none to some", hint=_QUOTE)
     if single is None and "$" in value:
         raise UsageError(f"{where}: {line['key'][:60]} holds a $, which is a variable to some", hint=_QUOTE)
     return line["key"], value, line.end()
