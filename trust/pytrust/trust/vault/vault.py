@@ -230,21 +230,24 @@ class Vault:
         with state.folder.locked():
             state.refresh()
             old, master = self.header, Master.new()
-            audit = PastAudit(old.epoch, self.master.derive("audit", old.store, old.epoch), _last(state.epoch.audit))
+            last = _last(state.epoch.audit)
+            audit = PastAudit(old.epoch, self.master.derive("audit", old.store, old.epoch), last or Head())
             new = envelope_of(replace(old, epoch=old.epoch + 1), master)
             kept = rewrapped(state.index, state.epoch.envelope, new)
             step = Step(now, "", kept, tuple(state.index.gone.items()), (*state.index.audits, audit))
             slots = resealed(old, self.master, master, without)
             state.turn(begin(old, step, slots, master, self.master), step, master)
+            if last is None:
+                self.note(Read(now, "", "the audit before this was cut off", "", 0, Damaged.code))
             state.folder.keep_records(version.record for each in kept for version in each.versions)
 
 
-def _last(audit: AuditFile) -> Head:
-    """How far it has come; of one that was cut off nothing is known any more, and new keys are the way out."""
+def _last(audit: AuditFile) -> Head | None:
+    """How far it has come; None for one that was cut off: new keys are the way out, and the new audit tells of it."""
     try:
         return audit.flush()
     except Damaged:
-        return Head()
+        return None
 
 
 def _check_count(there: Index, step: Step) -> None:
