@@ -17,7 +17,7 @@ from pytrust.trust.errors import BadMetadata, Damaged, RolledBack
 from pytrust.trust.files import PRIVATE, PRIVATE_FOLDER, check_owned, read_private, sync_folder, write_atomic
 from pytrust.trust.vault.frames import Chain
 from pytrust.trust.vault.header import Header
-from pytrust.trust.vault.lineage import leads, public_of
+from pytrust.trust.vault.lineage import ended, leads, public_of
 from pytrust.trust.vault.master import Master
 
 _MAX_BYTES: Final = 4096
@@ -82,18 +82,25 @@ def check_not_behind(header: Header, anchor: Anchor | None, folder: Path) -> Non
 
 
 def check_came_from(header: Header, anchor: Anchor, master: Master) -> None:
-    """The vault's key must be the anchor's, or have come from it; raises ``RolledBack``."""
+    """The vault's key must be the anchor's, or have come from it, and not before the anchor; raises ``RolledBack``."""
     if not leads(header, anchor.epoch, bytes.fromhex(anchor.public), master):
         raise RolledBack(
             "the vault was made by somebody who did not have its keys, and put in its place",
             hint="put nothing into it, and find the real one; if you are sure of it: pytrust vault unlock --accept",
         )
+    last = ended(header, anchor.epoch)
+    if last and (last.frames < anchor.frames or (last.frames == anchor.frames and last.tag != anchor.tag)):
+        raise _other_way(anchor)
 
 
 def check_passed(header: Header, anchor: Anchor, chain: Chain) -> None:
     """At the anchor's number of frames the vault must have been where the anchor is; raises ``RolledBack``."""
     if header.epoch == anchor.epoch and chain.frames == anchor.frames and chain.tag.hex() != anchor.tag:
-        raise RolledBack(
-            f"the vault took another way since generation {anchor.generation}: it is a copy that others wrote to",
-            hint="find the one that this host wrote; if it is lost for good: pytrust vault unlock --accept",
-        )
+        raise _other_way(anchor)
+
+
+def _other_way(anchor: Anchor) -> RolledBack:
+    return RolledBack(
+        f"the vault took another way since generation {anchor.generation}: it is a copy that others wrote to",
+        hint="find the one that this host wrote; if it is lost for good: pytrust vault unlock --accept",
+    )

@@ -87,9 +87,10 @@ class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Turn(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The public key of an epoch, and its signature by the key of the epoch before: see ``lineage``."""
+    """The public key of an epoch, where the epoch before ended, and the signature of its key: see ``lineage``."""
 
     public: bytes
+    ended: Head
     signature: bytes
 
 
