@@ -57,7 +57,7 @@ def test_values_as_they_were_asked_for(deliveries: Deliveries) -> None:
     assert inside(deliveries) == {"db": b"hunter2", "key": b"\0\xff\n"}
     assert modes(deliveries.place / TOKEN) == {"db": 0o440, "key": 0o400}
     assert modes(deliveries.place) == {TOKEN: 0o755}
-    assert stat.S_IMODE(deliveries.place.stat().st_mode) == 0o710
+    assert stat.S_IMODE(deliveries.place.stat().st_mode) == (0o710 if US[1] else 0o700)
     assert is_in_memory(deliveries.place / TOKEN)
 
 
@@ -287,6 +287,17 @@ def test_a_place_that_others_could_swap_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(Unsound):
         prepare_place(tmp_path / "file", US[1])
+
+
+@pytest.mark.parametrize(("mode", "fits"), [(0o777, False), (0o775, False), (0o1777, True), (0o755, True)])
+def test_nobody_can_put_another_folder_where_it_lies(tmp_path: Path, mode: int, fits: bool) -> None:
+    (tmp_path / "above" / "parent").mkdir(parents=True)
+    (tmp_path / "above").chmod(mode)
+    deliveries = Deliveries(tmp_path / "above" / "parent" / "secrets")
+    (tmp_path / "above" / "parent" / "secrets").mkdir(0o700)
+    (tmp_path / "above" / "parent" / "secrets" / "kept").touch()
+    with pytest.raises(Unsound, match="holds files") if fits else pytest.raises(BadPermissions, match="above"):
+        deliveries.make(TOKEN)
 
 
 def test_no_value_in_a_repr() -> None:

@@ -23,22 +23,25 @@ _STATFS_BYTES: Final = 256  # more than any architecture's
 _FLAGS: Final = 0x2 | 0x4 | 0x8  # mount(2): MS_NOSUID, MS_NODEV, MS_NOEXEC
 _OPTIONS: Final = f"mode=0700,size={DELIVERY_MAX_BYTES},nr_inodes={DELIVERY_FILES_MAX}"
 _PASSAGE: Final = 0o710  # for root, and for the root of a user namespace, which has to find the folder to mount it
+_OTHERS: Final = 0o022
 _PARENT: Final = 0o755
+_ELSEWHERE: Final = "below /run there are such folders"
 _MAKE_ONE: Final = "mount a tmpfs there, or run the proxy as root"
 
 
 def prepare_place(place: Path, group: int) -> None:
-    """Make ``place`` ready, on a tmpfs; ``group`` may pass through it. What lies there stays.
+    """Make ``place`` ready, on a tmpfs; ``group``, where it is not root's, may pass through it. What lies there stays.
 
     Raises:
         Unsound: it would be on a disk, or cannot be made.
-        BadPermissions: others can write to it, or to the folder that it lies in.
+        BadPermissions: others can write to it, or put another in its place.
     """
     try:
         if not place.parent.exists():
             place.parent.mkdir(parents=True)
             place.parent.chmod(_PARENT)
         check_owned(place.parent)
+        _check_way(place.parent)
         place.mkdir(0o700, exist_ok=True)
         check_owned(place)
         if not place.is_dir():
@@ -56,6 +59,14 @@ def is_in_memory(path: Path) -> bool:
     if _libc.statfs(os.fsencode(path), found):
         raise _failed(path)
     return ctypes.c_long.from_buffer(found).value == _TMPFS_MAGIC
+
+
+def _check_way(folder: Path) -> None:
+    """Nobody can put another folder in its place: those above are root's or ours, and others do not rename there."""
+    for above in folder.absolute().parents:
+        found = above.stat()
+        if found.st_uid not in {0, os.geteuid()} or (found.st_mode & _OTHERS and not found.st_mode & stat.S_ISVTX):
+            raise BadPermissions(f"{above}, above {folder}, belongs to others or is open to them", hint=_ELSEWHERE)
 
 
 def _is_own_tmpfs(place: Path) -> bool:
@@ -92,6 +103,8 @@ def _mount_with(place: Path, options: str) -> None:
 
 
 def _open_passage(place: Path, group: int) -> None:
+    if not group:
+        return  # root passes anyway; and nothing is closed that another container's root passes through
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         if os.fstat(descriptor).st_gid != group:
