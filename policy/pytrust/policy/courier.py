@@ -15,7 +15,7 @@ from pytrust.policy.core.request import SecretAsk
 from pytrust.policy.engine.answers import Users
 from pytrust.policy.secret_facts import VAULT_QUESTIONS_AT_ONCE
 from pytrust.policy.threads import Threads
-from pytrust.trust.errors import TooSlow, UsageError
+from pytrust.trust.errors import NotFound, TooSlow, UsageError
 from pytrust.trust.limits import DEADLINE, DELIVERED_MAX_BYTES
 from pytrust.trust.vault.asking import Vaulted
 from pytrust.trust.vault.callers import ImageCaller
@@ -40,9 +40,14 @@ class Courier:
 
         Raises:
             NoSuchSecret: one is gone, or not for the image any more.
+            NotFound: the container mounts a folder elsewhere: this process has another place than the one that made it.
             UsageError: they are too large, or for users that the container does not have.
             PytrustError: the vault is closed, or there is no room.
         """
+        if Path(delivery.folder) != self.deliveries.place / token_of(delivery):
+            place = self.deliveries.place
+            text = f"the secrets of {container[:12]} belong into {delivery.folder}, and now lie below {place}"
+            raise NotFound(text, hint="create the container again, or start the proxy as before: --secrets")
         try:
             async with asyncio.timeout(DEADLINE):
                 values = await self._threads.run(partial(self._read, container, delivery))

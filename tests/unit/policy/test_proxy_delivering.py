@@ -25,7 +25,7 @@ from pytrust.policy.proxy import delivering as module
 from pytrust.policy.proxy.answers import EngineFailed, Reply
 from pytrust.policy.proxy.delivering import Delivering
 from pytrust.policy.proxy.upstream import Engines
-from pytrust.trust.errors import NoSuchSecret, PytrustError, SecretExpired, UsageError, VaultLocked
+from pytrust.trust.errors import NoSuchSecret, NotFound, PytrustError, SecretExpired, UsageError, VaultLocked
 from pytrust.trust.names import Digest, ImageRef
 from pytrust.trust.vault.delivery import Deliveries, new_token
 from pytrust.trust.vault.names import SecretName
@@ -159,6 +159,19 @@ def test_a_life(run: Callable[[Test], None]) -> None:
         assert scene.said == []
 
     run(life)
+
+
+def test_a_container_that_mounts_another_place_is_not_started(run: Callable[[Test], None]) -> None:
+    """As after --secrets was changed, or the home was moved: it would run with an empty folder."""
+
+    async def moved(scene: Scene) -> None:
+        delivery = await scene.made(ONE)
+        elsewhere = replace(delivery, folder=str(scene.deliveries.place.parent / "old" / token_of(delivery)))
+        with pytest.raises(NotFound, match="now lie below"):
+            await scene.start(ONE, elsewhere)
+        assert (scene.engine.states[ONE], scene.vault.reads, scene.inside(delivery)) == ("created", [], {})
+
+    run(moved)
 
 
 def test_every_read_says_for_whom_and_what_for(run: Callable[[Test], None]) -> None:
