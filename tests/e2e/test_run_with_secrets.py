@@ -238,11 +238,16 @@ def test_a_stack_file_that_docker_reads(vault: VaultHome, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("hidden", [1, 2])
 def test_a_process_that_is_hidden_has_not_ended(tmp_path: Path, hidden: int) -> None:
-    """Its program became another user. Nor does it matter whose processes others name in folders of theirs."""
+    """Its program became another user, or has not begun: until then it is as closed to others as we are.
+
+    Nor does it matter whose processes others name in folders of theirs.
+    """
     need("" if os.geteuid() == 0 else "only root can become another user")
     script = f"""
 import os, pathlib, subprocess
-from pytrust.cli.secret_folder import _left_behind, find_process, make_folder
+from pytrust.cli.child import run_child
+from pytrust.cli.secret_folder import _left_behind, find_process, make_folder, read_process
+from pytrust.trust.vault.agent.hygiene import keep_to_itself
 subprocess.run(["mount", "-t", "proc", "-o", "hidepid={hidden}", "proc", "/proc"], check=True)
 place = pathlib.Path({str(tmp_path)!r}, "shm")
 place.mkdir()
@@ -254,6 +259,15 @@ os.setresuid(4711, 4711, 4711)
 place = pathlib.Path()
 folders = [make_folder(place, owner, {{"a": b"1"}}) for owner in (used, ended)]
 assert list(_left_behind(place)) == folders[1:], list(_left_behind(place))
+keep_to_itself()
+
+def prepare(stat):
+    folders.append(make_folder(place, read_process(stat), {{"a": b"1"}}))
+    assert list(_left_behind(place)) == folders[1:2]
+    return {{}}
+
+assert run_child(["true"], prepare) == 0
+assert set(_left_behind(place)) == set(folders[1:])
 """
     done = subprocess.run(["unshare", "-m", sys.executable, "-c", script], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr.decode()

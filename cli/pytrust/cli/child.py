@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Final, NoReturn
 
 from pytrust.cli import voice
@@ -22,27 +23,30 @@ _AWAITED: Final = _PASSED_ON | {signal.SIGCHLD}
 _NOT_FOUND, _NOT_RUN = 127, 126  # as a shell says
 _BY_SIGNAL: Final = 128
 _FIRST_OTHER: Final = 3  # after the standard streams
-_ENVIRONMENT_MAX: Final = 64 * 1024  # bytes of one variable
+_CHUNK: Final = 64 * 1024  # bytes; what a pipe holds
 
 
-def run_child(words: Sequence[str], prepare: Callable[[int], Mapping[str, str]]) -> int:
+def run_child(words: Sequence[str], prepare: Callable[[bytes], Mapping[str, str]]) -> int:
     """Run a program; gives its exit code.
 
     Args:
         words: the program and its arguments; no shell reads them.
-        prepare: given the number of its process, makes what it needs, and gives what is added to its environment.
+        prepare: given what /proc tells the new process of itself (proc_pid_stat(5); it may tell nobody else), makes
+            what it needs, and gives what is added to its environment.
     """
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _AWAITED)
     reader, writer = os.pipe()
+    told, teller = os.pipe()
     sys.stdout.flush()
     pid = os.fork()
     if pid == 0:
         os.close(writer)
-        _become(words, reader, before)
+        _become(words, reader, teller, before)
     os.close(reader)
+    os.close(teller)
     try:
-        added = prepare(pid)
+        added = prepare(_read_all(told))
         os.write(writer, "\0".join(f"{name}={value}" for name, value in added.items()).encode() + b"\0")
     except BaseException:
         os.close(writer)
@@ -71,12 +75,20 @@ def _pass_on(pid: int, came: signal.struct_siginfo) -> None:
             os.kill(pid, came.si_signo)
 
 
-def _become(words: Sequence[str], reader: int, mask: set[int | signal.Signals]) -> NoReturn:
-    """In the new process: wait for the word, and run the program; never come back."""
+def _read_all(descriptor: int) -> bytes:
+    data = b""
+    while chunk := os.read(descriptor, _CHUNK):
+        data += chunk
+    os.close(descriptor)
+    return data
+
+
+def _become(words: Sequence[str], reader: int, teller: int, mask: set[int | signal.Signals]) -> NoReturn:
+    """In the new process: tell of itself, wait for the word, and run the program; never come back."""
     try:
-        told = b""
-        while chunk := os.read(reader, _ENVIRONMENT_MAX):
-            told += chunk
+        os.write(teller, Path("/proc/self/stat").read_bytes())
+        os.close(teller)
+        told = _read_all(reader)
         if not told.endswith(b"\0"):
             os._exit(_NOT_RUN)  # what it needs is not there
         added = dict(pair.split("=", 1) for pair in told.decode().split("\0") if pair)

@@ -66,13 +66,13 @@ def _values(workspace: Workspace, wanted: tuple[Wanted, ...], program: str) -> d
 
 def _run(place: Path, values: dict[str, bytes], command: tuple[str, ...]) -> int:
     from pytrust.cli.child import run_child
-    from pytrust.cli.secret_folder import find_process, make_folder, remove_folder
+    from pytrust.cli.secret_folder import make_folder, read_process, remove_folder
 
     made: list[Path] = []
 
-    def prepare(pid: int) -> dict[str, str]:
+    def prepare(stat: bytes) -> dict[str, str]:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # ours alone: the program has been begun already
-        owner = find_process(pid)
+        owner = read_process(stat)
         assert owner is not None, "it waits for us"
         made.append(make_folder(place, owner, values))
         values.clear()

@@ -83,12 +83,16 @@ def sweep() -> None:
 def find_process(pid: int) -> Process | None:
     """The process that has this number now; None where there is none, or one that has ended already."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_bytes()
-        namespace = Path("/proc/self/ns/pid").stat().st_ino
+        return read_process(Path(f"/proc/{pid}/stat").read_bytes())
     except (FileNotFoundError, ProcessLookupError):
         return None
-    fields = text.rpartition(b")")[2].split()
-    return None if fields[0] in _ENDED else Process(namespace, pid, int(fields[_AFTER_NAME]))
+
+
+def read_process(stat_: bytes) -> Process | None:
+    """The process of this very namespace that proc_pid_stat(5) tells of; None where it has ended."""
+    number, fields = stat_.partition(b" ")[0], stat_.rpartition(b")")[2].split()
+    namespace = Path("/proc/self/ns/pid").stat().st_ino
+    return None if fields[0] in _ENDED else Process(namespace, int(number), int(fields[_AFTER_NAME]))
 
 
 def filesystem_of(mountinfo: bytes, device: int) -> str | None:
@@ -142,16 +146,25 @@ def _left_behind(place: Path) -> Iterator[Path]:
 
 
 def _has_ended(process: Process) -> bool:
-    """Not where that cannot be known: a program may have become another user, whom /proc hides (``hidepid``)."""
+    """Not where /proc hides it (``hidepid``): that of a program that became another user, or has not begun yet."""
     try:
         found = find_process(process.pid)
-        if found is None:
-            os.kill(process.pid, 0)
     except PermissionError:
         return False
+    return found != process and not (found is None and _is_hidden(process.pid))
+
+
+def _is_hidden(pid: int) -> bool:
+    """One that has ended, and that nobody waited for, is shown."""
+    if Path(f"/proc/{pid}").exists():
+        return False
+    try:
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return True
-    return found != process
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 def _is_ours(entry: Path) -> bool:

@@ -16,12 +16,12 @@ import pytest
 RUN = """
 import sys
 from pytrust.cli.child import run_child
-sys.exit(run_child(sys.argv[1:], lambda pid: {"ADDED": f"value of {pid}=x"}))
+sys.exit(run_child(sys.argv[1:], lambda stat: {"ADDED": f"value of {int(stat.split()[0])}=x"}))
 """
 FAIL = """
 import sys
 from pytrust.cli.child import run_child
-def prepare(pid):
+def prepare(stat):
     raise OSError(28, "no space")
 try:
     run_child(sys.argv[1:], prepare)
