@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -140,3 +142,49 @@ def test_users_who_have_gone_are_forgotten() -> None:
     for uid in range(100_000):
         pace.wait(uid, uid * 1.0)
     assert len(pace._next) < 2000
+
+
+def test_others_who_wait_their_turn_do_not_keep_the_owner_out(
+    path: Path, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many users, as one who has a range of subordinate ids is, each with a request that is not due yet."""
+    monkeypatch.setattr(connection, "AGENT_CONNECTIONS_MAX", 12)
+    monkeypatch.setattr(server, "AGENT_GUEST_BURST", 1)
+    monkeypatch.setattr(server, "AGENT_GUEST_RATE", 0.1)
+    request = encode_request(Ask(Get(name=MINE)))
+    with agent(path, world), ExitStack() as held:
+        owner = AgentVault(path)
+        owner.unlock(KEY)
+        first = connected(path, held, 1, monkeypatch)
+        first.sendall(request)
+        assert first.recv(4)
+        for number in range(30):
+            with suppress(OSError):  # cut already
+                connected(path, held, 2 + number % 4, monkeypatch).sendall(request * 2)
+        monkeypatch.undo()
+        monkeypatch.setattr(connection, "AGENT_CONNECTIONS_MAX", 12)
+        assert isinstance(owner.ask(Get(name=MINE)), Value)
+        for _ in range(5):
+            fresh = AgentVault(path)
+            assert isinstance(fresh.ask(Get(name=MINE)), Value)
+            held.callback(fresh.close)
+        first.settimeout(0.1)
+        with pytest.raises(TimeoutError):  # who has one connection is not the one to go
+            while first.recv(1000):
+                pass
+
+
+def connected(path: Path, held: ExitStack, uid: int, monkeypatch: pytest.MonkeyPatch) -> socket.socket:
+    """Another user, who was seen."""
+    seen = threading.Event()
+
+    def visitor(_: object) -> Visitor:
+        seen.set()
+        return Visitor(uid, frozenset(), owner=False)
+
+    monkeypatch.setattr(connection, "visitor", visitor)
+    sock = held.enter_context(socket.socket(socket.AF_UNIX))
+    sock.settimeout(10)
+    sock.connect(str(path))
+    assert seen.wait(10)
+    return sock

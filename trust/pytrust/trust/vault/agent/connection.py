@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, cast
 
@@ -24,7 +25,11 @@ _HIGH_BYTES: Final = 64 * 1024  # of answers that are not read, at which the clo
 
 
 class Guests:
-    """All connections: a bounded number, the longest silent one making room, other users' before the owner's."""
+    """All connections: a bounded number.
+
+    Where there are too many, one of the user who has most of them makes room, if there is another than the owner; then
+    the owner's longest silent one.
+    """
 
     def __init__(self, steady: Callable[[], float]) -> None:
         self.steady = steady
@@ -40,8 +45,14 @@ class Guests:
         if len(same) > AGENT_GUEST_CONNECTIONS_MAX:
             same[0].abort()
         elif len(self._known) > AGENT_CONNECTIONS_MAX:
-            silent = [each for each in self._known if not each.busy]  # the new one among them, last
-            next((each for each in silent if not each.owner), silent[0]).abort()
+            self._superfluous().abort()
+
+    def _superfluous(self) -> Connection:
+        others = [each for each in self._known if not each.owner]
+        if not others:
+            return next(each for each in self._known if not each.busy)  # the new one is among them
+        count = Counter(each.uid for each in others)
+        return max(others, key=lambda each: (count[each.uid], not each.busy))
 
     def heard(self, connection: Connection) -> None:
         """``connection`` has said something."""
