@@ -392,6 +392,13 @@ def test_a_stopped_client_of_a_vault_that_was_rekeyed_while_it_was_locked(scene:
         assert scene.status()["open"]
 
 
+def test_the_status_of_an_older_epoch_that_claims_to_be_newer(scene: Scene) -> None:
+    header = scene.home / "vault" / "vault.json"
+    line, mac, _ = header.read_bytes().split(b"\n")
+    header.write_bytes(encode_json({**json.loads(line), "epoch": 0, "generation": 9}) + b"\n" + mac + b"\n")
+    assert scene.run("vault", "status").returncode == 4
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_the_status_of_a_header_that_somebody_wrote(scene: Scene, as_json: bool) -> None:
     """Nothing in it is authenticated yet: a time without a calendar, and words that a terminal would obey."""

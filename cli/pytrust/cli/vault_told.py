@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, assert_never
 
 from pytrust.cli import voice
 from pytrust.trust.errors import ExitCode, PytrustError
-from pytrust.trust.vault.anchor import AnchorFile
+from pytrust.trust.vault.anchor import Anchor, AnchorFile
 from pytrust.trust.vault.header import Header, read_header
 
 if TYPE_CHECKING:
@@ -18,11 +18,11 @@ _TIME_MAX: Final = 253_402_300_799  # the end of 9999
 
 
 class Found(NamedTuple):
-    """A vault from outside; ``seen`` is the generation that the anchor knows, an error, or None without anchor."""
+    """A vault from outside, its header not authenticated; ``seen`` is the anchor, an error, or None without one."""
 
     header: Header
     standing: Standing | None
-    seen: int | PytrustError | None
+    seen: Anchor | PytrustError | None
 
     @property
     def open(self) -> bool:
@@ -32,7 +32,9 @@ class Found(NamedTuple):
     @property
     def rolled_back(self) -> bool:
         """Whether it is older than what this host has seen of it."""
-        return isinstance(self.seen, int) and self.seen > self.header.generation
+        return isinstance(self.seen, Anchor) and (
+            self.seen.generation > self.header.generation or self.seen.epoch > self.header.epoch
+        )
 
     @property
     def verdict(self) -> ExitCode:
@@ -45,10 +47,9 @@ class Found(NamedTuple):
 def look(workspace: Workspace, standing: Standing | None) -> Found:
     """Read what can be read without a key; raises what ``read_header`` does."""
     header = read_header(workspace.home.vault)
-    seen: int | PytrustError | None
+    seen: Anchor | PytrustError | None
     try:
-        anchor = AnchorFile(workspace.home.anchor, header.store).read()
-        seen = anchor.generation if anchor else None
+        seen = AnchorFile(workspace.home.anchor, header.store).read()
     except PytrustError as error:
         seen = error
     return Found(header, standing, seen)
@@ -72,7 +73,10 @@ def document(found: Found) -> dict[str, Any]:
         "epoch": header.epoch,
         "generation": header.generation,
         "created": _time(header.created),
-        "anchor": {"generation": found.seen if isinstance(found.seen, int) else None, "state": _anchor_word(found)},
+        "anchor": {
+            "generation": found.seen.generation if isinstance(found.seen, Anchor) else None,
+            "state": _anchor_word(found),
+        },
         "slots": [
             {"id": slot.id, "kind": slot.kind, "label": slot.label, "created": _time(slot.created)}
             for slot in header.slots
@@ -108,10 +112,10 @@ def _anchor(found: Found) -> str:
     match found.seen:
         case None:
             return "none, this host has never opened the vault"
-        case int(generation) if found.rolled_back:
+        case Anchor(generation=generation) if found.rolled_back:
             return f"generation {generation}: the vault on the disk is older than what this host has seen"
-        case int(generation):
-            return f"generation {generation}, as it should be"
+        case Anchor(generation=generation):
+            return f"generation {generation}: the vault says that it is no older, which its key will show"
         case PytrustError() as error:
             return str(error)
         case _:
