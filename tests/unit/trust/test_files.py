@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -237,6 +238,52 @@ def test_locks_hold_between_threads_and_wait_for_each_other(tmp_path: Path) -> N
     for thread in threads:
         thread.join()
     assert most == 1
+
+
+def test_whoever_waited_for_a_lock_has_the_one_that_is_there_now(tmp_path: Path) -> None:
+    """As when a backup takes the place of a vault: two would hold "the" lock, and write to one folder."""
+    (tmp_path / "here").mkdir()
+    (tmp_path / "new").mkdir()
+    path, inside, go_on = tmp_path / "here" / "lock", threading.Event(), threading.Event()
+
+    def wait() -> None:
+        with locked(path, timeout=10):
+            inside.set()
+            go_on.wait(10)
+
+    with locked(path, timeout=0):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.1)  # it has opened the old one
+        (tmp_path / "here").rename(tmp_path / "aside")
+        (tmp_path / "new").rename(tmp_path / "here")
+    try:
+        assert inside.wait(10)
+        with pytest.raises(Busy), locked(path, timeout=0.05):
+            pytest.fail("two hold the lock")
+    finally:
+        go_on.set()
+        waiting.join()
+
+
+def test_a_lock_whose_folder_went_is_none(tmp_path: Path) -> None:
+    (tmp_path / "here").mkdir()
+    path, failed = tmp_path / "here" / "lock", list[OSError]()
+
+    def wait() -> None:
+        try:
+            with locked(path, timeout=10):
+                pytest.fail("locked what is not there")
+        except OSError as error:
+            failed.append(error)
+
+    with locked(path, timeout=0):
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        time.sleep(0.1)
+        (tmp_path / "here").rename(tmp_path / "aside")
+    waiting.join()
+    assert len(failed) == 1
 
 
 def test_a_lock_is_no_link(tmp_path: Path) -> None:

@@ -115,16 +115,26 @@ def locked(path: Path, *, timeout: float) -> Iterator[None]:
     Raises:
         Busy: another process held it for ``timeout`` seconds.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
-    try:
-        _wait_for_lock(descriptor, path, timeout)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-def _wait_for_lock(descriptor: int, path: Path, timeout: float) -> None:
     end = time.monotonic() + timeout
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
+        try:
+            _wait_for_lock(descriptor, path, end)
+            if _is_at(descriptor, path):  # else its folder was replaced meanwhile: others lock what is there now
+                yield
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_at(descriptor: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.lstat())
+    except FileNotFoundError:
+        return False
+
+
+def _wait_for_lock(descriptor: int, path: Path, end: float) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
