@@ -32,7 +32,7 @@ from pytrust.trust.vault.names import SecretName
 
 REF: Final = ImageRef.parse("docker.io/foo/web:v1").at(Digest("a" * 64))
 READER: Final = "image:docker.io/foo/web"
-ONE, TWO = "1" * 64, "2" * 64
+ONE, TWO, THREE = "1" * 64, "2" * 64, "3" * 64
 MEMORY: Final = Path("/dev/shm")
 US: Final = {"uid": os.geteuid(), "gid": os.getegid()}
 
@@ -159,6 +159,23 @@ def test_a_life(run: Callable[[Test], None]) -> None:
         assert scene.said == []
 
     run(life)
+
+
+def test_containers_whose_list_is_too_large_to_be_read(run: Callable[[Test], None]) -> None:
+    """Whoever may make containers may give them long labels, which the engine lists."""
+
+    async def crowded(scene: Scene) -> None:
+        scene.engine.crowd = 17 * 1024 * 1024
+        ended, gone, runs = await scene.running(ONE), await scene.running(TWO), await scene.running(THREE)
+        await scene.delivering.end()
+        scene.engine.states[ONE] = "exited"
+        del scene.engine.states[TWO]
+        await scene.anew().begin()
+        assert (scene.inside(ended), Path(gone.folder).exists(), len(scene.inside(runs))) == ({}, False, 1)
+        assert await soon(lambda: scene.engine.listened_to)
+        assert scene.said == []
+
+    run(crowded)
 
 
 def test_a_container_that_mounts_another_place_is_not_started(run: Callable[[Test], None]) -> None:

@@ -12,7 +12,7 @@ engine's events are heard again, and at the next start. Folders that belong to n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Final
 from weakref import WeakValueDictionary
@@ -181,14 +181,29 @@ class Delivering:
     async def _sweep(self) -> None:
         """Look at every container that has values, or should have a folder; raises ``EngineFailed``."""
         deliveries = self._admissions.deliveries()  # first: whatever is among them was made before the list
-        answer, body = await self._engines.ask(serialise_head("GET", questions.CONTAINERS, [], b""))
-        if answer.status != _OK:
-            raise EngineFailed(f"it does not list its containers: {answer.status}")
-        present = read_present(body)
+        present = await self._find_present(deliveries)
         failures = [await self._sweep_one(each, delivery, present) for each, delivery in deliveries.items()]
         self._remove_unknown()
         if failed := next(filter(None, failures), None):
             raise failed
+
+    async def _find_present(self, containers: Iterable[str]) -> Mapping[str, bool]:
+        """See ``read_present``; one by one where the list cannot be read: its length is in the hands of clients."""
+        with suppress(EngineFailed):  # where the engine is away, the first of them says so
+            answer, body = await self._engines.ask(serialise_head("GET", questions.CONTAINERS, [], b""))
+            if answer.status == _OK:
+                return read_present(body)
+        found = {container: await self._find_standing(container) for container in containers}
+        return {container: stands for container, stands in found.items() if stands is not None}
+
+    async def _find_standing(self, container: str) -> bool | None:
+        """None where it is gone."""
+        answer, body = await self._engines.ask(serialise_head("GET", questions.container(container), [], b""))
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            raise EngineFailed(f"it does not describe {container[:12]}: {answer.status}")
+        return read_standing(body)
 
     async def _sweep_one(self, container: str, delivery: Delivery, present: Mapping[str, bool]) -> EngineFailed | None:
         """Whatever the engine says of one, the others are looked at."""
