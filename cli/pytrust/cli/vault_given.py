@@ -1,8 +1,9 @@
 """What opens the vault, as somebody gives it: a file, a descriptor, a credential of systemd, or the terminal.
 
 What a text is shows in how it begins: an unlock key with ``PTKEY-``, identities of age or SSH with their own words, and
-the PIN of a token with ``pin-value=`` (RFC 7512). Anything else is a passphrase, or a PIN where the vault has no
-passphrase: one that was mistyped must not use up the tries of a token.
+the PIN of a token with ``pin-value=`` (RFC 7512). Anything else is a passphrase, or, where the vault has none, a PIN
+that somebody typed: a passphrase that was mistyped must not use up the tries of a token, and one in a file must not go
+to a token because somebody wrote into the header, not authenticated yet, that the vault has no passphrase.
 """
 
 from __future__ import annotations
@@ -62,8 +63,8 @@ def ask(header: Header) -> bytes:
     return text
 
 
-def fitting(slots: tuple[Slot, ...], text: bytes) -> Iterator[tuple[Slot, Secret]]:
-    """Each slot that ``text`` may open, and what it is for that slot."""
+def fitting(slots: tuple[Slot, ...], text: bytes, *, typed: bool) -> Iterator[tuple[Slot, Secret]]:
+    """Each slot that ``text`` may open, and what it is for that slot; ``typed``: somebody read the question."""
     from pytrust.trust.vault.slots import kinds
 
     line = text.partition(b"\n")[0].removesuffix(b"\r")
@@ -76,7 +77,7 @@ def fitting(slots: tuple[Slot, ...], text: bytes) -> Iterator[tuple[Slot, Secret
                 yield slot, kinds.Identities(text)
             case "pkcs11" if line.startswith(_PIN):
                 yield slot, kinds.Pin(line.removeprefix(_PIN))
-            case "pkcs11" if "passphrase" not in there and not _has_form(text):
+            case "pkcs11" if typed and "passphrase" not in there and not _has_form(text):
                 yield slot, kinds.Pin(line)
             case "passphrase" if not _has_form(text):
                 yield slot, kinds.Passphrase(line)

@@ -63,7 +63,7 @@ def try_agent(workspace: Workspace) -> AgentVault | None:
 def unlock_here(workspace: Workspace, *, accept_rollback: bool = False) -> Vault:
     """The vault itself, in this process, whatever the agent does; raises what ``open_vaulted`` does."""
     header = _header(workspace)
-    master = _silent_master(workspace, header) or _by_text(header, ask(header))
+    master = _silent_master(workspace, header) or _by_text(header, ask(header), typed=True)
     return _opened(workspace, master, accept_rollback=accept_rollback)
 
 
@@ -139,7 +139,7 @@ def _silent_master(workspace: Workspace, header: Header) -> Master | None:
 
     keep_to_itself()
     if (given := workspace.unlock_given) is not None:
-        return _by_text(header, given)
+        return _by_text(header, given, typed=False)
     from pytrust.trust.vault.slots.kinds import silent_secret
 
     for slot in header.slots:
@@ -153,8 +153,8 @@ def _silent_master(workspace: Workspace, header: Header) -> Master | None:
     return None
 
 
-def _by_text(header: Header, text: bytes) -> Master:
-    return _by_any(header, fitting(header.slots, text))
+def _by_text(header: Header, text: bytes, *, typed: bool) -> Master:
+    return _by_any(header, fitting(header.slots, text, typed=typed))
 
 
 def _by_any(header: Header, pairs: Iterable[tuple[Slot, Secret]]) -> Master:

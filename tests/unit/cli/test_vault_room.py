@@ -306,4 +306,11 @@ FITS = [
 
 @pytest.mark.parametrize(("text", "there", "fits"), FITS)
 def test_what_a_text_is_for_each_kind(text: bytes, there: tuple[str, ...], fits: dict[str, object]) -> None:
-    assert {one.kind: secret for one, secret in fitting(tuple(map(slot, there)), text)} == fits
+    assert {one.kind: secret for one, secret in fitting(tuple(map(slot, there)), text, typed=True)} == fits
+
+
+def test_a_passphrase_in_a_file_goes_to_no_token() -> None:
+    """Whatever the header says of the kinds of slots: it is not authenticated yet."""
+    slots = tuple(map(slot, ("pkcs11", "age")))
+    assert list(fitting(slots, b"some words", typed=False)) == []
+    assert list(fitting(slots, b"pin-value=1234", typed=False)) == [(slots[0], Pin(b"1234"))]
