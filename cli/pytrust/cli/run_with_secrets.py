@@ -54,8 +54,10 @@ def run_with_secrets(workspace: Workspace, texts: tuple[str, ...], command: tupl
 
 def _values(workspace: Workspace, wanted: tuple[Wanted, ...], program: str) -> dict[str, bytes]:
     """The value of each file."""
+    from pytrust.trust.vault.agent.hygiene import keep_to_itself
     from pytrust.trust.vault.operations import Get, Value
 
+    keep_to_itself()  # a limit of 0 is none where core files go to a program (core(5)); what is begun has its own
     vault, values = workspace.vaulted, {}
     for name, file in wanted:
         found = vault.ask(Get(name=name, purpose=f"run-with-secrets {program[:60]}"))
