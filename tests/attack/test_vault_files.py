@@ -311,6 +311,20 @@ def test_a_fork_with_more_changes(store: VaultStore, tmp_path: Path) -> None:
         assert value(desk, B) == b"and more"
 
 
+def test_the_manifest_of_a_fork(store: VaultStore, tmp_path: Path) -> None:
+    """As long as ours, of the same key, and whole: only the last tag tells."""
+    fork = copied(store, tmp_path / "fork")
+    store.ask(put(B, b"ours"))
+    fork.ask(put(B, b"fork"))
+    data = (fork.folder / "manifest-1").read_bytes()
+    assert len(data) == (store.folder / "manifest-1").stat().st_size
+    (store.folder / "manifest-1").write_bytes(data)
+    with pytest.raises(Unsound):
+        store.open()
+    with pytest.raises(Damaged):
+        store.open(accept=True)
+
+
 def test_no_anchor(store: VaultStore) -> None:
     store.anchor_file.unlink()
     with pytest.raises(RolledBack):
