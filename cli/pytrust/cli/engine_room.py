@@ -26,7 +26,7 @@ from pytrust.policy.proxy.serve import Parts
 from pytrust.policy.proxy.upstream import Engines
 from pytrust.policy.secret_facts import SecretFacts
 from pytrust.trust.files import PRIVATE_FOLDER
-from pytrust.trust.vault.delivery import Deliveries, place_of
+from pytrust.trust.vault.delivery import ROOT, Deliveries, place_of
 
 if TYPE_CHECKING:
     from pytrust.cli.workspace import Workspace
@@ -66,10 +66,10 @@ def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
     door = None if setting.tls is None else Door(setting.tls, home / "lists.json", workspace.now, voice.try_note)
     engines, execs = Engines(setting.engine), Execs()
     with Journal.open(home / "journal") as journal, Admissions(home / "admissions.db") as admissions:
-        private = (setting.engine.socket, setting.tls, setting.secrets)
-        guarded = [workspace.home.path, *sockets, *(path.absolute() for path in private if path is not None)]
         probation = Probation(admissions)
-        gatherer = Gatherer(_asking(engines), workspace.trust_facts, probation, execs, guarded)
+        gatherer = Gatherer(
+            _asking(engines), workspace.trust_facts, probation, execs, guarded_places(workspace, setting)
+        )
         vault, deliveries = ProxyVault(workspace), Deliveries(place_of(setting.secrets, workspace.home.path))
         if setting.engine.socket is not None:
             gatherer.secrets = SecretFacts(vault, deliveries, workspace.now)
@@ -78,6 +78,13 @@ def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
         aftermath = Aftermath(engines, judge, Memory(admissions, probation, execs), delivering)
         handler = Handler(engines, judge, aftermath, delivering, voice.try_note)
         yield Parts(setting.listen, handler, judge, door, setting.policy_file, setting.load, voice.try_note)
+
+
+def guarded_places(workspace: Workspace, setting: Setting) -> list[Path]:
+    """What no container may mount, besides the engine's own: also how far the vault has come, and others' secrets."""
+    home, sockets = workspace.home, [address.at.socket for address in setting.listen]
+    given = (home.path, home.anchor, *sockets, setting.engine.socket, setting.tls, setting.secrets, ROOT)
+    return [path.absolute() for path in given if path is not None]
 
 
 def _asking(engines: Engines) -> Ask:
