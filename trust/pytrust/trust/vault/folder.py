@@ -18,7 +18,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from pytrust.trust.errors import Damaged, Unsound
+from pytrust.trust.errors import BadPermissions, Damaged, Unsound
 from pytrust.trust.files import PRIVATE, PRIVATE_FOLDER, check_owned, locked, sync_folder, write_atomic
 from pytrust.trust.limits import LOCK_TIMEOUT, VAULT_MANIFEST_MAX_BYTES
 from pytrust.trust.vault.header import FILE
@@ -63,7 +63,13 @@ class Folder:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Alone among writers; raises ``Busy`` after ``LOCK_TIMEOUT`` seconds."""
+        """Alone among writers.
+
+        Raises:
+            Busy: after ``LOCK_TIMEOUT`` seconds.
+            BadPermissions: we are not its owner, who could not read what we write (root may read what others have).
+        """
+        self._check_ours()
         with guarded(self.path), locked(self.path / "lock", timeout=LOCK_TIMEOUT):
             yield
 
@@ -184,6 +190,12 @@ class Folder:
             for path in self.path.glob("manifest-*"):
                 if path != self.manifest(epoch):
                     path.unlink()
+
+    def _check_ours(self) -> None:
+        with guarded(self.path):
+            owner = self.path.stat().st_uid
+        if owner != os.geteuid():
+            raise BadPermissions(f"{self.path} belongs to user {owner}", hint="change it as that user")
 
     def _record(self, record: str) -> str:
         if not _RECORD.fullmatch(record):
