@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import stat
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from typing import Final
 from pytrust.policy.plugin.limits import BACKLOG
 from pytrust.trust.errors import UsageError
 from pytrust.trust.files import PRIVATE, check_owned
+from pytrust.trust.socket_file import listen_at, removed_after
 
 _ANOTHER: Final = "give another --socket: dockerd knows the plugin by its name"
 
@@ -28,16 +28,11 @@ def listening(path: Path) -> Iterator[socket.socket]:
     check_owned(path.parent)
     _check_free(path)
     try:
-        wire = _bind(path)
+        wire = listen_at(path, PRIVATE, BACKLOG)
     except OSError as error:
         raise UsageError(f"cannot listen at {path}: {error.strerror or error}", hint="give another --socket") from error
-    ours = _identity(path)
-    try:
+    with wire, removed_after(path):
         yield wire
-    finally:
-        if _identity(path) == ours:
-            path.unlink(missing_ok=True)
-        wire.close()
 
 
 def _check_free(path: Path) -> None:
@@ -54,30 +49,3 @@ def _check_free(path: Path) -> None:
             return
     both = "pytrust authz-plugin --secrets is both plugins in one"
     raise UsageError(f"another process answers at {path}", hint=f"{both}; or {_ANOTHER}")
-
-
-def _bind(path: Path) -> socket.socket:
-    """Take the place of a socket that is there in one step: dockerd finds the old one or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    wire = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o777 & ~PRIVATE)
-    try:
-        wire.bind(str(temporary))
-        wire.listen(BACKLOG)
-        wire.setblocking(False)
-        temporary.rename(path)
-    except BaseException:
-        wire.close()
-        temporary.unlink(missing_ok=True)
-        raise
-    finally:
-        os.umask(before)
-    return wire
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino

@@ -11,7 +11,7 @@ from typing import Final
 
 from pytrust.trust.errors import AccessDenied, BadMetadata, BadPermissions, PytrustError, TooSlow, VaultLocked
 from pytrust.trust.limits import AGENT_ANSWER_MAX_BYTES, AGENT_CLIENT_TIMEOUT
-from pytrust.trust.vault.agent.place import short
+from pytrust.trust.socket_file import short
 from pytrust.trust.vault.agent.wire import (
     LENGTH_BYTES,
     Ask,

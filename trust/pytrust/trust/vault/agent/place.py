@@ -15,9 +15,9 @@ from typing import Final, NamedTuple
 from pytrust.trust.errors import BadPermissions, Busy, UsageError
 from pytrust.trust.files import PRIVATE, check_owned
 from pytrust.trust.limits import AGENT_BACKLOG
+from pytrust.trust.socket_file import listen_at, removed_after
 
 _SHARED: Final = 0o666
-_PATH_MAX_BYTES: Final = 107  # of an address, unix(7)
 
 
 class Descriptors(NamedTuple):
@@ -50,31 +50,14 @@ def claimed(path: Path, *, shared: bool, inherited: Descriptors | None = None) -
         lock = inherited.lock if inherited else _lock(path)
         held.callback(os.close, lock)
         try:
-            found = _taken_over(inherited) if inherited else _listen(path, _SHARED if shared else PRIVATE)
+            found = _taken_over(inherited) if inherited else _fresh(path, _SHARED if shared else PRIVATE)
         except OSError as error:
             raise UsageError(f"cannot listen at {path}: {error.strerror or error}") from error
         listening = held.enter_context(found)
         kept = os.dup(listening.fileno())
         held.callback(os.close, kept)
-        ours = _identity(path)
-        try:
+        with removed_after(path):
             yield Claim(listening, Descriptors(kept, lock))
-        finally:
-            if _identity(path) == ours:
-                path.unlink(missing_ok=True)
-
-
-@contextmanager
-def short(path: Path) -> Iterator[str]:
-    """``path`` as the address of a socket, also where it is longer than an address may be."""
-    if len(os.fsencode(path)) <= _PATH_MAX_BYTES:
-        yield str(path)
-        return
-    folder = os.open(path.parent, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        yield f"/proc/self/fd/{folder}/{path.name}"
-    finally:
-        os.close(folder)
 
 
 def _taken_over(inherited: Descriptors) -> socket.socket:
@@ -102,27 +85,9 @@ def _lock(path: Path) -> int:
     return descriptor
 
 
-def _listen(path: Path, mode: int) -> socket.socket:
-    """Takes the place of a socket that was left behind in one step; others find the old one or the new one."""
+def _fresh(path: Path, mode: int) -> socket.socket:
     _check_place(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o777 & ~PRIVATE)
-    try:
-        with short(temporary) as address:
-            listening.bind(address)
-        listening.listen(AGENT_BACKLOG)
-        listening.setblocking(False)
-        temporary.chmod(mode)
-        temporary.rename(path)
-    except BaseException:
-        listening.close()
-        temporary.unlink(missing_ok=True)
-        raise
-    finally:
-        os.umask(before)
-    return listening
+    return listen_at(path, mode, AGENT_BACKLOG)
 
 
 def _check_place(path: Path) -> None:
@@ -134,11 +99,3 @@ def _check_place(path: Path) -> None:
         raise UsageError(f"{path} exists and is no socket", hint="remove it")
     if found.st_uid not in {0, os.geteuid()}:
         raise BadPermissions(f"{path} belongs to user {found.st_uid}", hint="remove it")
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.lstat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
