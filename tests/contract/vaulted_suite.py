@@ -202,6 +202,11 @@ class VaultedSuite:
         with pytest.raises(NoSuchSecret):
             vault.ask(Rollback(name=NAME, number=9))
 
+    def test_numbers_go_on_after_a_removal(self, vault: Vaulted) -> None:
+        put(vault)
+        vault.ask(Remove(name=NAME))
+        assert put(vault).number == 2
+
     def test_what_is_removed_is_gone(self, vault: Vaulted) -> None:
         put(vault)
         put(vault, value=b"2")

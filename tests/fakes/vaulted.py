@@ -50,9 +50,10 @@ class _State:
 
     secrets: dict[SecretName, Secret]
     values: dict[str, bytes]
+    gone: dict[SecretName, int]
 
     def copy(self) -> _State:
-        return _State(dict(self.secrets), dict(self.values))
+        return _State(dict(self.secrets), dict(self.values), dict(self.gone))
 
     def set(self, edited: Edited) -> None:
         self.secrets[edited.secret.name] = edited.secret
@@ -75,7 +76,7 @@ class FakeVaulted:
         self.asked: list[Operation] = []
         """Every operation that was asked, refused ones included, oldest first."""
         self._now, self._owner, self._records = now, Owner(owner), 0
-        self._state = _State({}, {})
+        self._state = _State({}, {}, {})
 
     def ask(self, operation: Operation, *, caller: Caller | None = None) -> Done | Value | Page | Trail:
         self.asked.append(operation)
@@ -177,7 +178,7 @@ class FakeVaulted:
         check_expected(there, put)
         self._records += 1
         record = hashlib.sha256(str(self._records).encode()).hexdigest()[:32]
-        number = next_number(there.last if there else 0)
+        number = next_number(there.last if there else state.gone.get(name, 0))
         version = Version(number, self._now(), author, len(put.value), record, b"", _ALGORITHM)
         state.values[record] = put.value
         state.set(add_version(there, name, version, next_terms(there.terms if there else Terms(), put)))
@@ -207,6 +208,7 @@ class FakeVaulted:
             state.set(drop_version(secret, operation.number))
         else:
             del state.secrets[secret.name]
+            state.gone[secret.name] = secret.last
             for version in secret.versions:
                 del state.values[version.record]
         return self._commit(state, secret.name)

@@ -117,7 +117,7 @@ class Desk:
         return Value(number=version.number, value=value)
 
     def _found(self, name: SecretName, who: Caller) -> Secret:
-        there = self._vault.find(name)
+        there = self._vault.find(parse_secret_name(name))
         if there is None or not may_read(there.terms.readers, who) or (is_own(name) and not isinstance(who, Owner)):
             raise missing(name)
         return there
@@ -157,7 +157,7 @@ class Desk:
             case Rollback(name=name):
                 return self._roll_back(draft, operation)
             case Remove(name=name, number=None):
-                draft.remove(name)
+                draft.remove(parse_secret_name(name))
                 return 0
             case Remove(name=name, number=int(number)):
                 edited = drop_version(_there(draft, name), number)
@@ -193,7 +193,7 @@ def _put(draft: Draft, put: Put) -> int:
 
 
 def _there(draft: Draft, name: SecretName) -> Secret:
-    found = draft.find(name)
+    found = draft.find(parse_secret_name(name))
     if found is None:
         raise missing(name)
     return found

@@ -88,10 +88,6 @@ class Index:
         self.audits = step.audits or self.audits
         self._order = None
 
-    def whole(self, at: int, who: str) -> Step:
-        """The one step that leads here from nothing."""
-        return Step(at, who, tuple(self.secrets.values()), tuple(self.gone.items()), self.audits)
-
     @property
     def order(self) -> list[SecretName]:
         """Names, sorted."""
