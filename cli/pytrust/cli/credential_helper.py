@@ -10,7 +10,7 @@ import gc
 import os
 import resource
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +20,6 @@ from pytrust.trust.errors import NoSuchSecret, NotSetUp, PytrustError, Unsound, 
 if TYPE_CHECKING:
     from pytrust.trust.vault.asking import Vaulted
     from pytrust.trust.vault.logins import Login
-    from pytrust.trust.vault.model import Secret
 
 _NAME: Final = "docker-credential-pytrust"
 _USAGE: Final = f"Usage: {_NAME} <store|get|erase|list|version>"
@@ -85,14 +84,15 @@ def _store(data: bytes, opening: Opening) -> bytes:
 
 
 def _get(data: bytes, opening: Opening) -> bytes:
-    from pytrust.trust.vault.logins import NOT_FOUND, encode_login, find_server, known, parse_server
+    from pytrust.trust.vault.asking import listed
+    from pytrust.trust.vault.logins import NOT_FOUND, PREFIX, encode_login, find_server, known, parse_server
 
     server = parse_server(data)
     try:
         vault = _vault(opening)
     except NotSetUp:
         raise NoSuchSecret(NOT_FOUND) from None  # docker goes on without a login
-    kept = server if _is_kept(vault, server) else find_server(server, known(_logins(vault)))
+    kept = server if _is_kept(vault, server) else find_server(server, known(listed(vault, PREFIX)))
     login = _kept(vault, kept, server) if kept else None
     if login is None:
         raise NoSuchSecret(NOT_FOUND)
@@ -137,26 +137,14 @@ def _erase(data: bytes, opening: Opening) -> bytes:
 
 def _list(opening: Opening) -> bytes:
     from pytrust.trust.canonical import encode_json
-    from pytrust.trust.vault.logins import known
+    from pytrust.trust.vault.asking import listed
+    from pytrust.trust.vault.logins import PREFIX, known
 
     try:
-        found = known(_logins(_vault(opening)))
+        found = known(listed(_vault(opening), PREFIX))
     except NotSetUp:
         found = {}
     return encode_json(found) + b"\n"
-
-
-def _logins(vault: Vaulted) -> Iterator[Secret]:
-    from pytrust.trust.vault.logins import PREFIX
-    from pytrust.trust.vault.operations import List, Page
-
-    page, after = Page(secrets=(), more=True), ""
-    while page.more:
-        answer = vault.ask(List(prefix=PREFIX, after=after))
-        assert isinstance(answer, Page)
-        page = answer
-        yield from page.secrets
-        after = page.secrets[-1].name if page.secrets else after
 
 
 def _vault(opening: Opening) -> Vaulted:

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
+from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder
+
 
 class Home(NamedTuple):
     """The folder of one user's or one host's trust: ``PYTRUST_HOME``."""
@@ -80,6 +82,15 @@ def default_home() -> Path:
     if os.geteuid() == 0:
         return Path("/var/lib/pytrust")
     return Path(os.environ.get("XDG_DATA_HOME") or _user_home() / ".local" / "share") / "pytrust"
+
+
+def make_home(home: Home) -> None:
+    """See that its folder is there, and ours alone; raises ``BadPermissions``."""
+    if not home.path.exists():
+        home.path.parent.mkdir(parents=True, exist_ok=True)
+        home.path.mkdir(PRIVATE_FOLDER)
+        sync_folder(home.path.parent)
+    check_owned(home.path)
 
 
 def docker_config() -> Path:

@@ -17,7 +17,6 @@ from pytrust.cli.secret_words import (
     VERSION_HEADERS,
     document,
     found,
-    listed,
     parse_name,
     parse_prefix,
     read_document,
@@ -29,6 +28,7 @@ from pytrust.cli.secret_words import (
 from pytrust.cli.vault_room import seconds_now
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.vault.asking import listed
 from pytrust.trust.vault.names import OWN
 from pytrust.trust.vault.operations import Audit, Get, Trail, Value
 

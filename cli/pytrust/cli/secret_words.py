@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from pytrust.trust.errors import InvalidName, NoSuchSecret, UsageError
 from pytrust.trust.names import parse_collection
-from pytrust.trust.vault.asking import Vaulted
+from pytrust.trust.vault.asking import Vaulted, listed
 from pytrust.trust.vault.model import Reader, Secret, parse_reader
 from pytrust.trust.vault.names import SecretName, is_own, parse_secret_name
-from pytrust.trust.vault.operations import Find, List, Page, Read
+from pytrust.trust.vault.operations import Find, Page, Read
 
 HEADERS: Final = ("NAME", "VERSION", "CHANGED", "EXPIRES", "READERS", "LABELS")
 VERSION_HEADERS: Final = ("VERSION", "CREATED", "BY", "BYTES", "")
@@ -87,17 +87,6 @@ def spelled_reader(text: str) -> Reader:
     if reader.startswith(_IMAGE) and "*" not in reader:
         return Reader(_IMAGE + parse_collection(reader.removeprefix(_IMAGE)))
     return reader
-
-
-def listed(vault: Vaulted, prefix: str = "") -> Iterator[Secret]:
-    """Secrets by name, page by page."""
-    page, after = Page(secrets=(), more=True), ""
-    while page.more:
-        answer = vault.ask(List(prefix=prefix, after=after))
-        assert isinstance(answer, Page)
-        page = answer
-        yield from page.secrets
-        after = page.secrets[-1].name if page.secrets else after
 
 
 def found(vault: Vaulted, name: SecretName) -> Secret:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytrust.cli import voice
+from pytrust.cli.home import make_home
 from pytrust.cli.private_file import check_free, write_private
 from pytrust.cli.vault_passphrase import new_passphrase
 from pytrust.cli.vault_room import seconds_now
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
-from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder
 
 if TYPE_CHECKING:
     from pytrust.cli.home import Home
@@ -49,7 +49,7 @@ def init(workspace: Workspace, unlock_key_only: bool, unlock_key_file: Path | No
         _check_place(unlock_key_file, home.vault)
     slots = [] if unlock_key_only else [passphrase_slot("")]
     key, slot = unlock_key_slot("")
-    _make_home(home)
+    make_home(home)
     if unlock_key_file is not None:
         write_key(key, unlock_key_file)
     _create(workspace, [*slots, slot])
@@ -106,14 +106,6 @@ def _check_place(file: Path, vault: Path) -> None:
     if file.absolute().is_relative_to(vault.absolute()):
         raise UsageError(f"{file} lies in the vault, which it would open", hint="choose a place elsewhere")
     check_free(file)
-
-
-def _make_home(home: Home) -> None:
-    if not home.path.exists():
-        home.path.parent.mkdir(parents=True, exist_ok=True)
-        home.path.mkdir(PRIVATE_FOLDER)
-        sync_folder(home.path.parent)
-    check_owned(home.path)
 
 
 def _create(workspace: Workspace, slots: list[NewSlot]) -> None:

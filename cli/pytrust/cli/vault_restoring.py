@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytrust.cli import voice
-from pytrust.cli.home import Home
+from pytrust.cli.home import Home, make_home
 from pytrust.cli.vault_room import hand_over, unlock_here
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import BadPermissions, Damaged, NotSetUp, PytrustError, RolledBack, UsageError
-from pytrust.trust.files import PRIVATE_FOLDER, check_owned, sync_folder
+from pytrust.trust.files import PRIVATE_FOLDER
 
 if TYPE_CHECKING:
     from pytrust.trust.vault.anchor import Anchor
@@ -57,7 +57,7 @@ def restored(workspace: Workspace, file: Path, *, older: bool) -> Restored:
     from pytrust.trust.vault.copy import put_in_place, unpack
 
     home = workspace.home
-    _make_home(home)
+    make_home(home)
     with _draft(home) as draft:
         with voice.working("reading the backup"):
             header = unpack(file, draft.vault)
@@ -69,14 +69,6 @@ def restored(workspace: Workspace, file: Path, *, older: bool) -> Restored:
         aside = put_in_place(draft.vault, home.vault)
     _settle(workspace, master)
     return Restored(header.generation, seen, lost, aside)
-
-
-def _make_home(home: Home) -> None:
-    if not home.path.exists():
-        home.path.parent.mkdir(parents=True, exist_ok=True)
-        home.path.mkdir(PRIVATE_FOLDER)
-        sync_folder(home.path.parent)
-    check_owned(home.path)
 
 
 @contextmanager

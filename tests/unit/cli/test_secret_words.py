@@ -11,6 +11,7 @@ from tests.fakes.vaulted import FakeVaulted
 
 from pytrust.cli import secret_words as words
 from pytrust.trust.errors import InvalidName, NoSuchSecret, PytrustError, UsageError
+from pytrust.trust.vault.asking import listed
 
 NOW = 1_800_000_000  # 2027-01-15 08:00 UTC
 
@@ -178,4 +179,4 @@ def test_what_cannot_be_chosen(vault: FakeVaulted, text: str) -> None:
 def test_every_page_is_read(vault: FakeVaulted) -> None:
     for number in range(2100):
         vault.put(f"n{number:05}", b"v")
-    assert len(list(words.listed(vault))) == 2105
+    assert len(list(listed(vault))) == 2105

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from pytrust.policy.swarm.keys import PREFIX, ClusterId, Keys, What, cluster_of, secret_name
 from pytrust.trust.errors import NoSuchSecret, UsageError
 from pytrust.trust.limits import SECRET_VERSIONS_MAX
-from pytrust.trust.vault.asking import Vaulted
+from pytrust.trust.vault.asking import Vaulted, listed
 from pytrust.trust.vault.model import Secret
 from pytrust.trust.vault.names import SecretName
-from pytrust.trust.vault.operations import ABSENT, Done, Find, Get, List, Page, Put, Value
+from pytrust.trust.vault.operations import ABSENT, Done, Find, Get, Page, Put, Value
 
 
 class Kept(NamedTuple):
@@ -44,9 +44,7 @@ def _keep(vault: Vaulted, cluster: ClusterId, what: What, key: bytes, why: str) 
 
 def clusters(vault: Vaulted) -> list[ClusterId]:
     """The swarms whose unlock key is in the vault."""
-    page = vault.ask(List(prefix=PREFIX))
-    assert isinstance(page, Page)
-    return [cluster for secret in page.secrets if (cluster := cluster_of(secret.name))]
+    return [cluster for secret in listed(vault, PREFIX) if (cluster := cluster_of(secret.name))]
 
 
 def choose_cluster(known: list[ClusterId], given: str | None) -> ClusterId:

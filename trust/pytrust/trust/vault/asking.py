@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Protocol
 
 from pytrust.trust.vault.callers import Caller
-from pytrust.trust.vault.operations import Done, Operation, Page, Trail, Value
+from pytrust.trust.vault.model import Secret
+from pytrust.trust.vault.operations import Done, List, Operation, Page, Trail, Value
 
 
 class Vaulted(Protocol):
@@ -23,3 +25,14 @@ class Vaulted(Protocol):
             VaultLocked: nobody has opened the vault, or it was closed in the meantime.
             Unsound: the vault is damaged, rolled back, or cannot be read.
         """
+
+
+def listed(vault: Vaulted, prefix: str = "") -> Iterator[Secret]:
+    """Secrets whose names begin with ``prefix``, by name, page by page; raises what ``ask`` does."""
+    page, after = Page(secrets=(), more=True), ""
+    while page.more:
+        answer = vault.ask(List(prefix=prefix, after=after))
+        assert isinstance(answer, Page)
+        page = answer
+        yield from page.secrets
+        after = page.secrets[-1].name if page.secrets else after
