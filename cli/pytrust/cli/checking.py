@@ -10,6 +10,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option, parse_refs
 from pytrust.cli.documents import collection_json, verified_json
+from pytrust.cli.registry_answers import ask_registry
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import BadContent, DigestMismatch, ExitCode, PytrustError, Rollback
 from pytrust.trust.http import Deadline
@@ -52,7 +53,7 @@ def verify(
     With --offline, neither the trust server nor the registry is asked.
     """
     refs = parse_refs(names)
-    served = {} if offline else workspace.ask_registry(refs)
+    served = {} if offline else ask_registry(workspace.registry, refs)
     client = workspace.client(offline=offline)
 
     def check(ref: ImageRef) -> Verified:

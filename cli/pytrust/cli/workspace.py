@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from pytrust.cli import voice
@@ -18,8 +17,8 @@ from pytrust.cli.home import Home, default_home, docker_config
 from pytrust.cli.settings import Settings, parse_settings
 from pytrust.trust.errors import NotSetUp, UsageError
 from pytrust.trust.files import check_owned, read_bounded
-from pytrust.trust.limits import DEADLINE, ISSUER_FILE_MAX_BYTES
-from pytrust.trust.names import Format, ImageRef, RoleName
+from pytrust.trust.limits import ISSUER_FILE_MAX_BYTES
+from pytrust.trust.names import Format, RoleName
 
 if TYPE_CHECKING:
     from pytrust.cli.key_vault import KeyVault
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from pytrust.trust.pki.authority.authority import Authority
     from pytrust.trust.publish.owner import Owner
     from pytrust.trust.publish.publisher import Publisher
-    from pytrust.trust.registry import Descriptor, DockerCredentials, Registry
+    from pytrust.trust.registry import DockerCredentials, Registry
     from pytrust.trust.store.sqlite import SqliteReader, SqliteStore
     from pytrust.trust.vault.asking import Vaulted
 
@@ -263,35 +262,6 @@ class Workspace:
         from pytrust.trust.registry import Registry
 
         return Registry(self.credentials, insecure=self.settings.insecure)
-
-    def ask_registry(self, refs: Sequence[ImageRef]) -> dict[ImageRef, Callable[[], Descriptor]]:
-        """Ask for all of ``refs`` in the background, so that the registry answers while trust is looked up.
-
-        Returns:
-            for each name a function that waits for its answer, and returns or raises it.
-        """
-        from pytrust.trust.http import Deadline
-
-        answers: list[Descriptor | Exception] = []
-        registry, deadline = self.registry, Deadline(DEADLINE)
-
-        def ask() -> None:
-            try:
-                answers.extend(registry.resolve_all(refs, deadline))
-            except Exception as error:  # noqa: BLE001 - raised again where the answer is wanted
-                answers.extend([error] * len(refs))
-
-        thread = Thread(target=ask, daemon=True)
-        thread.start()
-
-        def answer(index: int) -> Descriptor:
-            thread.join()
-            found = answers[index]
-            if isinstance(found, Exception):
-                raise found
-            return found
-
-        return {ref: partial(answer, index) for index, ref in enumerate(refs)}
 
     @cached_property
     def engine(self) -> Engine:
