@@ -98,6 +98,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         client.ask(Put(name=SecretName("web"), value=b"\x00\xffvalue"))
         client.ask(Put(name=SecretName("pytrust/login/x"), value=b"own"))
         yield tmp_path
+        client.status()  # who came before is seen off by then
 
 
 def test_a_secret_is_printed_as_it_is(folder: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -124,9 +125,10 @@ def test_a_stranger_at_the_socket_is_not_believed(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
 ) -> None:
     """The kernel says who listens: the user of this test, who now takes himself for another."""
-    monkeypatch.setattr(os, "geteuid", lambda: 4711)
-    monkeypatch.setattr(secret_quick, "_TRUSTED", ())
-    assert not secret_quick.get("web")
+    with monkeypatch.context() as another:
+        another.setattr(os, "geteuid", lambda: 4711)
+        another.setattr(secret_quick, "_TRUSTED", ())
+        assert not secret_quick.get("web")
     assert capfdbinary.readouterr() == (b"", b"")
 
 
