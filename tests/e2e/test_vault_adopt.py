@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.registry import FakeRegistry, oci_manifest
-from tests.rig import vault_home
+from tests.rig import key_home
+from tests.rig.key_home import PASSPHRASE, KeyHome, places_of, secret_words
 from tests.rig.proxy import installed
 from tests.rig.terminal import typed
-from tests.rig.vault_home import PASSPHRASE, VaultHome, places_of, secret_words
 
 from pytrust.trust.keys.keyring import Keyring
 from pytrust.trust.keys.private import import_pem
@@ -26,12 +26,12 @@ from pytrust.trust.names import RoleName
 class Scene:
     """A home, and a registry with three tags."""
 
-    at: VaultHome
+    at: KeyHome
     image: str
 
     def copy(self, folder: Path) -> Scene:
         shutil.copytree(self.at.folder, folder, symlinks=True)
-        return Scene(VaultHome(folder), self.image)
+        return Scene(KeyHome(folder), self.image)
 
     def verified(self, *tags: str) -> None:
         self.at.must("verify", *(f"{self.image}:{tag}" for tag in tags), unlock=False)
@@ -48,7 +48,7 @@ def registry() -> Iterator[FakeRegistry]:
 @pytest.fixture(scope="module")
 def before(registry: FakeRegistry, tmp_path_factory: pytest.TempPathFactory) -> Scene:
     """Keys in files; v1 is signed."""
-    made = Scene(vault_home.make(tmp_path_factory.mktemp("before") / "at"), f"{registry.host}/foo/web")
+    made = Scene(key_home.make(tmp_path_factory.mktemp("before") / "at"), f"{registry.host}/foo/web")
     made.at.must("sign", f"{made.image}:v1", unlock=False, PYTRUST_PASSPHRASE=PASSPHRASE)
     return made
 
@@ -260,7 +260,7 @@ def test_keys_without_their_vault(moved: Scene) -> None:
 
 def test_a_home_that_begins_with_a_vault(tmp_path: Path, registry: FakeRegistry) -> None:
     """No passphrase is asked for: without a terminal, that would be an error."""
-    at = VaultHome(tmp_path)
+    at = KeyHome(tmp_path)
     at.must("vault", "init", "--unlock-key-only", "--unlock-key-file", at.unlock, unlock=False)
     at.must("init", "--signer", "alice")
     at.must("ca", "init")
@@ -275,7 +275,7 @@ def test_a_home_that_begins_with_a_vault(tmp_path: Path, registry: FakeRegistry)
 
 
 def test_no_vault(tmp_path: Path) -> None:
-    at = VaultHome(tmp_path)
+    at = KeyHome(tmp_path)
     done = at.run("vault", "adopt", unlock=False)
     assert (done.returncode, "there is no vault at" in done.stderr) == (4, True)
     assert "hint: make a vault with: pytrust vault init\n" in done.stderr

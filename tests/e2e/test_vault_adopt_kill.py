@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.rig import vault_home
+from tests.rig import key_home
+from tests.rig.key_home import NAMES, PASSPHRASE, KeyHome, places_of, secret_words
 from tests.rig.needs import need
 from tests.rig.processes import find
-from tests.rig.vault_home import NAMES, PASSPHRASE, VaultHome, places_of, secret_words
 
 from pytrust.cli.serve_keys import key_files
 from pytrust.trust.keys.keyring import Keyring
@@ -45,7 +45,7 @@ _ROLES: tuple[OnlineRole, ...] = ("snapshot", "timestamp")
 class Base:
     """A home with its keys in files, and what they must stay."""
 
-    at: VaultHome
+    at: KeyHome
     publics: set[PublicKey]
     sealed: bytes
     token: int
@@ -55,7 +55,7 @@ class Base:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     need("" if find("strace") else "killing at every write needs strace: scripts/install-packages")
-    at = vault_home.make(tmp_path_factory.mktemp("base") / "at")
+    at = key_home.make(tmp_path_factory.mktemp("base") / "at")
     rings = [Keyring(at.home / place) for place in ("keys", "ca/keys")]
     keys = load_online_keys(at.online)
     publics = {entry.public for ring in rings for entry in ring.entries()}.union(*map(keys.all_of, _ROLES))
@@ -64,13 +64,13 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Base:
     return Base(at, publics, sealed, token.private_numbers().private_value, words)
 
 
-def opened(at: VaultHome) -> Vault:
+def opened(at: KeyHome) -> Vault:
     header = read_header(at.home / "vault")
     seed = unlock_key.parse(at.unlock.read_text())
     return Vault.open(at.home / "vault", at.folder / "home.anchor", open_slot(header, header.slots[0], seed))
 
 
-def check_usable(base: Base, at: VaultHome, where: str) -> None:
+def check_usable(base: Base, at: KeyHome, where: str) -> None:
     """Every key opens, from its file or the vault, and is the one it was."""
     vault = opened(at)
     desk = Desk(vault, now=lambda: 0, owner="uid:0")
@@ -97,7 +97,7 @@ def word(_: RoleName) -> bytes:
     return PASSPHRASE.encode()
 
 
-def check_done(base: Base, at: VaultHome, where: str) -> None:
+def check_done(base: Base, at: KeyHome, where: str) -> None:
     """All keys are in the vault, and nowhere else."""
     files = [*key_files(at.online, at.token)]
     assert len(referred(files)) == len(files), where
@@ -111,7 +111,7 @@ def check_done(base: Base, at: VaultHome, where: str) -> None:
 def kill_at_each(base: Base, scratch: Path, syscall: str) -> int:
     for count, number in enumerate(range(1, _MOST, _STRIDES[syscall])):
         with tempfile.TemporaryDirectory(dir=scratch) as temporary:
-            at = VaultHome(Path(temporary) / "at")
+            at = KeyHome(Path(temporary) / "at")
             shutil.copytree(base.at.folder, at.folder, symlinks=True)
             inject = ("-e", f"trace={syscall}", "-e", f"inject={syscall}:signal=KILL:when={number}")
             done = adopting(at, "strace", "-qqq", "-o", "/dev/null", *inject)
@@ -128,7 +128,7 @@ def kill_at_each(base: Base, scratch: Path, syscall: str) -> int:
     raise AssertionError("it never got through")
 
 
-def adopting(at: VaultHome, *prefix: str) -> subprocess.CompletedProcess[bytes]:
+def adopting(at: KeyHome, *prefix: str) -> subprocess.CompletedProcess[bytes]:
     program = str(Path(sys.executable).with_name("pytrust"))
     command = [*prefix, program, "--unlock-file", str(at.unlock), "vault", "adopt"]
     return subprocess.run(
@@ -148,7 +148,7 @@ def test_kill_everywhere(base: Base, tmp_path: Path) -> None:
 
 def test_three_at_once(base: Base, tmp_path: Path) -> None:
     """Each finds what the others did."""
-    at = VaultHome(tmp_path / "at")
+    at = KeyHome(tmp_path / "at")
     shutil.copytree(base.at.folder, at.folder, symlinks=True)
     with ThreadPoolExecutor(3) as pool:
         for done in pool.map(lambda _: adopting(at), range(3)):

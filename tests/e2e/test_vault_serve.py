@@ -14,10 +14,11 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.rig import docker_trust, vault_home
+from tests.rig import docker_trust, key_home
 from tests.rig.docker_trust import DockerTrust
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
+from tests.rig.key_home import PASSWORD, USER, KeyHome, places_of, secret_words
 from tests.rig.needs import need
 from tests.rig.ports import free_port
 from tests.rig.processes import Running, start, wait_ready
@@ -26,7 +27,6 @@ from tests.rig.publishing import Author, Team, examine, teams
 from tests.rig.registry import Registry
 from tests.rig.throwaway import ServerFiles, mint
 from tests.rig.trust_server import TrustServer, connect, well
-from tests.rig.vault_home import PASSWORD, USER, VaultHome, places_of, secret_words
 
 READY = 20.0
 
@@ -37,19 +37,19 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> ServerFiles:
 
 
 @pytest.fixture
-def bare(tmp_path: Path) -> VaultHome:
+def bare(tmp_path: Path) -> KeyHome:
     """A home with its keys in files."""
-    return vault_home.make(tmp_path / "at")
+    return key_home.make(tmp_path / "at")
 
 
 @pytest.fixture
-def home(bare: VaultHome) -> VaultHome:
+def home(bare: KeyHome) -> KeyHome:
     """The same with its keys in the vault."""
     bare.adopt()
     return bare
 
 
-def credentials(home: VaultHome) -> dict[str, str]:
+def credentials(home: KeyHome) -> dict[str, str]:
     """As systemd gives them to a service."""
     folder = home.folder / "credentials"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -59,7 +59,7 @@ def credentials(home: VaultHome) -> dict[str, str]:
 
 
 @contextmanager
-def started(home: VaultHome, name: str, *words: str | Path, **more: str) -> Iterator[Running]:
+def started(home: KeyHome, name: str, *words: str | Path, **more: str) -> Iterator[Running]:
     """A command that stays, with its log in ``NAME.log``."""
     running = start([installed(), *words], log=home.folder / f"{name}.log", env=home.settings(**more))
     try:
@@ -69,7 +69,7 @@ def started(home: VaultHome, name: str, *words: str | Path, **more: str) -> Iter
 
 
 @contextmanager
-def serving(home: VaultHome, files: ServerFiles, *words: str | Path, **more: str) -> Iterator[TrustServer]:
+def serving(home: KeyHome, files: ServerFiles, *words: str | Path, **more: str) -> Iterator[TrustServer]:
     port = free_port()
     listen: list[str | Path] = [
         "serve",
@@ -121,7 +121,7 @@ def check(server: TrustServer, team: Team) -> None:
         examine(connection, team)
 
 
-def test_keys_are_at_hand_for_as_long_as_it_runs(bare: VaultHome, files: ServerFiles) -> None:
+def test_keys_are_at_hand_for_as_long_as_it_runs(bare: KeyHome, files: ServerFiles) -> None:
     words = list(secret_words(bare))
     bare.adopt()
     with serving(bare, files, **credentials(bare)) as server:
@@ -143,7 +143,7 @@ def test_keys_are_at_hand_for_as_long_as_it_runs(bare: VaultHome, files: ServerF
         assert places_of(bare.folder, word) == [], name
 
 
-def test_it_waits_for_the_vault_and_says_so_once(home: VaultHome, files: ServerFiles) -> None:
+def test_it_waits_for_the_vault_and_says_so_once(home: KeyHome, files: ServerFiles) -> None:
     with serving(home, files) as server:
         until(lambda: "waiting for the vault: pytrust vault unlock\n" in server.daemon.tail())
         time.sleep(1.5)
@@ -163,7 +163,7 @@ def test_it_waits_for_the_vault_and_says_so_once(home: VaultHome, files: ServerF
         assert home.run("key", "rotate", "timestamp", "--all", unlock=False).returncode == 4
 
 
-def test_keys_that_move_while_it_runs(bare: VaultHome, files: ServerFiles) -> None:
+def test_keys_that_move_while_it_runs(bare: KeyHome, files: ServerFiles) -> None:
     with serving(bare, files, **credentials(bare)) as server:
         wait(server)
         team = found(server)
@@ -176,13 +176,13 @@ def test_keys_that_move_while_it_runs(bare: VaultHome, files: ServerFiles) -> No
         check(server, found(server))
 
 
-def test_it_starts_without_the_vault_while_its_keys_lie_in_files(bare: VaultHome, files: ServerFiles) -> None:
+def test_it_starts_without_the_vault_while_its_keys_lie_in_files(bare: KeyHome, files: ServerFiles) -> None:
     with serving(bare, files) as server:
         wait(server)
         check(server, found(server))
 
 
-def test_logins_outlive_the_move(bare: VaultHome, files: ServerFiles) -> None:
+def test_logins_outlive_the_move(bare: KeyHome, files: ServerFiles) -> None:
     htpasswd = bare.folder / "htpasswd"
     with serving(bare, files, "--htpasswd", htpasswd) as server:
         wait(server)
@@ -211,9 +211,9 @@ def token(server: TrustServer, *, refresh: bool = False) -> dict[str, str]:
 
 
 def test_a_server_of_its_own_makes_its_keys_in_the_vault(tmp_path: Path, files: ServerFiles) -> None:
-    home = VaultHome(tmp_path)
+    home = KeyHome(tmp_path)
     home.must("vault", "init", "--unlock-key-only", "--unlock-key-file", home.unlock, unlock=False)
-    vault_home.write_htpasswd(home)
+    key_home.write_htpasswd(home)
     with serving(home, files, "--htpasswd", home.folder / "htpasswd", **credentials(home)) as server:
         wait(server)
         assert token(server)["token"]
@@ -221,7 +221,7 @@ def test_a_server_of_its_own_makes_its_keys_in_the_vault(tmp_path: Path, files: 
     assert home.must("vault", "adopt").endswith("4 private keys of this home in the vault, 0 in files\n")
 
 
-def test_the_authority_waits_too(home: VaultHome) -> None:
+def test_the_authority_waits_too(home: KeyHome) -> None:
     port = free_port()
     with started(home, "ca", "ca", "serve", "--listen", f"127.0.0.1:{port}", "--name", "localhost") as serving:
         until(lambda: "waiting for the vault: pytrust vault unlock\n" in serving.tail())
@@ -231,7 +231,7 @@ def test_the_authority_waits_too(home: VaultHome) -> None:
 
 
 def test_the_stock_docker_client_publishes_and_pulls(
-    home: VaultHome, files: ServerFiles, engine: PrivateEngine, registry: Registry, docker: Docker
+    home: KeyHome, files: ServerFiles, engine: PrivateEngine, registry: Registry, docker: Docker
 ) -> None:
     need(docker_trust.missing())
     name = f"{registry.host}/foo/vault:v1"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.vaulted import FakeVaulted
-from tests.rig import vault_home
-from tests.rig.vault_home import PASSPHRASE, VaultHome
+from tests.rig import key_home
+from tests.rig.key_home import PASSPHRASE, KeyHome
 
 from pytrust.cli.key_vault import has_ca_keys
 from pytrust.cli.root import run
@@ -31,24 +31,24 @@ class Counted(Workspace):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> VaultHome:
-    return vault_home.make(tmp_path_factory.mktemp("made") / "at")
+def made(tmp_path_factory: pytest.TempPathFactory) -> KeyHome:
+    return key_home.make(tmp_path_factory.mktemp("made") / "at")
 
 
 @pytest.fixture(scope="module")
-def adopted(tmp_path_factory: pytest.TempPathFactory) -> VaultHome:
-    home = vault_home.make(tmp_path_factory.mktemp("adopted") / "at")
+def adopted(tmp_path_factory: pytest.TempPathFactory) -> KeyHome:
+    home = key_home.make(tmp_path_factory.mktemp("adopted") / "at")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTRUST_PASSPHRASE", PASSPHRASE)
         assert run(["--home", str(home.home), "--unlock-file", str(home.unlock), "vault", "adopt"]) == 0
     return home
 
 
-def workspace(home: VaultHome) -> Counted:
+def workspace(home: KeyHome) -> Counted:
     return Counted(home.home, None, None)
 
 
-def test_whoever_could_not_open_it_is_not_asked_again(made: VaultHome) -> None:
+def test_whoever_could_not_open_it_is_not_asked_again(made: KeyHome) -> None:
     counted = workspace(made)
     assert counted.key_vault is not None
     for _ in range(3):
@@ -57,7 +57,7 @@ def test_whoever_could_not_open_it_is_not_asked_again(made: VaultHome) -> None:
     assert counted.asked == 1
 
 
-def test_it_is_opened_once(made: VaultHome) -> None:
+def test_it_is_opened_once(made: KeyHome) -> None:
     counted = workspace(made)
     counted.opens = True
     assert counted.key_vault is not None
@@ -70,7 +70,7 @@ def test_a_home_without_one(tmp_path: Path) -> None:
     assert Workspace(tmp_path, None, None).key_vault is None
 
 
-def test_publishing_opens_it_before_the_store_is_locked(adopted: VaultHome) -> None:
+def test_publishing_opens_it_before_the_store_is_locked(adopted: KeyHome) -> None:
     """Else everybody who publishes would wait until somebody has typed."""
     counted = workspace(adopted)
     with pytest.raises(VaultLocked):
@@ -79,19 +79,19 @@ def test_publishing_opens_it_before_the_store_is_locked(adopted: VaultHome) -> N
 
 
 @pytest.mark.parametrize("look", ["keyring", "online", "quiet_publisher", "authority", "reader"])
-def test_looking_opens_nothing(adopted: VaultHome, look: str) -> None:
+def test_looking_opens_nothing(adopted: KeyHome, look: str) -> None:
     counted = workspace(adopted)
     assert getattr(counted, look) is not None
     assert counted.asked == 0
 
 
-def test_publishing_with_keys_in_files_opens_nothing(made: VaultHome) -> None:
+def test_publishing_with_keys_in_files_opens_nothing(made: KeyHome) -> None:
     counted = workspace(made)
     assert counted.publisher is not None
     assert counted.asked == 0
 
 
-def test_whether_the_authority_needs_it(made: VaultHome, adopted: VaultHome, tmp_path: Path) -> None:
+def test_whether_the_authority_needs_it(made: KeyHome, adopted: KeyHome, tmp_path: Path) -> None:
     assert has_ca_keys(workspace(adopted))
     assert not has_ca_keys(workspace(made))
     assert not has_ca_keys(Workspace(tmp_path, None, None))

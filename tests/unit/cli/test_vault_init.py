@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.fakes.vault_home import VaultHome
+from tests.fakes.vault_shell import VaultShell
 
 from pytrust.cli import voice
 from pytrust.trust.vault.slots import passphrase
@@ -18,9 +18,9 @@ KEY = re.compile(rb"PTKEY-1-[A-Za-z0-9_-]{48}\n")
 
 
 @pytest.fixture
-def user(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> VaultHome:
+def user(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> VaultShell:
     monkeypatch.setattr(passphrase, "calibrate", lambda seconds: passphrase.Cost(64, 1, 1))
-    return VaultHome(tmp_path, capfdbinary)
+    return VaultShell(tmp_path, capfdbinary)
 
 
 def private(path: Path, content: bytes) -> Path:
@@ -29,7 +29,7 @@ def private(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_a_passphrase_and_an_unlock_key_each_open_it(user: VaultHome, tmp_path: Path) -> None:
+def test_a_passphrase_and_an_unlock_key_each_open_it(user: VaultShell, tmp_path: Path) -> None:
     words = private(tmp_path / "words", WORDS + b"\n")
     done = user.type("--passphrase-file", str(words), "vault", "init")
     assert done.code == 0, done
@@ -45,7 +45,7 @@ def test_a_passphrase_and_an_unlock_key_each_open_it(user: VaultHome, tmp_path: 
     assert key.encode() not in everything
 
 
-def test_a_passphrase_from_a_descriptor(user: VaultHome, tmp_path: Path) -> None:
+def test_a_passphrase_from_a_descriptor(user: VaultShell, tmp_path: Path) -> None:
     reading, writing = os.pipe()
     os.write(writing, WORDS)
     os.close(writing)
@@ -54,7 +54,7 @@ def test_a_passphrase_from_a_descriptor(user: VaultHome, tmp_path: Path) -> None
     assert user.open("vault", "verify", key=private(tmp_path / "words", WORDS)).code == 0
 
 
-def test_asked_for_twice(user: VaultHome, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_asked_for_twice(user: VaultShell, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     typed = iter(["correct horse battery", "correct horse batterie", "correct horse battery", "correct horse battery"])
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr(voice, "ask_secret", lambda question: next(typed))
@@ -65,7 +65,7 @@ def test_asked_for_twice(user: VaultHome, monkeypatch: pytest.MonkeyPatch, tmp_p
     assert user.open("vault", "verify", key=private(tmp_path / "words", WORDS)).code == 0
 
 
-def test_for_a_host_that_nobody_is_at(user: VaultHome) -> None:
+def test_for_a_host_that_nobody_is_at(user: VaultShell) -> None:
     done = user.type("vault", "init", "--unlock-key-only", "--unlock-key-file", str(user.key))
     assert (done.code, done.out) == (0, b"")
     assert KEY.fullmatch(user.key.read_bytes())
@@ -77,7 +77,7 @@ def test_for_a_host_that_nobody_is_at(user: VaultHome) -> None:
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0
 
 
-def test_a_vault_that_is_there_stays(user: VaultHome, tmp_path: Path) -> None:
+def test_a_vault_that_is_there_stays(user: VaultShell, tmp_path: Path) -> None:
     user.init()
     user.put("a", b"v")
     before = user.tree()
@@ -106,7 +106,7 @@ def test_a_vault_that_is_there_stays(user: VaultHome, tmp_path: Path) -> None:
     ],
 )
 def test_wrong_words_leave_nothing(
-    user: VaultHome,
+    user: VaultShell,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     root: list[str],
@@ -125,7 +125,7 @@ def test_wrong_words_leave_nothing(
     assert not (user.home / "vault" / "vault.json").exists()
 
 
-def test_a_home_that_others_can_write(user: VaultHome) -> None:
+def test_a_home_that_others_can_write(user: VaultShell) -> None:
     user.home.mkdir()
     user.home.chmod(0o777)
     said = user.type("vault", "init", "--unlock-key-only")

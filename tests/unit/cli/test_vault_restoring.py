@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from tests.fakes.vault_home import VaultHome
+from tests.fakes.vault_shell import VaultShell
 from tests.vectors.age.make import IDENTITY, RECIPIENT
 
 from pytrust.trust.vault.copy import backup
@@ -26,15 +26,15 @@ CANARY = b"canary-77d0"
 
 
 @pytest.fixture
-def user(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> VaultHome:
-    made = VaultHome(tmp_path, capfdbinary)
+def user(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> VaultShell:
+    made = VaultShell(tmp_path, capfdbinary)
     made.init()
     made.put("a", CANARY)
     return made
 
 
 @pytest.fixture
-def saved(user: VaultHome) -> Path:
+def saved(user: VaultShell) -> Path:
     """Of generation 2; anybody at this host writes it, unlocked or not."""
     path = user.folder / "saved.tar"
     done = user.type("vault", "backup", str(path))
@@ -42,11 +42,11 @@ def saved(user: VaultHome) -> Path:
     return path
 
 
-def leftovers(user: VaultHome) -> set[str]:
+def leftovers(user: VaultShell) -> set[str]:
     return {path.name for path in user.home.iterdir()} - {"vault"}
 
 
-def test_onto_a_host_that_has_lost_everything(user: VaultHome, saved: Path) -> None:
+def test_onto_a_host_that_has_lost_everything(user: VaultShell, saved: Path) -> None:
     shutil.rmtree(user.home)
     shutil.rmtree(user.anchor)
     said = user.open("vault", "restore", str(saved))
@@ -58,7 +58,7 @@ def test_onto_a_host_that_has_lost_everything(user: VaultHome, saved: Path) -> N
     assert user.home.stat().st_mode & 0o777 == 0o700
 
 
-def test_what_is_as_new_takes_its_place(user: VaultHome, saved: Path) -> None:
+def test_what_is_as_new_takes_its_place(user: VaultShell, saved: Path) -> None:
     record = next((user.home / "vault" / "records").glob("*/*"))
     record.write_bytes(b"damaged")
     said = user.open("vault", "restore", str(saved))
@@ -68,7 +68,7 @@ def test_what_is_as_new_takes_its_place(user: VaultHome, saved: Path) -> None:
     assert said.err.startswith(f"hint: the vault that was there is {user.home / 'vault.replaced.1'}")
 
 
-def test_what_is_older_is_refused_and_then_told(user: VaultHome, saved: Path) -> None:
+def test_what_is_older_is_refused_and_then_told(user: VaultShell, saved: Path) -> None:
     user.put("a", b"two")
     user.put("b", b"one")
     before = user.tree()
@@ -90,7 +90,7 @@ def test_what_is_older_is_refused_and_then_told(user: VaultHome, saved: Path) ->
     assert user.must("vault", "verify").startswith(b"the vault is whole: generation 3")
 
 
-def test_the_anchor_alone_remembers(user: VaultHome, saved: Path) -> None:
+def test_the_anchor_alone_remembers(user: VaultShell, saved: Path) -> None:
     """The vault is gone, and the thief's backup with the old permissions is at hand."""
     user.put("a", b"two")
     shutil.rmtree(user.home / "vault")
@@ -102,7 +102,7 @@ def test_the_anchor_alone_remembers(user: VaultHome, saved: Path) -> None:
 
 @pytest.mark.parametrize("rekeyed", [0, 2])
 @pytest.mark.parametrize("change", [-1, 0, 1])
-def test_a_vault_of_somebody_else_is_not_taken_for_an_older_one(user: VaultHome, rekeyed: int, change: int) -> None:
+def test_a_vault_of_somebody_else_is_not_taken_for_an_older_one(user: VaultShell, rekeyed: int, change: int) -> None:
     """He knows no key, but whom a slot of kind age is for, and writes a backup that the identity opens."""
     identity = user.folder / "identity"
     identity.touch(0o600)
@@ -136,15 +136,15 @@ def _made_by_another(real: Header, change: int, folder: Path) -> Path:
     return folder
 
 
-def test_without_an_anchor_the_vault_that_is_there_remembers(user: VaultHome, saved: Path) -> None:
+def test_without_an_anchor_the_vault_that_is_there_remembers(user: VaultShell, saved: Path) -> None:
     user.put("a", b"two")
     shutil.rmtree(user.anchor)
     assert user.open("vault", "restore", str(saved)).code == 4
 
 
-def test_a_copy_that_went_another_way(user: VaultHome, saved: Path) -> None:
+def test_a_copy_that_went_another_way(user: VaultShell, saved: Path) -> None:
     """As many changes as this host has seen, but others."""
-    twin = VaultHome(user.folder / "twin", user.capture)
+    twin = VaultShell(user.folder / "twin", user.capture)
     twin.folder.mkdir()
     shutil.copy(user.key, twin.key)
     assert twin.open("vault", "restore", str(saved)).code == 0
@@ -161,9 +161,9 @@ def test_a_copy_that_went_another_way(user: VaultHome, saved: Path) -> None:
     assert user.must("secret", "get", "a") == b"theirs"
 
 
-def test_a_copy_that_went_on_is_taken(user: VaultHome, saved: Path) -> None:
+def test_a_copy_that_went_on_is_taken(user: VaultShell, saved: Path) -> None:
     """The vault moved to another host, lived there, and comes back."""
-    twin = VaultHome(user.folder / "twin", user.capture)
+    twin = VaultShell(user.folder / "twin", user.capture)
     twin.folder.mkdir()
     shutil.copy(user.key, twin.key)
     assert twin.open("vault", "restore", str(saved)).code == 0
@@ -174,8 +174,8 @@ def test_a_copy_that_went_on_is_taken(user: VaultHome, saved: Path) -> None:
     assert user.must("secret", "get", "a") == b"newer"
 
 
-def test_another_vault_is_never_replaced(user: VaultHome, tmp_path: Path) -> None:
-    other = VaultHome(tmp_path / "other", user.capture)
+def test_another_vault_is_never_replaced(user: VaultShell, tmp_path: Path) -> None:
+    other = VaultShell(tmp_path / "other", user.capture)
     other.folder.mkdir()
     other.init()
     assert other.type("vault", "backup", str(tmp_path / "other.tar")).code == 0
@@ -186,7 +186,7 @@ def test_another_vault_is_never_replaced(user: VaultHome, tmp_path: Path) -> Non
         assert "there is another vault" in said.err
 
 
-def test_a_backup_that_is_damaged_changes_nothing(user: VaultHome, saved: Path) -> None:
+def test_a_backup_that_is_damaged_changes_nothing(user: VaultShell, saved: Path) -> None:
     data = saved.read_bytes()
     before = user.tree()
     for at in (600, 1000, data.rindex(b"records/") + 512 + 3):
@@ -201,7 +201,7 @@ def test_a_backup_that_is_damaged_changes_nothing(user: VaultHome, saved: Path) 
     assert user.tree() == before
 
 
-def test_who_cannot_open_it_cannot_put_it_back(user: VaultHome, saved: Path, tmp_path: Path) -> None:
+def test_who_cannot_open_it_cannot_put_it_back(user: VaultShell, saved: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong"
     wrong.touch(0o600)
     wrong.write_text("correct horse battery")
@@ -212,7 +212,7 @@ def test_who_cannot_open_it_cannot_put_it_back(user: VaultHome, saved: Path, tmp
 
 
 @pytest.mark.parametrize(("name", "code"), [("nothing", 4), ("key", 4), ("home", 4)])
-def test_what_is_no_backup(user: VaultHome, name: str, code: int) -> None:
+def test_what_is_no_backup(user: VaultShell, name: str, code: int) -> None:
     before = user.tree()
     said = user.open("vault", "restore", str(user.folder / name))
     assert (said.code, said.out) == (code, b""), said
@@ -220,12 +220,12 @@ def test_what_is_no_backup(user: VaultHome, name: str, code: int) -> None:
     assert user.tree() == before
 
 
-def test_killed_at_any_rename(user: VaultHome, saved: Path) -> None:
+def test_killed_at_any_rename(user: VaultShell, saved: Path) -> None:
     """At each step that changes a name the old vault is whole somewhere, and a second run goes through."""
     user.put("a", b"two")
     steps = 0
     while True:
-        place = VaultHome(user.folder / f"run{steps}", user.capture)
+        place = VaultShell(user.folder / f"run{steps}", user.capture)
         shutil.copytree(user.home, place.home)
         shutil.copytree(user.anchor, place.anchor)
         shutil.copy(user.key, place.key)
@@ -243,7 +243,7 @@ def test_killed_at_any_rename(user: VaultHome, saved: Path) -> None:
     assert steps >= 4
 
 
-def _restore_and_die(place: VaultHome, saved: Path, steps: int) -> bool:
+def _restore_and_die(place: VaultShell, saved: Path, steps: int) -> bool:
     """Whether the process died at its ``steps``-th rename or removal, as by kill -9, rather than end."""
     program = f"""
 import os, sys
@@ -263,7 +263,7 @@ sys.exit(run({["--home", str(place.home), "--unlock-file", str(place.key), "vaul
     return done.returncode == 99
 
 
-def test_what_a_dead_restore_left_goes(user: VaultHome, saved: Path) -> None:
+def test_what_a_dead_restore_left_goes(user: VaultShell, saved: Path) -> None:
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
     for name in (f".restore.{dead.pid}", f".restore.{dead.pid}.anchor"):
@@ -274,7 +274,7 @@ def test_what_a_dead_restore_left_goes(user: VaultHome, saved: Path) -> None:
     assert leftovers(user) == {"vault.replaced.1", alive.name}
 
 
-def test_a_backup_has_no_name_in_the_clear(user: VaultHome) -> None:
+def test_a_backup_has_no_name_in_the_clear(user: VaultShell) -> None:
     user.put("a-name-that-is-secret", b"v")
     path = user.folder / "all.tar"
     assert user.type("vault", "backup", str(path)).code == 0

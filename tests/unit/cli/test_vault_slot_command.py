@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pyrage
 import pytest
-from tests.fakes.vault_home import VaultHome
+from tests.fakes.vault_shell import VaultShell
 
 from pytrust.cli import voice
 from pytrust.trust.vault.slots import passphrase
@@ -18,9 +18,9 @@ CANARY = b"canary-e1c7"
 
 
 @pytest.fixture
-def user(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> VaultHome:
+def user(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> VaultShell:
     monkeypatch.setattr(passphrase, "calibrate", lambda seconds: passphrase.Cost(64, 1, 1))
-    made = VaultHome(tmp_path, capfdbinary)
+    made = VaultShell(tmp_path, capfdbinary)
     made.init()
     made.put("a", CANARY)
     return made
@@ -32,7 +32,7 @@ def private(path: Path, content: bytes) -> Path:
     return path
 
 
-def test_a_passphrase(user: VaultHome, tmp_path: Path) -> None:
+def test_a_passphrase(user: VaultShell, tmp_path: Path) -> None:
     words = private(tmp_path / "words", b"correct horse battery\n")
     done = user.open("--passphrase-file", str(words), "vault", "slot", "add", "passphrase", "--label", "alice")
     assert (done.code, done.out) == (0, b"")
@@ -41,7 +41,7 @@ def test_a_passphrase(user: VaultHome, tmp_path: Path) -> None:
     assert user.header()["slots"][1]["label"] == "alice"
 
 
-def test_another_unlock_key_shown_once_or_written(user: VaultHome, tmp_path: Path) -> None:
+def test_another_unlock_key_shown_once_or_written(user: VaultShell, tmp_path: Path) -> None:
     shown = user.must("vault", "slot", "add", "unlock-key")
     assert user.open("secret", "get", "a", key=private(tmp_path / "shown", shown)).out == CANARY
     assert user.must("vault", "slot", "add", "unlock-key", str(tmp_path / "written")) == b""
@@ -49,13 +49,13 @@ def test_another_unlock_key_shown_once_or_written(user: VaultHome, tmp_path: Pat
     assert user.open("secret", "get", "a", key=tmp_path / "written").out == CANARY
 
 
-def test_a_file_opens_it_without_a_word(user: VaultHome, tmp_path: Path) -> None:
+def test_a_file_opens_it_without_a_word(user: VaultShell, tmp_path: Path) -> None:
     assert user.type("secret", "get", "a").code == 4
     user.must("vault", "slot", "add", "file", str(tmp_path / "stick"))
     assert user.type("secret", "get", "a").out == CANARY
 
 
-def test_an_age_identity(user: VaultHome, tmp_path: Path) -> None:
+def test_an_age_identity(user: VaultShell, tmp_path: Path) -> None:
     identity = pyrage.x25519.Identity.generate()
     user.must("vault", "slot", "add", "age", str(identity.to_public()), "--label", "bob")
     assert user.open("secret", "get", "a", key=private(tmp_path / "id", f"{identity}\n".encode())).out == CANARY
@@ -63,7 +63,7 @@ def test_an_age_identity(user: VaultHome, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["unlock-key", "file"])
 def test_a_key_that_opens_nothing_does_not_stay(
-    user: VaultHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    user: VaultShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     monkeypatch.setattr("pytrust.trust.vault.vault.VAULT_SLOTS_MAX", 1)
     said = user.open("vault", "slot", "add", kind, str(tmp_path / "new"))
@@ -72,7 +72,7 @@ def test_a_key_that_opens_nothing_does_not_stay(
     assert not (tmp_path / "new").exists()
 
 
-def test_who_is_removed_is_locked_out_of_what_comes(user: VaultHome, tmp_path: Path) -> None:
+def test_who_is_removed_is_locked_out_of_what_comes(user: VaultShell, tmp_path: Path) -> None:
     user.must("vault", "slot", "add", "unlock-key", str(tmp_path / "gone"))
     gone = next(slot["id"] for slot in user.header()["slots"] if slot["id"] != user.header()["slots"][0]["id"])
     epoch = user.header()["epoch"]
@@ -84,14 +84,14 @@ def test_who_is_removed_is_locked_out_of_what_comes(user: VaultHome, tmp_path: P
     assert user.must("secret", "get", "a") == CANARY
 
 
-def test_the_last_way_stays(user: VaultHome) -> None:
+def test_the_last_way_stays(user: VaultShell) -> None:
     before = user.tree()
     said = user.open("vault", "slot", "remove", user.slots()["unlock-key"], "--yes")
     assert (said.code, user.tree()) == (2, before)
     assert said.err.startswith("error: without its only slot")
 
 
-def test_the_key_file_of_a_removed_slot_is_named(user: VaultHome, tmp_path: Path) -> None:
+def test_the_key_file_of_a_removed_slot_is_named(user: VaultShell, tmp_path: Path) -> None:
     user.must("vault", "slot", "add", "file", str(tmp_path / "stick"))
     said = user.open("vault", "slot", "remove", user.slots()["file"], "--yes")
     assert said.err.endswith(f"hint: its key file opens nothing any more: rm {tmp_path / 'stick'}\n")
@@ -122,7 +122,7 @@ def test_the_key_file_of_a_removed_slot_is_named(user: VaultHome, tmp_path: Path
     ],
 )
 def test_wrong_words_change_nothing(
-    user: VaultHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, told: str
+    user: VaultShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], code: int, told: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = user.tree()
@@ -135,7 +135,7 @@ def test_wrong_words_change_nothing(
     assert user.tree() == before
 
 
-def test_new_keys_for_everything(user: VaultHome) -> None:
+def test_new_keys_for_everything(user: VaultShell) -> None:
     old = shutil.copytree(user.home / "vault", user.folder / "old")
     assert user.must("vault", "rekey") == b"the vault has new keys: epoch 2, generation 3\n"
     assert user.must("secret", "get", "a") == CANARY
@@ -145,12 +145,12 @@ def test_new_keys_for_everything(user: VaultHome) -> None:
     assert records == {path.read_bytes() for path in (old / "records").glob("*/*")}, "values stay as they lie"
 
 
-def test_a_whole_vault_is_said_to_be(user: VaultHome) -> None:
+def test_a_whole_vault_is_said_to_be(user: VaultShell) -> None:
     assert user.must("vault", "verify") == b"the vault is whole: generation 2, 1 value\n"
     assert json.loads(user.must("vault", "verify", "--json")) == {"generation": 2, "faults": []}
 
 
-def test_each_fault_has_its_line(user: VaultHome) -> None:
+def test_each_fault_has_its_line(user: VaultShell) -> None:
     user.put("b", b"second")
     user.put("c", b"third")
     first, second, _ = sorted((user.home / "vault" / "records").glob("*/*"), key=lambda path: path.stat().st_mtime_ns)
@@ -166,7 +166,7 @@ def test_each_fault_has_its_line(user: VaultHome) -> None:
     assert len(found["faults"]) == 2
 
 
-def test_the_agent_of_a_removed_keyring_entry_is_no_obstacle(user: VaultHome, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_agent_of_a_removed_keyring_entry_is_no_obstacle(user: VaultShell, monkeypatch: pytest.MonkeyPatch) -> None:
     """The slot goes, even where its keyring cannot be reached any more."""
     from pytrust.trust.errors import VaultLocked
     from pytrust.trust.vault.slots import os_keyring

@@ -14,7 +14,7 @@ from pytrust.cli.root import run
 
 
 @dataclass(frozen=True, slots=True)
-class VaultHome:
+class VaultShell:
     """One user with one home; ``key`` is the file with its unlock key."""
 
     folder: Path

@@ -37,7 +37,7 @@ NAMES: Final = tuple(map(RoleName, ("alice", "root", "targets")))
 
 
 @dataclass(frozen=True, slots=True)
-class VaultHome:
+class KeyHome:
     """``folder/home``, with an empty vault that ``folder/unlock`` opens."""
 
     folder: Path
@@ -97,9 +97,9 @@ class VaultHome:
         return {path: path.read_bytes() for path in found if path.name not in {".lock", "store.db-shm"}}
 
 
-def make(folder: Path, *, authority: bool = True) -> VaultHome:
+def make(folder: Path, *, authority: bool = True) -> KeyHome:
     """A home with a signing key ring, a store whose snapshot key was rotated, a server, an authority, and a vault."""
-    made = VaultHome(folder)
+    made = KeyHome(folder)
     made.home.mkdir(0o700, parents=True)
     (made.home / "keys").mkdir(0o700)
     ring = Keyring(made.home / "keys", rounds=1)
@@ -121,13 +121,13 @@ def make(folder: Path, *, authority: bool = True) -> VaultHome:
     return made
 
 
-def write_htpasswd(made: VaultHome) -> None:
+def write_htpasswd(made: KeyHome) -> None:
     """``folder/htpasswd``, which lets ``USER`` in."""
     line = USER.encode() + b":" + bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)) + b"\n"
     write_atomic(made.folder / "htpasswd", line)
 
 
-def secret_words(made: VaultHome) -> Iterator[tuple[str, bytes]]:
+def secret_words(made: KeyHome) -> Iterator[tuple[str, bytes]]:
     """What must be nowhere in the clear: of each key the PKCS#8 bytes, the number, and lines of the PEM.
 
     To be asked for while all keys lie in files.
@@ -155,7 +155,7 @@ def _words(name: str, key: PrivateKey) -> Iterator[tuple[str, bytes]]:
     yield from ((name, line) for line in pem.splitlines()[1:3])
 
 
-def _make_vault(made: VaultHome) -> None:
+def _make_vault(made: KeyHome) -> None:
     seed = secrets.token_bytes(32)
     write_atomic(made.unlock, unlock_key.spelled(seed).encode())
     slot = NewSlot(unlock_key.KIND, "", seed, {})
