@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.private_file import check_free, write_private
 from pytrust.cli.secret_words import chosen
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, NoSuchSecret, SecretExpired, UsageError
 from pytrust.trust.limits import AGE_RECIPIENT_MAX_CHARS, AGE_RECIPIENTS_MAX
+from pytrust.trust.new_file import check_free, write_private
 from pytrust.trust.vault.operations import Get, Value
 
 if TYPE_CHECKING:

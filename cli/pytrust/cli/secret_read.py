@@ -9,7 +9,6 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
-from pytrust.cli.private_file import check_free, write_private
 from pytrust.cli.secret_quick import PURPOSE
 from pytrust.cli.secret_words import (
     HEADERS,
@@ -28,6 +27,7 @@ from pytrust.cli.secret_words import (
 from pytrust.cli.vault_room import seconds_now
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.new_file import check_free, write_private
 from pytrust.trust.vault.asking import listed
 from pytrust.trust.vault.names import OWN
 from pytrust.trust.vault.operations import Audit, Get, Trail, Value

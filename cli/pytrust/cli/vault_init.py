@@ -9,11 +9,11 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.home import make_home
-from pytrust.cli.private_file import check_free, write_private
 from pytrust.cli.vault_passphrase import new_passphrase
 from pytrust.cli.vault_room import seconds_now
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.new_file import check_free, write_private
 
 if TYPE_CHECKING:
     from pytrust.cli.home import Home

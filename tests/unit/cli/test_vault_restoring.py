@@ -280,4 +280,4 @@ def test_a_backup_has_no_name_in_the_clear(user: VaultShell) -> None:
     assert user.type("vault", "backup", str(path)).code == 0
     assert not re.search(rb"a-name-that|canary", path.read_bytes())
     said = user.type("vault", "backup", str(path))
-    assert (said.code, said.err) == (2, f"error: {path} exists already\nhint: name a new file\n")
+    assert (said.code, said.err) == (2, f"error: {path} exists already\nhint: choose another name\n")

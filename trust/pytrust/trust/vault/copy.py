@@ -11,12 +11,12 @@ import os
 import re
 import tarfile
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple
 
-from pytrust.trust.errors import Damaged, Unsound, UsageError
+from pytrust.trust.errors import Damaged, Unsound
 from pytrust.trust.files import PRIVATE, PRIVATE_FOLDER, check_owned, sync_folder
 from pytrust.trust.limits import (
     SECRET_MAX_BYTES,
@@ -25,6 +25,7 @@ from pytrust.trust.limits import (
     VAULT_HEADER_MAX_BYTES,
     VAULT_MANIFEST_MAX_BYTES,
 )
+from pytrust.trust.new_file import check_free, writing
 from pytrust.trust.vault.envelope import OVERHEAD
 from pytrust.trust.vault.folder import Folder, guarded
 from pytrust.trust.vault.header import FILE, Header, read_header
@@ -61,14 +62,13 @@ def backup(vault: Path, file: Path) -> Header:
         Unsound: it could not be written.
         Busy: another process changes the vault for too long.
     """
-    if file.exists() or file.is_symlink():
-        raise _taken(file)
+    check_free(file)
     read_header(vault)
     draft = file.with_name(f".{file.name[:200]}.{os.getpid()}.new")
     with Folder(vault).locked():
         header = read_header(vault)
         try:
-            with _writing(file):
+            with writing(file):
                 _write_archive(vault, header, draft)
                 os.link(draft, file)
                 sync_folder(file.parent)
@@ -231,23 +231,6 @@ def _most(name: str) -> int:
     if name.startswith(_RECORDS):
         return SECRET_MAX_BYTES + OVERHEAD
     return VAULT_MANIFEST_MAX_BYTES if name.startswith("manifest-") else VAULT_AUDIT_MAX_BYTES
-
-
-@contextmanager
-def _writing(file: Path) -> Iterator[None]:
-    """What the system refuses while ``file`` is written."""
-    try:
-        yield
-    except FileExistsError as error:
-        raise _taken(file) from error
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise UsageError(f"{file} cannot be written: {error.strerror}", hint="is its folder there?") from error
-    except OSError as error:
-        raise Unsound(f"{file} cannot be written: {error.strerror}", hint="free space, or check permissions") from error
-
-
-def _taken(file: Path) -> UsageError:
-    return UsageError(f"{file} exists already", hint="name a new file")
 
 
 def _no_backup(file: Path) -> Damaged:
