@@ -68,19 +68,11 @@ def export(
     with it; older versions, and pytrust's own secrets, do not: for a copy of everything see pytrust vault backup.
     """
     from pytrust.trust.vault import age
-    from pytrust.trust.vault.age_keys import read_recipients
     from pytrust.trust.vault.bundle import encode_bundle
 
     _check_output(output)
-    to = [*recipients, *(_read_recipients(recipients_file) if recipients_file else ())]
-    if passphrase == bool(to):
-        raise UsageError(
-            "for whom is it?",
-            hint="--recipient KEY, --recipients-file FILE or --passphrase; nothing leaves in the clear",
-        )
+    to = _recipients(recipients, recipients_file, passphrase=passphrase)
     by = _passphrase() if passphrase else None
-    if to:
-        read_recipients(to)  # one that is none is told before anything is read
     secrets = list(_read(workspace.vaulted, names, raw=raw))
     data = age.encrypt(secrets[0].value if raw else encode_bundle(secrets), to, by)
     if output is None:
@@ -90,6 +82,21 @@ def export(
     where = f" to {output}" if output else ""
     voice.note(f"wrote {voice.plural(len(secrets), 'secret')}{where}, encrypted")
     return ExitCode.YES
+
+
+def _recipients(given: Sequence[str], file: Path | None, *, passphrase: bool) -> list[str]:
+    """For whom it is; one that is none is told before anything is read."""
+    from pytrust.trust.vault.age_keys import read_recipients
+
+    to = [*given, *(_read_recipients(file) if file else ())]
+    if passphrase == bool(to):
+        raise UsageError(
+            "for whom is it?",
+            hint="--recipient KEY, --recipients-file FILE or --passphrase; nothing leaves in the clear",
+        )
+    if to:
+        read_recipients(to)
+    return to
 
 
 def _read(vault: Vaulted, names: Sequence[str], *, raw: bool) -> Iterator[Bundled]:

@@ -117,14 +117,7 @@ def _opened(workspace: Workspace, draft: Home, file: Path) -> Vault:
 
 def _check_age(home: Home, draft: Home, vault: Vault, there: Header | None, *, older: bool) -> int:
     """How far this host has seen the vault come; raises ``RolledBack`` where this one has not come as far."""
-    from pytrust.trust.vault.anchor import AnchorFile
-
-    try:
-        anchor = AnchorFile(home.anchor, vault.header.store).read()
-    except Damaged:
-        if not older:
-            raise
-        anchor = None
+    anchor = _read_anchor(home, vault.header.store, older=older)
     if anchor is not None and not _is_ours(vault, anchor, there):
         raise RolledBack(
             "the backup is of a vault that somebody made who did not have the keys of this one",
@@ -137,6 +130,18 @@ def _check_age(home: Home, draft: Home, vault: Vault, there: Header | None, *, o
         if not older:
             raise RolledBack(str(error), hint="to go back all the same: --older") from error
     return seen
+
+
+def _read_anchor(home: Home, store: str, *, older: bool) -> Anchor | None:
+    """None where there is none; or where it is damaged, and need not tell what is ``older``."""
+    from pytrust.trust.vault.anchor import AnchorFile
+
+    try:
+        return AnchorFile(home.anchor, store).read()
+    except Damaged:
+        if not older:
+            raise
+        return None
 
 
 def _is_ours(vault: Vault, anchor: Anchor, there: Header | None) -> bool:
