@@ -27,6 +27,8 @@ CREDENTIAL: Final = "pytrust.unlock-key"
 """What systemd's credential is called: ``LoadCredential=pytrust.unlock-key:FILE``."""
 
 _MISSING: Final = "name a file with an unlock key or a passphrase, mode 0600"
+_ITSELF: Final = "this command needs what opens the vault, also while an agent holds it open"
+_GIVE_IT: Final = "put --unlock-file FILE or --unlock-fd N, with a passphrase or an unlock key, right after pytrust"
 _BY_OTHERS: Final = 0o027  # systemd gives the service's user its part by an ACL, which shows as the group's bits
 _PIN: Final = b"pin-value="
 _IDENTITIES: Final = (b"AGE-SECRET-KEY-", b"-----BEGIN ")
@@ -52,14 +54,19 @@ def read_given(file: Path | None, descriptor: int | None, credentials: str | Non
     return _filled(read_bounded(path, AGE_IDENTITIES_MAX_BYTES), str(path))
 
 
-def ask(header: Header) -> bytes:
-    """What somebody types; raises ``VaultLocked`` where there is no terminal to ask at, or nothing is typed."""
+def ask(header: Header, *, itself: bool) -> bytes:
+    """What somebody types; ``itself``: an agent that holds the vault open would not do.
+
+    Raises:
+        VaultLocked: there is no terminal to ask at, or nothing is typed.
+    """
+    why, hint = (_ITSELF, _GIVE_IT) if itself else ("the vault is locked", "")
     question = _question({slot.kind for slot in header.slots})
     if not _has_terminal():
-        raise VaultLocked("the vault is locked, and there is no terminal to ask at")
+        raise VaultLocked(f"{why}, and there is no terminal to ask at", hint=hint)
     text = voice.ask_secret(question).encode("utf-8", "surrogateescape")
     if not text:
-        raise VaultLocked("the vault is locked, and nothing was typed")
+        raise VaultLocked(f"{why}, and nothing was typed", hint=hint)
     return text
 
 

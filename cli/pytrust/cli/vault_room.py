@@ -42,7 +42,7 @@ def open_vaulted(workspace: Workspace) -> Vaulted:
         WrongPassphrase: what was given or typed does not open it.
         Unsound: it is damaged, or rolled back.
     """
-    return try_agent(workspace) or _desk(workspace, unlock_here(workspace))
+    return try_agent(workspace) or _desk(workspace, _unlock(workspace, itself=False, accept_rollback=False))
 
 
 def try_vaulted(workspace: Workspace) -> Vaulted | None:
@@ -62,9 +62,7 @@ def try_agent(workspace: Workspace) -> AgentVault | None:
 
 def unlock_here(workspace: Workspace, *, accept_rollback: bool = False) -> Vault:
     """The vault itself, in this process, whatever the agent does; raises what ``open_vaulted`` does."""
-    header = _header(workspace)
-    master = _silent_master(workspace, header) or _by_text(header, ask(header), typed=True)
-    return _opened(workspace, master, accept_rollback=accept_rollback)
+    return _unlock(workspace, itself=True, accept_rollback=accept_rollback)
 
 
 def try_unlock_here(workspace: Workspace) -> Vault | None:
@@ -105,6 +103,12 @@ def seconds_now(workspace: Workspace) -> int:
 def owner_name() -> str:
     """This user, as the audit names him."""
     return f"uid:{os.geteuid()}"
+
+
+def _unlock(workspace: Workspace, *, itself: bool, accept_rollback: bool) -> Vault:
+    header = _header(workspace)
+    master = _silent_master(workspace, header) or _by_text(header, ask(header, itself=itself), typed=True)
+    return _opened(workspace, master, accept_rollback=accept_rollback)
 
 
 def _desk(workspace: Workspace, vault: Vault) -> Vaulted:

@@ -169,6 +169,13 @@ def test_nothing_at_hand(house: House) -> None:
     assert locked.value.hint == "pytrust vault unlock"
 
 
+def test_what_an_agent_cannot_do_says_how_it_is_done(house: House) -> None:
+    with pytest.raises(VaultLocked, match="also while an agent holds it open") as locked:
+        unlock_here(house.workspace())
+    assert "vault unlock" not in locked.value.hint
+    assert "--unlock-file FILE" in locked.value.hint
+
+
 def test_no_vault(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, None, None)
     assert try_vaulted(workspace) is None
