@@ -101,6 +101,13 @@ def workers(server: TrustServer) -> list[int]:
     return [int(pid) for pid in path.read_text().split() if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
 
 
+def renew_workers(server: TrustServer, files: ServerFiles) -> None:
+    """SIGHUP, and wait until every process is a new one."""
+    old = set(workers(server))
+    os.kill(server.daemon.pid, signal.SIGHUP)
+    until(lambda: bool(workers(server)) and not set(workers(server)) & old and well(server.port, files))
+
+
 def publish(server: TrustServer, author: Author) -> None:
     with closing(connect(server.port, server.files)) as connection:
         author.publish(connection)
@@ -155,9 +162,7 @@ def test_it_waits_for_the_vault_and_says_so_once(home: KeyHome, files: ServerFil
             team = found(server)
             home.must("vault", "lock", unlock=False)
         publish(server, team.authors[0])
-        old = workers(server)
-        os.kill(server.daemon.pid, signal.SIGHUP)
-        until(lambda: bool(workers(server)) and not set(workers(server)) & set(old) and well(server.port, files))
+        renew_workers(server, files)
         publish(server, team.authors[0])
         check(server, found(server))
         assert home.run("key", "rotate", "timestamp", "--all", unlock=False).returncode == 4
@@ -169,9 +174,7 @@ def test_keys_that_move_while_it_runs(bare: KeyHome, files: ServerFiles) -> None
         team = found(server)
         bare.adopt()
         publish(server, team.authors[0])
-        old = workers(server)
-        os.kill(server.daemon.pid, signal.SIGHUP)
-        until(lambda: bool(workers(server)) and not set(workers(server)) & set(old) and well(server.port, files))
+        renew_workers(server, files)
         publish(server, team.authors[0])
         check(server, found(server))
 
