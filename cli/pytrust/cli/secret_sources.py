@@ -203,7 +203,8 @@ def _resolved(path: Path) -> Path:
     try:
         return path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise UsageError(f"{path} cannot be read: {getattr(error, 'strerror', None) or 'a loop of links'}") from error
+        reason = getattr(error, "strerror", None) or "a loop of links"
+        raise UsageError(f"{path} cannot be read: {reason}", hint="check the name") from error
 
 
 def _read(path: Path, most: int, what: str) -> bytes:

@@ -125,7 +125,8 @@ def _read_descriptor(descriptor: int) -> bytes:
             return stream.read(AGE_IDENTITIES_MAX_BYTES)
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or "no such descriptor"
-        raise UsageError(f"file descriptor {descriptor} cannot be read: {reason}") from error
+        hint = f"open it in the shell: pytrust --unlock-fd {descriptor} ... {descriptor}<FILE"
+        raise UsageError(f"file descriptor {descriptor} cannot be read: {reason}", hint=hint) from error
 
 
 def _filled(data: bytes, what: str) -> bytes:

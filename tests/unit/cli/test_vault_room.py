@@ -158,8 +158,9 @@ def test_two_at_once(house: House) -> None:
 
 
 def test_a_descriptor_that_is_none() -> None:
-    with pytest.raises(UsageError, match="file descriptor 999 cannot be read"):
+    with pytest.raises(UsageError, match="file descriptor 999 cannot be read") as refused:
         read_given(None, 999, None)
+    assert refused.value.hint.endswith("999<FILE")
 
 
 def test_nothing_at_hand(house: House) -> None:
