@@ -226,7 +226,7 @@ def test_the_vault_that_lost_what_it_was_given_keeps_the_file(tmp_path: Path) ->
 def test_removing_takes_it_out_of_the_vault_and_goes_on_where_it_was_killed(tmp_path: Path) -> None:
     ring, vault = vaulted_ring(tmp_path / "keys", "alice")
     ring.adopt(ALICE, passphrase)
-    forget(vault, SecretName(vault.names()[0]))  # as far as a killed one came
+    forget(vault, SecretName(vault.names()[0]), public("alice"))  # as far as a killed one came
     with pytest.raises(Damaged):
         ring.open(ALICE, passphrase)
     ring.remove(ALICE)
@@ -234,6 +234,19 @@ def test_removing_takes_it_out_of_the_vault_and_goes_on_where_it_was_killed(tmp_
     ring.add(ALICE, private("alice"), passphrase)
     ring.remove(ALICE)
     assert vault.names() == []
+
+
+def test_removing_takes_no_other_key_out_of_the_vault(tmp_path: Path) -> None:
+    """Who writes to the home, and cannot read the vault, makes the file of one key refer to another."""
+    ring, vault = vaulted_ring(tmp_path / "keys", "alice", "bob")
+    ring.adopt(ALICE, passphrase)
+    (secret,) = map(SecretName, vault.names())
+    decoy = tmp_path / "keys" / "bob.key"
+    decoy.write_bytes(public("bob").pem.encode() + write_reference(secret))
+    (tmp_path / "keys" / "alice.key").unlink()
+    with pytest.raises(Damaged, match="not the other half"):
+        ring.remove(RoleName("bob"))
+    assert vault.names() == [secret]
 
 
 def test_references_are_not_made_by_hand(tmp_path: Path) -> None:

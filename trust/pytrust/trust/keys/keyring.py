@@ -174,9 +174,10 @@ class Keyring:
         The vault's goes first: what was killed in between is finished by doing it again.
         """
         with self._locked():
-            secret = self._reference(name, self._read(name)[1])
+            public, private = self._read(name)
+            secret = self._reference(name, private)
             if secret and self._vault and not self._is_shared(name, secret):
-                forget(self._vault(), secret)
+                forget(self._vault(), secret, public)
             self._path(name).unlink()
             sync_folder(self._folder)
 

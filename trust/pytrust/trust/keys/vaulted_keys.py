@@ -137,8 +137,10 @@ def fetch(vault: Opening | None, secret: SecretName, what: str) -> bytes:
     return found.value
 
 
-def forget(vaulted: Vaulted, secret: SecretName) -> None:
-    """Remove a key from the vault, if it is there."""
+def forget(vaulted: Vaulted, secret: SecretName, public: PublicKey) -> None:
+    """Remove a key from the vault, if it is there; raises ``Damaged`` where it is not called after ``public``."""
+    if not secret.endswith(f"-{public.id[:_ID_DIGITS]}"):
+        raise Damaged(f"{secret} is not the other half of the key whose file refers to it", hint=_HINT)
     with suppress(NoSuchSecret):
         vaulted.ask(Remove(name=secret))
 
