@@ -113,7 +113,7 @@ def test_something_else_under_its_name_is_refused(value: bytes) -> None:
 def test_other_bytes_under_its_name_are_refused() -> None:
     vault = FakeVaulted()
     name = keep_bytes(vault, "online", "seal", bytes(32))
-    forget(vault, name)
+    vault.ask(Remove(name=name))
     vault.put(name, b"other")
     with pytest.raises(Damaged, match="something else"):
         keep_bytes(vault, "online", "seal", bytes(32))
