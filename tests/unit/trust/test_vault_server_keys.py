@@ -130,6 +130,16 @@ def test_rotation_keeps_the_old_key(bare: Town, role: OnlineRole, adopted: bool)
         assert found.private.public_key() == public.load()
 
 
+@pytest.mark.parametrize("role", ["snapshot", "timestamp"])
+def test_no_key_takes_the_place_of_one_in_a_vault_that_is_not_there(bare: Town, role: OnlineRole) -> None:
+    """It would lie in the clear, and nobody would be told."""
+    bare.adopt()
+    before = bare.texts()
+    with pytest.raises(NotSetUp, match=f"the key {role} lies in a vault, and there is none here"):
+        rotate_online_key(bare.online, role)
+    assert bare.texts() == before
+
+
 def test_what_is_moved_stays_what_it_was(bare: Town) -> None:
     rotate_online_key(bare.online, "snapshot")
     before, sealed = load_online_keys(bare.online), load_sealer(bare.online).seal(b"secret", PLACE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from hypothesis import given
@@ -247,6 +248,42 @@ def test_removing_takes_no_other_key_out_of_the_vault(tmp_path: Path) -> None:
     with pytest.raises(Damaged, match="not the other half"):
         ring.remove(RoleName("bob"))
     assert vault.names() == [secret]
+
+
+def test_a_key_in_a_vault_that_is_not_there_is_not_said_to_be_removed(tmp_path: Path) -> None:
+    ring, vault = vaulted_ring(tmp_path / "keys", "alice")
+    ring.adopt(ALICE, passphrase)
+    with pytest.raises(NotSetUp, match="the key alice lies in a vault, and there is none here"):
+        Keyring(tmp_path / "keys").remove(ALICE)
+    ring.remove(ALICE)
+    assert vault.names() == []
+
+
+def test_a_key_that_comes_while_another_name_of_it_goes_is_in_the_vault(tmp_path: Path) -> None:
+    """Long names that begin alike have one secret."""
+    one, other = (RoleName("a" * 48 + end) for end in "12")
+    (tmp_path / "keys").mkdir(0o700)
+    vault = Slow()
+    ring = Keyring(tmp_path / "keys", rounds=1, vault=lambda: vault)
+    ring.add(one, private("alice"), passphrase)
+    vault.meanwhile = Thread(target=ring.remove, args=(one,))
+    ring.add(other, private("alice"), passphrase)
+    vault.meanwhile.join()
+    assert [entry.name for entry in ring.entries()] == [other]
+    assert ring.open(other, passphrase).public_key() == private("alice").public_key()
+
+
+class Slow(FakeVaulted):
+    """A while passes after a read, for ``meanwhile``."""
+
+    meanwhile: Thread | None = None
+
+    def ask(self, operation, *, caller=None):  # type: ignore[no-untyped-def]
+        answer = super().ask(operation, caller=caller)
+        if isinstance(operation, Get) and self.meanwhile and not self.meanwhile.ident:
+            self.meanwhile.start()
+            self.meanwhile.join(0.3)
+        return answer
 
 
 def test_references_are_not_made_by_hand(tmp_path: Path) -> None:

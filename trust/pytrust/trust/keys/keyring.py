@@ -28,6 +28,7 @@ from pytrust.trust.keys.vaulted_keys import (
     open_key,
     read_reference,
     read_uri,
+    there,
     write_reference,
     write_uri,
 )
@@ -122,7 +123,9 @@ class Keyring:
         public = PublicKey.of(key.public_key())
         if self._vault is None:
             return self._store(name, public, seal(key, passphrase(name), rounds=self._rounds))
-        return self._store(name, public, write_reference(keep_key(self._vault(), self._place, name, key)))
+        vaulted = self._vault()
+        with self._locked():  # else ``remove`` could take the same key out of the vault meanwhile
+            return self._store(name, public, write_reference(keep_key(vaulted, self._place, name, key)))
 
     def add_uri(self, name: RoleName, public: PublicKey, uri: str) -> KeyEntry:
         """Keep a reference to a key in an HSM or KMS; raises ``UsageError`` where name or URI do not fit."""
@@ -140,13 +143,13 @@ class Keyring:
         public, private = before = self._read(name)
         if read_uri(private):
             return False
-        key = self.open(name, passphrase)
-        secret = keep_key(self._vault(), self._place, name, key)
+        key, vaulted = self.open(name, passphrase), self._vault()
         with self._locked():
             if (now := self._read(name)) != before:
-                if self._reference(name, now[1]) == secret:
+                if now[0] == public and self._reference(name, now[1]):
                     return False
                 raise Conflict(f"the key {name} was changed meanwhile")
+            secret = keep_key(vaulted, self._place, name, key)
             write_atomic(self._path(name), public.pem.encode() + write_reference(secret), mode=PRIVATE)
         return True
 
@@ -169,15 +172,16 @@ class Keyring:
         return kept
 
     def remove(self, name: RoleName) -> None:
-        """Forget a key, in the vault too unless another name has the same; raises ``NoSuchKey``.
+        """Forget a key, in the vault too unless another name has the same; or raises ``NoSuchKey``.
 
-        The vault's goes first: what was killed in between is finished by doing it again.
+        The vault's goes first: what was killed in between is finished by doing it again. Where the vault is not there,
+        nothing is removed: ``NotSetUp``.
         """
         with self._locked():
             public, private = self._read(name)
             secret = self._reference(name, private)
-            if secret and self._vault and not self._is_shared(name, secret):
-                forget(self._vault(), secret, public)
+            if secret and not self._is_shared(name, secret):
+                forget(there(self._vault, f"the key {name}")(), secret, public)
             self._path(name).unlink()
             sync_folder(self._folder)
 

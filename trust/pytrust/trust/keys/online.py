@@ -27,6 +27,7 @@ from pytrust.trust.keys.vaulted_keys import (
     private_pem,
     read_public,
     read_reference,
+    there,
     write_reference,
 )
 from pytrust.trust.limits import KEY_FILE_MAX_BYTES, LOCK_TIMEOUT
@@ -82,6 +83,8 @@ def create_online_keys(folder: Path, vault: Opening | None = None) -> None:
 def rotate_online_key(folder: Path, role: OnlineRole, vault: Opening | None = None) -> PublicKey:
     """Put a new key in place, keeping the old one (if it is not lost) under a name of its own; gives the new one."""
     path, key = folder / f"{role}.pem", generate("ecdsa-p256")
+    if path.exists() and isinstance(_load(path, vault), Closed):
+        there(vault, f"the key {role}")  # else the new key would lie in the clear
     data = _kept(role, key, vault)
     with _locked(folder):
         if path.exists():

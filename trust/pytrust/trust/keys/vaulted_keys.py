@@ -127,14 +127,20 @@ def fetch(vault: Opening | None, secret: SecretName, what: str) -> bytes:
         VaultLocked: nobody can open it.
         Damaged: it holds no such key.
     """
-    if vault is None:
-        raise NotSetUp(f"{what} lies in a vault, and there is none here", hint=_HINT)
+    opening = there(vault, what)
     try:
-        found = vault().ask(Get(name=secret, purpose=what))
+        found = opening().ask(Get(name=secret, purpose=what))
     except NoSuchSecret as error:
         raise Damaged(f"{what} is not in the vault of this home", hint=_HINT) from error
     assert isinstance(found, Value)
     return found.value
+
+
+def there(vault: Opening | None, what: str) -> Opening:
+    """The vault of the home; raises ``NotSetUp`` where it has none, though a file refers to one."""
+    if vault is None:
+        raise NotSetUp(f"{what} lies in a vault, and there is none here", hint=f"{_HINT}; if all is lost, remove them")
+    return vault
 
 
 def forget(vaulted: Vaulted, secret: SecretName, public: PublicKey) -> None:
