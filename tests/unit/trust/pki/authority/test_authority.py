@@ -27,19 +27,31 @@ from tests.fakes.authority import (
     server,
     trusted,
 )
+from tests.fakes.vaulted import FakeVaulted
 
-from pytrust.trust.errors import BadPermissions, NotFound, NotSetUp, PytrustError, Refused, Unsound, UsageError
-from pytrust.trust.keys.keyring import KeyEntry
+from pytrust.trust.errors import (
+    BadPermissions,
+    NotFound,
+    NotSetUp,
+    PytrustError,
+    Refused,
+    Unsound,
+    UsageError,
+    VaultLocked,
+)
+from pytrust.trust.keys.keyring import KeyEntry, Keyring
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, signer_of
 from pytrust.trust.names import RoleName
 from pytrust.trust.pki.authority.authority import Authority
+from pytrust.trust.pki.authority.ca_keys import FOLDER, CaKeys
 from pytrust.trust.pki.authority.ledger import What
 from pytrust.trust.pki.authority.plan import Elsewhere, Plan
 from pytrust.trust.pki.authority.succession import Remark
 from pytrust.trust.pki.folder import CERT, CRL, KEY, read
 from pytrust.trust.pki.model import CRL_LIFETIME, CRL_RENEW_BEFORE, CertKeyKind, Issued, Kind, Reason, serial_text
 from pytrust.trust.pki.names import ClientName, parse_ca_name
+from pytrust.trust.vault.asking import Vaulted
 
 FIRST = int(START.timestamp())
 """The number of the first list."""
@@ -560,6 +572,39 @@ def test_an_export_that_does_not_open_is_none(authority: Authority, tmp_path: Pa
     with pytest.raises(PytrustError):
         authority.export_root(tmp_path / "taken")
     assert (tmp_path / "taken").read_bytes() == b"something"
+    with pytest.raises(Refused, match="never exported"):
+        authority.remove_root()
+
+
+def test_a_root_key_that_stays_in_a_locked_vault_is_not_recorded_as_removed(
+    authority: Authority, folder: Path, clock: Clock, tmp_path: Path
+) -> None:
+    vault = FakeVaulted()
+
+    def opening() -> Vaulted:
+        if vault.closed:
+            raise VaultLocked("the vault is locked")
+        return vault
+
+    Keyring(folder / FOLDER, vault=opening, place="ca").adopt(RoleName("root-g1"), passphrase)
+    keys = CaKeys(folder / FOLDER, passphrase, vault=opening)
+    again = Authority(folder, passphrase, clock, keys=keys)
+    again.export_root(tmp_path / "root.key", new_passphrase=passphrase)
+    before = whats(again)
+    vault.close()
+    with pytest.raises(VaultLocked):
+        again.remove_root()
+    assert whats(again) == before
+    assert again.holds_key(Kind.ROOT, 1)
+
+
+def test_another_key_in_the_place_of_the_root_key_is_not_exported(
+    authority: Authority, folder: Path, clock: Clock, tmp_path: Path
+) -> None:
+    """Else the root key would be removed, and be nowhere."""
+    (folder / FOLDER / "root-g1.key").write_bytes((folder / FOLDER / "server-ca-g1.key").read_bytes())
+    with pytest.raises(PytrustError, match="not the one in its certificate"):
+        reopen(folder, clock).export_root(tmp_path / "root.key")
     with pytest.raises(Refused, match="never exported"):
         authority.remove_root()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pytrust.trust.errors import NoSuchKey, Refused, UsageError
 from pytrust.trust.keys.keyring import KeyEntry, Keyring, Passphrase
 from pytrust.trust.keys.private import KDF_ROUNDS, PrivateKey, seal
-from pytrust.trust.keys.vaulted_keys import Opening
+from pytrust.trust.keys.vaulted_keys import Opening, there
 from pytrust.trust.names import RoleName
 from pytrust.trust.pki.authority.plan import Elsewhere
 from pytrust.trust.pki.model import CaKind, Kind
@@ -90,6 +90,11 @@ class CaKeys:
         moved = CaKeys(folder, self._passphrase, rounds=self._rounds, vault=self._vault)
         moved._open = self._open
         return moved
+
+    def reach(self, kind: CaKind, generation: int) -> None:
+        """Open the vault, if a key that is here lies in it, so that ``remove`` can follow; raises what opening does."""
+        if self.in_vault(kind, generation):
+            there(self._vault, f"the key {key_name(kind, generation)}")()
 
     def remove(self, kind: CaKind, generation: int) -> None:
         """Delete a key here, if it is here."""

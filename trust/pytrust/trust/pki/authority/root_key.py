@@ -25,6 +25,7 @@ def export(premises: Premises, file: Path, generation: int | None, new_passphras
     """See ``Authority.export_root``."""
     number = _generation(premises, generation)
     key = premises.keys.exportable(Kind.ROOT, number)
+    premises.signing(premises.index.ca(Kind.ROOT, number))  # refuses another key in its place
     if new_passphrase and premises.keys.in_vault(Kind.ROOT, number) and not file.exists():
         passphrase = new_passphrase(key_name(Kind.ROOT, number))
     else:
@@ -46,6 +47,7 @@ def remove(premises: Premises, generation: int | None) -> None:
             raise Refused("the root key was never exported", hint="do that first: pytrust ca root export FILE")
         if not premises.keys.here(Kind.ROOT, number):
             return
+        premises.keys.reach(Kind.ROOT, number)
         with premises.change() as change:
             change.event(What.REMOVED, Kind.ROOT, Kind.ROOT, details={"generation": str(number)})
         premises.keys.remove(Kind.ROOT, number)
