@@ -168,7 +168,8 @@ def _server(workspace: Workspace, vault: KeyVault) -> Iterator[_Key]:
     found = token_key(auth_of(workspace))
     for path in dict.fromkeys([home / "token-key.pem", *([found] if found else [])]):
         if path.exists():
-            where = _where(path, "server") if path.is_relative_to(home) else _Where.OUTSIDE
+            is_ours = path.resolve().is_relative_to(home.resolve())  # not by .. or a link
+            where = _where(path, "server") if is_ours else _Where.OUTSIDE
             yield _Key("token", path.name, where, partial(adopt_signing_key, path, vault))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cached_property
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pytrust.cli.key_vault import has_ca_keys
 from pytrust.cli.root import run
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import VaultLocked
+from pytrust.trust.files import write_atomic
+from pytrust.trust.server.auth.signing_key import signing_key
 from pytrust.trust.vault.asking import Vaulted
 
 
@@ -95,3 +98,19 @@ def test_whether_the_authority_needs_it(made: KeyHome, adopted: KeyHome, tmp_pat
     assert has_ca_keys(workspace(adopted))
     assert not has_ca_keys(workspace(made))
     assert not has_ca_keys(Workspace(tmp_path, None, None))
+
+
+@pytest.mark.parametrize("file", ["../shared/token.pem", "link/token.pem"])
+def test_a_token_key_that_other_homes_may_share_stays(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], file: str
+) -> None:
+    home = key_home.make(tmp_path / "at", authority=False)
+    (home.folder / "shared").mkdir(0o700)
+    (home.home / "link").symlink_to(home.folder / "shared")
+    signing_key(home.folder / "shared" / "token.pem")
+    auth = f'[auth]\nkind = "htpasswd"\nservice = "x"\nhtpasswd = "../htpasswd"\nkey = "{file}"\n'
+    write_atomic(home.home / "serve.toml", auth.encode())
+    assert run(["--home", str(home.home), "vault", "adopt", "--dry-run", "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["outside"] == [{"kind": "token", "name": "token.pem"}]
+    assert {"kind": "token", "name": "token-key.pem"} in said["in_files"]
