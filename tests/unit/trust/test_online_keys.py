@@ -56,6 +56,15 @@ def test_a_missing_key(folder: Path, role: str) -> None:
         load_online_keys(folder)
 
 
+@pytest.mark.parametrize(("lost", "kept"), [("timestamp", "snapshot"), ("snapshot", "timestamp")])
+def test_making_what_is_missing_keeps_what_is_there(folder: Path, lost: str, kept: str) -> None:
+    (folder / f"{lost}.pem").unlink()
+    before = (folder / f"{kept}.pem").read_bytes()
+    create_online_keys(folder)
+    assert (folder / f"{kept}.pem").read_bytes() == before
+    load_online_keys(folder)
+
+
 def test_permissions(folder: Path) -> None:
     (folder / "snapshot.pem").chmod(0o640)
     with pytest.raises(BadPermissions):

@@ -75,9 +75,11 @@ class OnlineKeys:
 
 
 def create_online_keys(folder: Path, vault: Opening | None = None) -> None:
-    """Make both keys, in ``folder`` (which exists, mode 0700) or in the vault."""
-    for role in _ROLES:
-        write_atomic(folder / f"{role}.pem", _kept(role, generate("ecdsa-p256"), vault), mode=PRIVATE)
+    """Make both keys, in ``folder`` (which exists, mode 0700) or in the vault; one that is there stays."""
+    for path in (folder / f"{role}.pem" for role in _ROLES):
+        if not path.exists():
+            with suppress(FileExistsError):  # of a server that began at the same time
+                write_atomic(path, _kept(path.stem, generate("ecdsa-p256"), vault), mode=PRIVATE, replace=False)
 
 
 def rotate_online_key(folder: Path, role: OnlineRole, vault: Opening | None = None) -> PublicKey:
