@@ -21,8 +21,11 @@ class KeyVault:
 
     def __call__(self) -> Vaulted:
         """The vault, open; raises what ``vault_room.open_vaulted`` does."""
+        from pytrust.trust.vault.agent.hygiene import keep_to_itself
+
         if self._refused is not None:
             raise self._refused
+        keep_to_itself()  # keys come into this process, though an agent may hold the vault open
         try:
             return self._workspace.vaulted
         except PytrustError as error:

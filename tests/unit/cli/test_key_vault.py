@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from functools import cached_property
 from pathlib import Path
 
@@ -114,3 +116,20 @@ def test_a_token_key_that_other_homes_may_share_stays(
     said = json.loads(capsys.readouterr().out)
     assert said["outside"] == [{"kind": "token", "name": "token.pem"}]
     assert {"kind": "token", "name": "token-key.pem"} in said["in_files"]
+
+
+_KEYS_OF_AN_AGENT = """
+import ctypes
+from types import SimpleNamespace
+from pytrust.cli.key_vault import KeyVault
+dumpable = lambda: ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+before = dumpable()
+KeyVault(SimpleNamespace(vaulted="what an agent holds open"))()
+print(before, dumpable())
+"""
+
+
+def test_whoever_takes_keys_out_leaves_no_core_file(tmp_path: Path) -> None:
+    """An agent that holds the vault open does so itself, and the keys are here all the same."""
+    done = subprocess.run([sys.executable, "-c", _KEYS_OF_AN_AGENT], capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout == "1 0\n", done.stderr
