@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
@@ -103,7 +104,7 @@ def private_engine(
             go with it.
         etc: a folder of files that it sees in place of those of their names in /etc.
     """
-    for name in ("data", "exec", "plugins"):
+    for name in ("data", "plugins"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "empty.json").write_text("{}")
     cgroup = f"pytrust-rig-{os.getpid()}-{next(_numbers)}"
@@ -111,7 +112,8 @@ def private_engine(
     command: list[str | Path] = ["unshare", "--mount", "--propagation", propagation, "sh", "-c", _ENTER, "sh"]
     command += [folder / "plugins", etc or ""]
     command += [*_listening(folder, config, activated), *_command(folder, cgroup), *flags]
-    with _shared(sees) if sees else nullcontext():
+    with _shared(sees) if sees else nullcontext(), tempfile.TemporaryDirectory(prefix="pytrust-") as sockets:
+        command.append(f"--exec-root={sockets}")  # containerd's have longer names than there is room for in the folder
         daemon = start(command, log=folder / "dockerd.log")
         engine = PrivateEngine(folder, daemon, cgroup)
         try:
@@ -146,7 +148,6 @@ def _listening(folder: Path, config: Path | None, activated: Sequence[str]) -> l
 def _command(folder: Path, cgroup: str) -> list[str | Path]:
     return [
         f"--data-root={folder}/data",
-        f"--exec-root={folder}/exec",
         f"--pidfile={folder}/docker.pid",
         f"--storage-driver={_storage_driver(folder)}",
         f"--cgroup-parent=/{cgroup}",
@@ -227,8 +228,7 @@ def _tidy(engine: PrivateEngine) -> None:
         for path in [*sorted((p for p in group.rglob("*") if p.is_dir()), reverse=True), group]:
             with suppress(OSError):
                 path.rmdir()
-    for name in ("data", "exec"):
-        shutil.rmtree(engine.folder / name)
+    shutil.rmtree(engine.folder / "data")
 
 
 def _family(namespace: str) -> set[int]:
