@@ -17,7 +17,7 @@ from tests.attack.scene import Scene
 from tests.fakes.registry import Auth, Fault, oci_manifest
 from tests.fakes.repository import Trouble
 
-from pytrust.cli import workspace
+from pytrust.cli import registry_answers
 from pytrust.trust.client import either
 from pytrust.trust.errors import TooSlow
 from pytrust.trust.formats import tuf
@@ -39,7 +39,7 @@ def within(seconds: float) -> Iterator[None]:
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """The same deadline as always, but shorter."""
     monkeypatch.setattr(either, "DEADLINE", PATIENCE)
-    monkeypatch.setattr(workspace, "DEADLINE", PATIENCE)
+    monkeypatch.setattr(registry_answers, "DEADLINE", PATIENCE)
 
 
 short = pytest.mark.usefixtures("_short")

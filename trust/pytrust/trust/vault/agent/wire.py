@@ -204,7 +204,8 @@ def failure(error: PytrustError) -> Failure:
 
 def raised(failed: Failure) -> PytrustError:
     """The error again, as it was raised in the agent; ``Unsound`` where this version does not know its code."""
-    return dict(_by_code(PytrustError)).get(failed.code, Unsound)(failed.text, hint=failed.hint)
+    found = (kind for code, kind in _by_code(PytrustError) if code == failed.code)
+    return next(found, Unsound)(failed.text, hint=failed.hint)
 
 
 def _by_code(family: type[PytrustError]) -> Iterator[tuple[str, type[PytrustError]]]:
