@@ -40,6 +40,7 @@ _COMMANDS = {
     "authz-plugin": ("authz_plugin", "lock out revoked clients of an engine that is reached directly"),
     "ca": ("ca", "certificates for engines and clients: issue, renew, rotate, revoke"),
     "engine": ("engine", "let this host's engine listen with TLS, and check what it serves"),
+    "profile": ("profile", "least privilege for images: recorded, proven, signed, applied"),
     "vault": ("vault", "secrets at rest: make the vault, open it, keep it"),
     "unlock": ("vault_agent:unlock", "open the vault, once after each start of the host"),
     "secret": ("secret", "the values in the vault: put, get, list, rotate, expire, export"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
+from functools import partial
 from typing import Any, Never
 
 from pytrust.trust.errors import BadMetadata
@@ -21,7 +22,14 @@ _ONE_KIND = bytes.maketrans(b"{}", b"[]")
 _INTEGER_MAX_DIGITS = 18  # fits 64 bits, and so every other parser
 
 
-def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METADATA_MAX_DEPTH) -> Any:  # noqa: ANN401
+def parse_json(
+    data: bytes,
+    *,
+    what: str,
+    max_bytes: int,
+    max_depth: int = METADATA_MAX_DEPTH,
+    max_digits: int = _INTEGER_MAX_DIGITS,
+) -> Any:  # noqa: ANN401
     """Read one JSON document.
 
     Args:
@@ -29,6 +37,7 @@ def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METAD
         what: names the document in errors, for example ``timestamp of docker.io/foo/web``.
         max_bytes: refused beyond.
         max_depth: refused beyond; arrays and objects count.
+        max_digits: of an integer; more than the default does not fit 64 bits with a sign.
 
     Raises:
         BadMetadata: too large, too deep, not UTF-8, not JSON, a duplicate key, a float or a huge integer.
@@ -45,7 +54,7 @@ def parse_json(data: bytes, *, what: str, max_bytes: int, max_depth: int = METAD
             data.decode("utf-8"),
             object_pairs_hook=_unique,
             parse_float=_refuse_number,
-            parse_int=_integer,
+            parse_int=partial(_integer, max_digits),
             parse_constant=_refuse_number,
         )
         if _SURROGATE.search(data):
@@ -84,8 +93,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
-def _integer(text: str) -> int:
-    if len(text) > _INTEGER_MAX_DIGITS:
+def _integer(max_digits: int, text: str) -> int:
+    if len(text) > max_digits:
         raise ValueError("an integer is too large")
     return int(text)
 

@@ -214,3 +214,8 @@ DELIVERED_MAX_BYTES: Final = 4 * 1024 * 1024  # in one container
 DELIVERED_LABEL_MAX_CHARS: Final = 16 * 1024  # what asks for them: 32 of the longest names, files and owners
 DELIVERY_MAX_BYTES: Final = 256 * 1024 * 1024  # of the file system in memory: 64 containers with all they can have
 DELIVERY_FILES_MAX: Final = 65536  # in it: folders and files of some thousand containers
+
+# Profiles.
+PROFILE_MAX_BYTES: Final = 128 * 1024  # one signed document; 80 calls, 600 files and their evidence have 70 kB
+SECCOMP_FILE_MAX_BYTES: Final = 1024 * 1024  # a Docker seccomp file; its own default has 14 kB
+SECCOMP_DIGITS_MAX: Final = 20  # of an argument: 64 bits without a sign
