@@ -219,3 +219,13 @@ DELIVERY_FILES_MAX: Final = 65536  # in it: folders and files of some thousand c
 PROFILE_MAX_BYTES: Final = 128 * 1024  # one signed document; 80 calls, 600 files and their evidence have 70 kB
 SECCOMP_FILE_MAX_BYTES: Final = 1024 * 1024  # a Docker seccomp file; its own default has 14 kB
 SECCOMP_DIGITS_MAX: Final = 20  # of an argument: 64 bits without a sign
+
+# Trials of containers on an engine.
+TRIAL_START_TIMEOUT: Final = 15.0  # seconds; two on a busy host, for ever where the runtime is not let through
+TRIAL_STOP_GRACE: Final = 3.0  # seconds from the signal to stop to the end
+TRIAL_REMOVE_TIMEOUT: Final = 5.0  # seconds for one attempt to remove a container; it hangs while its runtime does
+TRIAL_REMOVE_ATTEMPTS: Final = 4
+TRIAL_WORKLOAD_TIMEOUT: Final = 300.0  # seconds for a workload, unless somebody says more
+TRIAL_EXEC_TIMEOUT: Final = 60.0  # seconds for one command in a container
+TRIAL_OUTPUT_MAX_BYTES: Final = 1024 * 1024  # kept of what a container, or a command in it, says
+PROC_FILE_MAX_BYTES: Final = 64 * 1024  # of a process's control group or words, in proc(5)

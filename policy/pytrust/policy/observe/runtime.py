@@ -1,0 +1,74 @@
+"""The processes of a container on this host: its control group, and the runtime that is stuck while it starts it.
+
+A seccomp profile that does not let runc through can hold it for ever between create and start, and the engine with
+it: neither a start nor a removal is answered until the runtime's processes are gone (profiles reference, fact 6).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from pytrust.trust.limits import PROC_FILE_MAX_BYTES
+
+_PROC: Final = Path("/proc")
+_RUNTIMES: Final = ("runc", "crun", "runsc", "youki")
+
+
+def control_group(pid: int, container: str) -> str:
+    """The path of a process's control group if it is the container's, else empty: then it does not run here."""
+    for line in _read(pid, "cgroup").splitlines():
+        path = line.split(":", 2)[-1]
+        if container in path:
+            return path
+    return ""
+
+
+def end_runtime(container: str) -> tuple[int, ...]:
+    """Kill the runtime's processes that are about this container and no other; gives their ids.
+
+    Raises:
+        PermissionError: they are another user's.
+    """
+    return tuple(pid for pid in _processes() if _is_runtime(pid, container) and _end(pid, container))
+
+
+def _processes() -> Iterator[int]:
+    return (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
+
+
+def _is_runtime(pid: int, container: str) -> bool:
+    """By its name, and by its control group or the container's id among its words; a shim is none."""
+    name = _read(pid, "comm").strip()
+    if not (name.startswith(_RUNTIMES) and "shim" not in name):
+        return False
+    return bool(control_group(pid, container)) or container in _read(pid, "cmdline").split("\0")
+
+
+def _end(pid: int, container: str) -> bool:
+    """Whether it was still the same process: between the look and the signal a handle keeps its id."""
+    try:
+        handle = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return False
+    try:
+        if not _is_runtime(pid, container):
+            return False
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(handle, signal.SIGKILL)
+        return True
+    finally:
+        os.close(handle)
+
+
+def _read(pid: int, name: str) -> str:
+    """Empty where the process is gone, or another user's."""
+    try:
+        with (_PROC / str(pid) / name).open("rb") as file:
+            return file.read(PROC_FILE_MAX_BYTES).decode("utf-8", "replace")
+    except OSError:
+        return ""
