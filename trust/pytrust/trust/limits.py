@@ -229,3 +229,21 @@ TRIAL_WORKLOAD_TIMEOUT: Final = 300.0  # seconds for a workload, unless somebody
 TRIAL_EXEC_TIMEOUT: Final = 60.0  # seconds for one command in a container
 TRIAL_OUTPUT_MAX_BYTES: Final = 1024 * 1024  # kept of what a container, or a command in it, says
 PROC_FILE_MAX_BYTES: Final = 64 * 1024  # of a process's control group or words, in proc(5)
+
+# Images that are looked at without being run.
+IMAGE_TAR_MAX_BYTES: Final = 16 * 1024**3  # of an image as the engine gives it; it is on disk while it is looked at
+IMAGE_FILES_MAX: Final = 1_000_000  # files, folders and links of all layers; large ones have 200,000
+IMAGE_LAYERS_MAX: Final = 256  # engines make 127 at most
+IMAGE_PATH_MAX_CHARS: Final = 4096  # PATH_MAX of the kernel
+IMAGE_LINKS_MAX: Final = 40  # links on the way to one file, as in the kernel
+IMAGE_DOCUMENT_MAX_BYTES: Final = 4 * 1024 * 1024  # its manifest and its configuration; registries take 4 MB
+IMAGE_WORDS_MAX: Final = 4096  # of an entrypoint or a command
+IMAGE_EXPORT_TIMEOUT: Final = 120.0  # seconds without a byte: the engine reads a large layer before it sends one
+ELF_FILE_MAX_BYTES: Final = 512 * 1024 * 1024  # one program or library; the largest in use have 250 MB
+ELF_HEADERS_MAX: Final = 1024  # segments or sections that are read; linkers make some 40
+ELF_ENTRIES_MAX: Final = 4_000_000  # symbols, relocations or functions of one file; a browser's library has 800,000
+ELF_NEEDED_MAX: Final = 1024  # libraries that one file asks for; large ones ask for 100
+ELF_OBJECTS_MAX: Final = 4096  # programs and libraries of one image that are looked at
+ELF_CODE_MAX_BYTES: Final = 1024**3  # of all functions that are looked at: half a minute
+ELF_SITE_MAX_BYTES: Final = 64 * 1024  # one function that is disassembled; the largest of C libraries have 20 kB
+SCRIPT_MAX_BYTES: Final = 1024 * 1024  # read of a script; entrypoints have some kB

@@ -1,0 +1,1 @@
+"""What the programs of an image could call, found without running them."""
