@@ -1,0 +1,1 @@
+"""Seccomp: files, what an engine makes of them, and what the kernel does with a call."""
