@@ -10,7 +10,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Final
 
-from pytrust.policy.profiles.model import Arg, ArchMap, Condition, Rule, Seccomp
+from pytrust.policy.profiles.model import ArchMap, Arg, Condition, Rule, Seccomp
 from pytrust.policy.profiles.names import Action, Arch, Capability, GoArch, Op, Syscall
 
 EPERM: Final = 1
@@ -52,14 +52,14 @@ timer_gettime timer_gettime64 timer_settime timer_settime64 timerfd_create timer
 timerfd_settime timerfd_settime64 times tkill truncate truncate64 ugetrlimit umask uname unlink unlinkat uretprobe utime
 utimensat utimensat_time64 utimes vfork vmsplice wait4 waitid waitpid write writev
 """
+_ADMINISTRATION: Final = """
+bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr lsm_list_modules
+lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl quotactl_fd setdomainname
+sethostname setns syslog umount umount2 unshare
+"""
 _BY_CAPABILITY: Final = (
     ("DAC_READ_SEARCH", "open_by_handle_at"),
-    (
-        "SYS_ADMIN",
-        "bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie lsm_get_self_attr "
-        "lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree perf_event_open quotactl "
-        "quotactl_fd setdomainname sethostname setns syslog umount umount2 unshare",
-    ),
+    ("SYS_ADMIN", _ADMINISTRATION),
     ("SYS_BOOT", "reboot"),
     ("SYS_CHROOT", "chroot"),
     ("SYS_MODULE", "delete_module init_module finit_module"),
@@ -95,6 +95,7 @@ _ARCHES: Final = (
 _SOCKETS: Final = ((Op.LT, 38), (Op.EQ, 39), (Op.GT, 40))
 _PERSONALITIES: Final = (0, 0x0008, 0x20000, 0x20008, 0xFFFFFFFF)  # PER_LINUX32, UNAME26, both; the last only asks
 _S390: Final = (GoArch("s390"), GoArch("s390x"))
+_ALWAYS: Final = Condition()
 _ADMIN: Final = (Capability("SYS_ADMIN"),)
 
 
@@ -128,7 +129,7 @@ def _no_namespace(index: int) -> Arg:
     return Arg(index=index, op=Op.MASKED_EQ, value=NAMESPACE_FLAGS, second=0)
 
 
-def _allow(names: str, *args: Arg, includes: Condition = Condition(), excludes: Condition = Condition()) -> Rule:
+def _allow(names: str, *args: Arg, includes: Condition = _ALWAYS, excludes: Condition = _ALWAYS) -> Rule:
     calls = tuple(map(Syscall, names.split()))
     return Rule(names=calls, action=Action.ALLOW, args=args, includes=includes, excludes=excludes)
 
