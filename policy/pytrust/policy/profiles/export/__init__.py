@@ -1,0 +1,1 @@
+"""A profile in the words of others: Docker, OCI, AppArmor, compose, Kubernetes."""

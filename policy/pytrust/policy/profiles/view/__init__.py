@@ -1,0 +1,1 @@
+"""A profile for people: what is open, why, and what stays shut."""
