@@ -247,3 +247,15 @@ ELF_OBJECTS_MAX: Final = 4096  # programs and libraries of one image that are lo
 ELF_CODE_MAX_BYTES: Final = 1024**3  # of all functions that are looked at: half a minute
 ELF_SITE_MAX_BYTES: Final = 64 * 1024  # one function that is disassembled; the largest of C libraries have 20 kB
 SCRIPT_MAX_BYTES: Final = 1024 * 1024  # read of a script; entrypoints have some kB
+
+# What is signed about single images.
+STATEMENT_MAX_BYTES: Final = PROFILE_MAX_BYTES
+STATEMENTS_MAX_BYTES: Final = 4_500_000  # of one role, spelled as JSON; the rest of its file is for signatures
+PROFILES_LIFETIME: Final = timedelta(days=180)  # a profile was proven on programs and runtimes that change
+PROFILES_WARN_BEFORE: Final = timedelta(days=30)
+
+# Recording what a container does.
+AUDIT_BUFFER_BYTES: Final = 128 * 1024 * 1024  # of the socket, in the kernel: 100,000 records that nobody has read yet
+AUDIT_RECORD_MAX_BYTES: Final = 16 * 1024  # the kernel's are below 9 kB (MAX_AUDIT_MESSAGE_LENGTH)
+AUDIT_GAP_MAX: Final = 1_000_000  # serial numbers that are awaited one by one
+AUDIT_ANSWER_TIMEOUT: Final = 30.0  # seconds in which the kernel's queue runs empty; a slow console takes 4 ms a record
