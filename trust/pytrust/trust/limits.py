@@ -256,6 +256,35 @@ PROFILES_WARN_BEFORE: Final = timedelta(days=30)
 
 # Recording what a container does.
 AUDIT_BUFFER_BYTES: Final = 128 * 1024 * 1024  # of the socket, in the kernel: 100,000 records that nobody has read yet
+FORKS_BUFFER_BYTES: Final = 16 * 1024 * 1024  # of the process connector's: 20,000 events, three for a short process
 AUDIT_RECORD_MAX_BYTES: Final = 16 * 1024  # the kernel's are below 9 kB (MAX_AUDIT_MESSAGE_LENGTH)
 AUDIT_GAP_MAX: Final = 1_000_000  # serial numbers that are awaited one by one
 AUDIT_ANSWER_TIMEOUT: Final = 30.0  # seconds in which the kernel's queue runs empty; a slow console takes 4 ms a record
+
+# Comparing profiles.
+PROFILE_CASES_MAX: Final = 4096  # combinations of arguments of one call that are looked at; Docker's default has 52
+PROFILE_WORK_MAX: Final = 200_000  # conditions that one comparison looks at: a tenth of a second, Docker's own take 2 %
+PROFILE_PHRASES_MAX: Final = 200  # of what one seccomp file lets through and another does not
+GLOB_STATES_MAX: Final = 20_000  # of the automaton for one comparison of AppArmor's files; 600 rules need 5,000
+
+# Calls that confined containers were refused while they ran.
+DENIALS_PER_CONTAINER_MAX: Final = 512  # rows: a program and a call; a container that tries all calls has some 400
+DENIALS_MAX: Final = 20_000  # rows on disk: 5 MB; the oldest go
+DENIALS_RATE: Final = 1000.0  # looked at in a second: 3 % of a core; the kernel keeps some and counts the rest as lost
+DENIALS_BURST: Final = 5000  # looked at without a pause: what a program does that starts badly
+DENIALS_FLUSH_INTERVAL: Final = 1.0  # seconds until what was seen is on disk
+DENIALS_CONTAINERS_MAX: Final = 1024  # of which the profile is kept in memory
+DENIALS_LOOK_AGAIN: Final = 30.0  # seconds until a container that was not known is asked for again
+DENIALS_PROCESSES_MAX: Final = 65_536  # whose names and parents are kept: twice a busy host's
+DENIALS_RING_PAGES: Final = 32  # of the kernel's ring for each processor, a power of two: 2,000 records
+
+# AppArmor.
+APPARMOR_GLOB_MAX_CHARS: Final = 4096  # one pattern for paths; a path has no more bytes (PATH_MAX)
+APPARMOR_GLOB_MAX_DEPTH: Final = 8  # braces within braces; the parser takes 49, and the automaton grows with each
+APPARMOR_STEPS_MAX: Final = 20_000  # pairs of states, until it is left open whether a pattern takes in another: 0.3 s
+APPARMOR_RULES_MAX: Final = 4096  # for files, in one profile; some hundred are usual
+APPARMOR_TEXT_MAX_BYTES: Final = 2 * 1024 * 1024  # one profile as text: what a document can hold, all in octal
+APPARMOR_BINARY_MAX_BYTES: Final = 16 * 1024 * 1024  # compiled; one of 600 rules has 100 kB
+APPARMOR_PARSER_TIMEOUT: Final = 30.0  # seconds; 600 rules take half a second
+APPARMOR_LOADED_MAX_BYTES: Final = 4 * 1024 * 1024  # the kernel's list of loaded profiles
+BANE_FILE_MAX_BYTES: Final = 1024 * 1024  # a file of bane; its own examples have 2 kB

@@ -1,0 +1,159 @@
+"""The first choice of a recorder: the filter says LOG, and the kernel's audit stream says what was called.
+
+Nothing in the container is changed, nothing is traced, processes that ``docker exec`` brings in are seen as well. Needs
+CAP_AUDIT_READ in the initial user namespace; with CAP_NET_ADMIN, programs that are gone at once are placed too.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from pytrust.policy.observe.audit_ledger import Call, Ledger, Place, Share
+from pytrust.policy.observe.audit_records import SeccompRecord
+from pytrust.policy.observe.audit_socket import AuditStream
+from pytrust.policy.observe.filters import logged
+from pytrust.policy.observe.forks import ForkStream
+from pytrust.policy.observe.recording import Method, Recorded, Seen
+from pytrust.policy.observe.trial import Confinement, Laboratory, Live, RunOptions
+from pytrust.policy.profiles.model import Seccomp
+from pytrust.policy.profiles.names import X86_64, Arch, Syscall
+from pytrust.policy.profiles.seccomp.docker_default import docker_default
+from pytrust.policy.profiles.seccomp.docker_json import docker_text
+from pytrust.policy.profiles.seccomp.syscalls import AUDIT_ARCHES, X32, X32_BIT, names
+from pytrust.trust.errors import PytrustError
+from pytrust.trust.limits import PROC_FILE_MAX_BYTES
+
+_PROC: Final = Path("/proc")
+_LOGGED: Final = _PROC / "sys/kernel/seccomp/actions_logged"
+_PARENT: Final = re.compile(rb"\A[0-9]+ \(.*\) [A-Za-z] ([0-9]+) ", re.DOTALL)
+_WAIT: Final = 0.05  # seconds between two looks whether the trial is over
+_NONE: Final = "\0"  # in no path of a control group: the trial had no container
+_ARCHES: Final = {number: arch for arch, number in AUDIT_ARCHES.items() if arch != X32}
+
+
+class AuditRecorder:
+    """Records under ``base``, whose refusals stay (default: Docker's own profile)."""
+
+    def __init__(self, base: Seccomp | None = None) -> None:
+        self._text = docker_text(logged(base or docker_default()))
+
+    @property
+    def method(self) -> Method:
+        """``audit``."""
+        return "audit"
+
+    def missing(self) -> str:
+        """Why the stream cannot be read."""
+        try:
+            AuditStream().close()
+        except PytrustError as error:
+            return str(error)
+        with suppress(OSError):
+            if "log" not in _LOGGED.read_text().split():
+                return f"the kernel is told not to log: {_LOGGED} lacks log"
+        return ""
+
+    def record(
+        self,
+        laboratory: Laboratory,
+        image: str,
+        options: RunOptions,
+        confinement: Confinement,
+        workload: Callable[[Live], int],
+    ) -> Recorded:
+        """As ``recording.Recorder`` says."""
+        ledger, container = Ledger(_look), _NONE
+
+        def watched(live: Live) -> int:
+            nonlocal container
+            container = live.container
+            return workload(live)
+
+        with AuditStream() as stream, ForkStream() as forks:
+            with _reading(stream, forks, ledger):
+                outcome = laboratory.run(image, options, confinement._replace(seccomp=self._text), watched)
+            _take(stream.settle, forks, ledger)
+            lost = stream.lost
+        return Recorded(outcome, _seen(ledger.share(container), lost))
+
+
+@contextmanager
+def _reading(stream: AuditStream, forks: ForkStream, ledger: Ledger) -> Iterator[None]:
+    """Take what comes while the block runs; an error of the reader ends in the block's thread."""
+    over, errors = threading.Event(), list[Exception]()
+
+    def read() -> None:
+        try:
+            while not over.is_set():
+                _take(lambda: stream.read(_WAIT), forks, ledger)
+        except (PytrustError, OSError) as error:
+            errors.append(error)
+
+    reader = threading.Thread(target=read, name="audit", daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        over.set()
+        reader.join()
+    if errors:
+        raise errors[0]
+
+
+def _take(read: Callable[[], list[SeccompRecord]], forks: ForkStream, ledger: Ledger) -> None:
+    for record in read():
+        ledger.add(record)
+    for child, mother in forks.read():
+        ledger.fork(child, mother)
+
+
+def _look(pid: int) -> Place | None:
+    """Where a process is; None where it is gone."""
+    try:
+        with (_PROC / str(pid) / "cgroup").open() as file:
+            lines = file.read(PROC_FILE_MAX_BYTES).splitlines()
+        found = _PARENT.match((_PROC / str(pid) / "stat").read_bytes())
+    except OSError:
+        return None
+    return Place(frozenset(line.split(":", 2)[-1] for line in lines), int(found[1]) if found else 0)
+
+
+def _seen(share: Share, lost: int) -> Seen:
+    calls: Counter[tuple[Syscall, str]] = Counter()
+    unnamed: Counter[tuple[Arch, int]] = Counter()
+    arches = set()
+    for (call, program), count in share.calls.items():
+        arch, name = _named(call)
+        arches.add(arch)
+        if name:
+            calls[name, program] += count
+        else:
+            unnamed[arch, call[1]] += count
+    return Seen(
+        method="audit",
+        calls=calls,
+        runtime=_runtime(share.runtime),
+        arches=frozenset(arches),
+        unnamed=unnamed,
+        records=share.records,
+        lost=lost + share.unplaced,
+    )
+
+
+def _runtime(counts: Mapping[Call, int]) -> Mapping[Syscall, int]:
+    found = ((_named(call)[1], count) for call, count in counts.items())
+    return {name: count for name, count in found if name}
+
+
+def _named(call: Call) -> tuple[Arch, Syscall | None]:
+    number, arch = call[1], _ARCHES.get(call[0], Arch(f"{call[0]:#x}"))
+    if arch == X86_64 and number & X32_BIT:
+        arch = X32
+    known = names(arch) if arch in AUDIT_ARCHES else {}
+    return arch, known.get(number)
