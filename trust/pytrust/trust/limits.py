@@ -288,3 +288,6 @@ APPARMOR_BINARY_MAX_BYTES: Final = 16 * 1024 * 1024  # compiled; one of 600 rule
 APPARMOR_PARSER_TIMEOUT: Final = 30.0  # seconds; 600 rules take half a second
 APPARMOR_LOADED_MAX_BYTES: Final = 4 * 1024 * 1024  # the kernel's list of loaded profiles
 BANE_FILE_MAX_BYTES: Final = 1024 * 1024  # a file of bane; its own examples have 2 kB
+
+# Seccomp: programs, and how they are tried.
+SECCOMP_PROBES_MAX: Final = 20_000  # arguments tried for one call; two masks of 64 bits on two arguments make 5,000
