@@ -1,0 +1,86 @@
+"""From a seccomp file to what an engine gives its runtime, on one host and for one container. Pure.
+
+Source: moby/profiles ``seccomp_linux.go``, as of June 2026. Nothing is de-duplicated, the order stays, and an archMap
+without the host's architecture leaves none. Kernels are compared by their first two numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from pytrust.policy.profiles.model import Condition, Resolved, Rule, Seccomp
+from pytrust.policy.profiles.names import Arch, Capability, Generation, GoArch
+from pytrust.policy.profiles.seccomp.syscalls import arch_of, native_of
+
+
+class Host(NamedTuple):
+    """Where a container runs: ``kernel`` is (6, 1), ``capabilities`` the container's bounding set."""
+
+    arch: GoArch
+    kernel: tuple[int, int]
+    capabilities: frozenset[Capability]
+    generation: Generation
+
+
+def resolve(profile: Seccomp, host: Host) -> Resolved:
+    """What the runtime of ``host`` gets for a container.
+
+    Raises:
+        UsageError: an architecture that Docker does not know.
+    """
+    rules = tuple(map(_bare, filter(lambda rule: _applies(rule, host), profile.rules)))
+    arches = tuple(_arches(profile, arch_of(host.arch)))
+    if host.generation is Generation.BEFORE_23:
+        return Resolved(default=profile.default, architectures=arches, rules=rules)
+    return Resolved(
+        default=profile.default,
+        default_errno=profile.default_errno,
+        architectures=arches,
+        flags=profile.flags,
+        listener_path=profile.listener_path,
+        listener_metadata=profile.listener_metadata,
+        rules=rules,
+    )
+
+
+def _arches(profile: Seccomp, own: Arch) -> Iterator[Arch]:
+    yield from profile.architectures
+    for entry in profile.arch_map:
+        if entry.architecture == own:
+            yield own
+            yield from entry.also
+            return
+
+
+def _applies(rule: Rule, host: Host) -> bool:
+    return not _excluded(rule.excludes, host) and _included(rule.includes, host)
+
+
+def _excluded(condition: Condition, host: Host) -> bool:
+    """One of all that is written suffices."""
+    return (
+        native_of(host.arch) in condition.arches
+        or not host.capabilities.isdisjoint(condition.caps)
+        or (bool(condition.min_kernel) and host.kernel >= kernel_of(condition.min_kernel))
+    )
+
+
+def _included(condition: Condition, host: Host) -> bool:
+    """All that is written must hold; of several architectures, one."""
+    return (
+        (not condition.arches or native_of(host.arch) in condition.arches)
+        and host.capabilities.issuperset(condition.caps)
+        and (not condition.min_kernel or host.kernel >= kernel_of(condition.min_kernel))
+    )
+
+
+def kernel_of(text: str) -> tuple[int, int]:
+    """``4.8``, or a kernel's whole release (``6.1.0-18-amd64``), as numbers; (0, 0) where it is none."""
+    first, _, rest = text.partition(".")
+    second = rest[: len(rest) - len(rest.lstrip("0123456789"))]
+    return (int(first), int(second)) if first.isdigit() and second else (0, 0)
+
+
+def _bare(rule: Rule) -> Rule:
+    return Rule(names=rule.names, action=rule.action, errno=rule.errno, args=rule.args)
