@@ -113,7 +113,7 @@ class Lookups(ABC):
     def _unchanged(self, look: Look) -> Trusted | None:
         """What this process verified before, while its bytes, the source and the time allow it."""
         held, files = self._remembered.get(look.name), look.known.files
-        if held is None or held.bundle.files != files:
+        if held is None or held.bundle.files != files or held.trusted.silent:
             return None
         next_root = f"{held.trusted.versions[ROOT] + 1}.root.json"
         if look.fetch(f"{self.prefix}timestamp.json") != files["timestamp.json"]:

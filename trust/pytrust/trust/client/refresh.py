@@ -7,9 +7,10 @@ what this host knows. Nothing outside that folder changes here; the caller keeps
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from tuf.api import exceptions
 from tuf.ngclient import Updater, UpdaterConfig
@@ -17,7 +18,7 @@ from tuf.ngclient import Updater, UpdaterConfig
 from pytrust.trust.client.look import Circumstances, Look, Refreshed, nothing_signed
 from pytrust.trust.client.source import Bridge
 from pytrust.trust.client.trusted import Trusted
-from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Targets
+from pytrust.trust.collection.model import KINDS, RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Targets
 from pytrust.trust.errors import BadMetadata, BadSignature, ExpiredCache, PytrustError, Rollback, Stale
 from pytrust.trust.formats import tuf
 from pytrust.trust.limits import (
@@ -56,41 +57,74 @@ def refresh(look: Look, anchor: bytes) -> Refreshed:
             (folder / file).write_bytes(data)
         updater = Updater(str(folder), Bridge.BASE_URL, fetcher=bridge, config=_CONFIG, bootstrap=anchor)
         updater.refresh()
-        trusted = _read(name, folder, updater, when)._replace(first_use=look.pin.first_use)
+        trusted = _Reading(name, folder, updater, bridge, when).trusted()._replace(first_use=look.pin.first_use)
         return Refreshed(trusted, _files(folder))
 
 
-def _read(name: CollectionName, folder: Path, updater: Updater, when: Circumstances) -> Trusted:
-    root = tuf.read_root(name, _file(folder, ROOT))
-    targets = tuf.read_targets(name, TARGETS, _file(folder, TARGETS))
-    snapshot = tuf.read_snapshot(name, _file(folder, SNAPSHOT))
-    versions = dict(snapshot.versions)
-    roles = [item.name for item in targets.delegations if item.name in versions]
-    delegated = {role: held for role in roles[:ROLES_MAX] if (held := _load(name, role, folder, updater))}
-    timestamp, until = tuf.read_header(name, TIMESTAMP, _file(folder, TIMESTAMP))
-    documents: dict[RoleName, Targets] = {TARGETS: targets, **delegated}
-    expiries = {ROOT: root.expires, **{role: held.expires for role, held in documents.items()}}
-    expiries |= {TIMESTAMP: until, SNAPSHOT: snapshot.expires}
-    versions |= {ROOT: root.version, TIMESTAMP: timestamp, SNAPSHOT: snapshot.version}
-    trusted = Trusted(Collection(name, root, targets, delegated), versions, expiries, when.refreshed, when.offline)
-    if trusted.expires(*({RELEASES} & delegated.keys())) <= when.now:
-        raise exceptions.ExpiredMetadataError("its time is over")
-    return trusted
+class _Reading(NamedTuple):
+    """One refresh: what python-tuf verified lies in ``folder``."""
 
+    name: CollectionName
+    folder: Path
+    updater: Updater
+    bridge: Bridge
+    when: Circumstances
 
-def _load(name: CollectionName, role: RoleName, folder: Path, updater: Updater) -> Targets | None:
-    """A delegated role. A signer whose role cannot be trusted (expired, key replaced) vouches for nothing."""
-    try:
-        updater.get_targetinfo(tuf.target_path(role, _PROBE))
-    except exceptions.RepositoryError:
-        if role == RELEASES:
-            raise
-        return None
-    return tuf.read_targets(name, role, _file(folder, role))
+    def trusted(self) -> Trusted:
+        """The whole collection."""
+        name, when = self.name, self.when
+        root = tuf.read_root(name, self._file(ROOT))
+        targets = tuf.read_targets(name, TARGETS, self._file(TARGETS))
+        snapshot = tuf.read_snapshot(name, self._file(SNAPSHOT))
+        versions = dict(snapshot.versions)
+        roles = [item.name for item in targets.delegations if item.name in versions and item.name not in KINDS]
+        delegated = {role: held for role in roles[:ROLES_MAX] if (held := self._delegated(role))}
+        said = {role: self._statements(role, versions) for role in KINDS if targets.delegation(role)}
+        delegated |= {role: held for role, held in said.items() if isinstance(held, Targets)}
+        timestamp, until = tuf.read_header(name, TIMESTAMP, self._file(TIMESTAMP))
+        documents: dict[RoleName, Targets] = {TARGETS: targets, **delegated}
+        expiries = {ROOT: root.expires, **{role: held.expires for role, held in documents.items()}}
+        expiries |= {TIMESTAMP: until, SNAPSHOT: snapshot.expires}
+        versions |= {ROOT: root.version, TIMESTAMP: timestamp, SNAPSHOT: snapshot.version}
+        trusted = Trusted(
+            Collection(name, root, targets, delegated),
+            versions,
+            expiries,
+            when.refreshed,
+            when.offline,
+            silent={role: held for role, held in said.items() if not isinstance(held, Targets)},
+        )
+        if trusted.expires(*({RELEASES} & delegated.keys())) <= when.now:
+            raise exceptions.ExpiredMetadataError("its time is over")
+        return trusted
 
+    def _delegated(self, role: RoleName) -> Targets | None:
+        """A delegated role. A signer whose role cannot be trusted (expired, key replaced) vouches for nothing."""
+        try:
+            return self._load(role)
+        except exceptions.RepositoryError:
+            if role == RELEASES:
+                raise
+            return None
 
-def _file(folder: Path, role: RoleName) -> bytes:
-    return (folder / f"{role}.json").read_bytes()
+    def _statements(self, role: RoleName, listed: Container[RoleName]) -> Targets | PytrustError:
+        """A role of statements, or why it cannot be believed: nobody may take what it says away unnoticed."""
+        if role not in listed:
+            return BadMetadata(f"{role} of {self.name} is delegated to, but not listed in the snapshot")
+        try:
+            with _translated(self.name, self.bridge, self.when):
+                return self._load(role)
+        except Stale as error:
+            return Stale(str(error), hint=f"sign it again: pytrust repo renew {self.name} --role {role}")
+        except (BadMetadata, ExpiredCache) as error:
+            return error
+
+    def _load(self, role: RoleName) -> Targets:
+        self.updater.get_targetinfo(tuf.target_path(role, _PROBE))
+        return tuf.read_targets(self.name, role, self._file(role))
+
+    def _file(self, role: RoleName) -> bytes:
+        return (self.folder / f"{role}.json").read_bytes()
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -3,12 +3,16 @@
 Consumers accept a tag from ``releases``, else from ``targets`` itself, and from nowhere else, as docker does. (In TUF
 1.0 collections ``targets`` says nothing of tags: ADR 0007.) A digest is accepted when a released image is that digest,
 or an index that lists it as a platform.
+
+What is said of an image by a role of statements (its profile) is believed or refused for itself: a tag does not depend
+on it. But where such a role is delegated to and cannot be believed, no answer is "nothing is said".
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple
 
 from pytrust.trust.collection.model import (
@@ -21,17 +25,27 @@ from pytrust.trust.collection.model import (
     Collection,
     Target,
 )
-from pytrust.trust.errors import BadMetadata, Unsigned
+from pytrust.trust.collection.statement import Statement
+from pytrust.trust.errors import BadMetadata, PytrustError, Unsigned
 from pytrust.trust.names import Digest, Format, ImageRef, RoleName
 
 _CHAIN = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
+
+
+class SignedStatement(NamedTuple):
+    """What is said of an image; ``digest`` is the content's own, ``expires`` the earliest end of the chain."""
+
+    content: bytes
+    digest: Digest
+    expires: datetime
 
 
 class Trusted(NamedTuple):
     """What was verified, and when.
 
     ``versions`` and ``expiries`` are those of every role that was read; ``refreshed`` is when the source was asked;
-    ``first_use``: no pin covers its root, it was believed when it was seen first.
+    ``first_use``: no pin covers its root, it was believed when it was seen first; ``silent`` are the roles of
+    statements that cannot be believed, and why.
     """
 
     collection: Collection
@@ -41,6 +55,7 @@ class Trusted(NamedTuple):
     offline: bool
     form: Format = Format.TUF
     first_use: bool = False
+    silent: Mapping[RoleName, PytrustError] = MappingProxyType({})
 
     @property
     def tags(self) -> dict[str, tuple[RoleName, Target]]:
@@ -58,6 +73,19 @@ class Trusted(NamedTuple):
     def expires(self, *roles: RoleName) -> datetime:
         """The earliest end of the chain down to ``roles``."""
         return min(self.expiries[role] for role in (*_CHAIN, *roles))
+
+    def statement(self, role: RoleName, digest: Digest) -> SignedStatement | None:
+        """What ``role`` says of an image, or else of the index that lists it.
+
+        Raises:
+            Stale, ExpiredCache: the time of the role is over.
+            BadMetadata: it cannot be believed, or says different things of two indexes that list the image.
+        """
+        if (why := self.silent.get(role)) is not None:
+            raise type(why)(str(why), hint=why.hint)
+        held = self.collection.delegated.get(role) if self.collection.authority(role) else None
+        found = None if held is None else _statement(self, held.statements, digest)
+        return None if found is None else SignedStatement(found.content, found.digest, self.expires(role))
 
 
 class Verified(NamedTuple):
@@ -104,6 +132,20 @@ def verify(trusted: Trusted, ref: ImageRef) -> Verified:
         offline=trusted.offline,
         first_use=trusted.first_use,
     )
+
+
+def _statement(trusted: Trusted, said: Mapping[Digest, Statement], digest: Digest) -> Statement | None:
+    if digest in said:
+        return said[digest]
+    indexes = {target.digest for _, target in trusted.tags.values() if target.covers(digest)}
+    found = {said[index].content: said[index] for index in sorted(indexes & said.keys(), key=str)}
+    if len(found) > 1:
+        one, other, *_ = found.values()
+        raise BadMetadata(
+            f"{digest} is part of {one.about} and of {other.about}, of which different things are said",
+            hint="let its own profile be signed: pytrust profile attach NAME@DIGEST PROFILE",
+        )
+    return next(iter(found.values()), None)
 
 
 def _by_tag(trusted: Trusted, ref: ImageRef) -> tuple[RoleName, Target]:

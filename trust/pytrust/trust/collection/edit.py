@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pytrust.trust.collection.model import (
+    KINDS,
     RELEASES,
     RESERVED,
     ROOT,
@@ -23,6 +24,7 @@ from pytrust.trust.collection.model import (
     Root,
     Target,
     Targets,
+    lifetime,
 )
 from pytrust.trust.errors import Unsigned, UsageError
 from pytrust.trust.keys.public import PublicKey
@@ -152,7 +154,9 @@ def remove_signer(
             f"{name} is the last signer of {collection.name}", hint="add another first: pytrust signer add"
         )
     gone = sorted(orphans(collection, name).difference(kept))
-    reduced = _silenced(_with_signers(collection, others, threshold, now), name)
+    reduced = _with_signers(collection, others, threshold, now)
+    for role in (name, *KINDS):
+        reduced = _silenced(reduced, role)
     return revoke(reduced, gone, (), now=now), tuple(gone)
 
 
@@ -171,7 +175,9 @@ def renew(collection: Collection, role: RoleName, *, now: datetime) -> Collectio
         return replace(collection, root=root)
     if role == TARGETS:
         return replace(collection, targets=_bumped(collection.targets, now))
-    return _with_role(collection, role, _bumped(collection.delegated[role], now))
+    document = collection.delegated[role]
+    again = replace(document, version=document.version + 1, expires=now + lifetime(role))
+    return _with_role(collection, role, again)
 
 
 def rehome(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, now: datetime) -> Collection:
@@ -184,6 +190,8 @@ def rehome(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *,
 
 def copy(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, now: datetime) -> Collection:
     """The same in new files: the first versions of another format, with the online keys that are given.
+
+    Of delegations, ``releases`` and the signers: what is said of images by digest stays in the format it is in.
 
     Raises ``UsageError`` for a classic collection, whose shape TUF 1.0 collections do not have, and for one in which
     nobody can release.
@@ -204,8 +212,8 @@ def copy(collection: Collection, snapshot: PublicKey, timestamp: PublicKey, *, n
     vouched = {item.name: _said(collection, item.name) for item in collection.signers}
     delegated = {name: replace(empty, targets=said) for name, said in vouched.items() if said}
     delegated[RELEASES] = replace(empty, targets=collection.accepted)
-    first = sorted(collection.targets.delegations, key=lambda item: item.name != RELEASES)  # clients stop somewhere
-    targets = replace(empty, delegations=tuple(first))
+    releases = Delegation(RELEASES, releasing)  # the first, since clients stop somewhere
+    targets = replace(empty, delegations=(releases, *collection.signers))
     return Collection(collection.name, Root(1, now + ROOT_LIFETIME, authorities), targets, delegated)
 
 
@@ -221,11 +229,11 @@ def _after(old: Target | None, new: Target) -> Target:
     return replace(new, previous=old.previous if old.digest == new.digest else old.digest)
 
 
-def _silenced(collection: Collection, signer: RoleName) -> Collection:
-    """Forget what a removed signer said, but not the version: TUF never lets a role's version fall back."""
-    if signer not in collection.delegated:
+def _silenced(collection: Collection, role: RoleName) -> Collection:
+    """Forget what a removed role said, but not the version: TUF never lets a role's version fall back."""
+    if role not in collection.delegated or collection.authority(role) is not None:
         return collection
-    return _with_role(collection, signer, replace(collection.delegated[signer], targets={}))
+    return _with_role(collection, role, replace(collection.delegated[role], targets={}, statements={}))
 
 
 def _with_signers(
@@ -237,11 +245,26 @@ def _with_signers(
     if not 1 <= wanted <= len(keys):
         raise UsageError(f"{wanted} of {len(keys)} signers cannot release", hint="add signers, or lower --threshold")
     replaced = {RELEASES, *(item.name for item in collection.signers)}
-    kept = tuple(item for item in collection.targets.delegations if item.name not in replaced)
+    others = [item for item in collection.targets.delegations if item.name not in replaced]
+    kept = [item for old in others if (item := _stating(old, collection, signers)) is not None]
     releases = Delegation(RELEASES, Authority(keys, wanted))
     people = tuple(Delegation(name, authority) for name, authority in signers.items())
     targets = replace(collection.targets, delegations=(releases, *people, *kept))
     return replace(collection, targets=_bumped(targets, now))
+
+
+def _stating(old: Delegation, collection: Collection, signers: Mapping[RoleName, Authority]) -> Delegation | None:
+    """A role of statements after a change of signers: who got another key speaks with that, who went not at all."""
+    if old.name not in KINDS:
+        return old
+    after = {
+        key: signers[item.name].keys[:1] if item.name in signers else ()
+        for item in collection.signers
+        for key in item.authority.keys
+        if item.name not in signers or key not in signers[item.name].keys
+    }
+    keys = tuple(dict.fromkeys(new for key in old.authority.keys for new in after.get(key, (key,))))
+    return Delegation(old.name, Authority(keys, min(old.authority.threshold, len(keys)))) if keys else None
 
 
 def _releasing(collection: Collection, signers: Mapping[RoleName, Authority]) -> tuple[PublicKey, ...]:

@@ -5,7 +5,8 @@ are made; a value that exists is consistent in itself. Whether anybody signed it
 
     root ──> targets ──> releases     the tags that consumers accept
                     ├──> alice        what alice vouches for, tag by tag
-                    └──> bob
+                    ├──> bob
+                    └──> profiles     what is said of images, by digest
     root ──> snapshot, timestamp      which versions belong together, and that they are current
 """
 
@@ -13,13 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Final
+from typing import Final, NamedTuple
 
+from pytrust.trust.collection.statement import Statement
 from pytrust.trust.errors import BadMetadata, InvalidName
 from pytrust.trust.image import Platform
 from pytrust.trust.keys.public import PublicKey
+from pytrust.trust.limits import PROFILES_LIFETIME, PROFILES_WARN_BEFORE, ROOT_LIFETIME, TARGETS_LIFETIME, WARN_BEFORE
 from pytrust.trust.names import CollectionName, Digest, RoleName, parse_role
 
 ROOT: Final = RoleName("root")
@@ -27,8 +30,25 @@ TARGETS: Final = RoleName("targets")
 SNAPSHOT: Final = RoleName("snapshot")
 TIMESTAMP: Final = RoleName("timestamp")
 RELEASES: Final = RoleName("releases")
+PROFILES: Final = RoleName("profiles")
 TOP_LEVEL: Final = (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)
-RESERVED: Final = frozenset({*TOP_LEVEL, RELEASES, "scans", "profiles", "sha256"})
+
+
+class Kind(NamedTuple):
+    """What a role of statements speaks of: ``word`` ends its paths, ``warn_before`` is when to sign it again."""
+
+    word: str
+    lifetime: timedelta
+    warn_before: timedelta
+
+
+KINDS: Final[Mapping[RoleName, Kind]] = MappingProxyType(
+    {PROFILES: Kind("profile", PROFILES_LIFETIME, PROFILES_WARN_BEFORE)}
+)
+"""The roles of statements."""
+RESERVED: Final = frozenset({*TOP_LEVEL, RELEASES, *KINDS, "scans", "sha256"})
+SHARED: Final = (RELEASES, *KINDS)
+"""Delegations that several people sign together, as many as the threshold says."""
 
 
 def parse_signer(text: str) -> RoleName:
@@ -37,6 +57,18 @@ def parse_signer(text: str) -> RoleName:
     if name in RESERVED:
         raise InvalidName(f"{name!r} is a reserved name, not a signer", hint="name signers after people or machines")
     return name
+
+
+def lifetime(role: RoleName) -> timedelta:
+    """How long a file of an offline role lives."""
+    if role in KINDS:
+        return KINDS[role].lifetime
+    return ROOT_LIFETIME if role == ROOT else TARGETS_LIFETIME
+
+
+def warn_before(role: RoleName) -> timedelta:
+    """How long before its end an offline role is to be signed again."""
+    return KINDS[role].warn_before if role in KINDS else WARN_BEFORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +133,20 @@ class Root:
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """The targets role, or one it delegates to; ``targets`` maps tag to target."""
+    """The targets role, or one it delegates to.
+
+    ``targets`` maps tag to target; ``statements`` maps the digest of an image to what is said of it.
+    """
 
     version: int
     expires: datetime
     targets: Mapping[str, Target] = field(default_factory=dict)
     delegations: tuple[Delegation, ...] = ()
+    statements: Mapping[Digest, Statement] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "targets", MappingProxyType(dict(self.targets)))
+        object.__setattr__(self, "statements", MappingProxyType(dict(self.statements)))
         names = [delegation.name for delegation in self.delegations]
         if len(set(names)) != len(names):
             raise BadMetadata("one role is delegated to twice")

@@ -7,9 +7,10 @@ keys and times, but not change which tags are accepted, and who may say so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
-from pytrust.trust.collection.model import ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Target
+from pytrust.trust.collection.model import KINDS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Target
 from pytrust.trust.errors import BadMetadata, InvalidUpdate
 from pytrust.trust.formats.notary.files import TargetsFile, read_root, read_targets
 from pytrust.trust.formats.notary.read import collection_of
@@ -35,8 +36,9 @@ def require_agreement(collections: Mapping[Format, Collection]) -> None:
     """Raises ``BadMetadata`` where two sides of a collection would tell consumers different things.
 
     A signer may vouch for less on one side, as after a migration without that signer's key, but not for other content.
+    What is said of images by digest stands in TUF 1.0 alone (ADR 0029).
     """
-    first, *others = map(_words, collections.values())
+    first, *others = (_words(_without_statements(collection)) for collection in collections.values())
     for other in others:
         both = first.vouched.keys() & other.vouched.keys()
         contradicted = any(first.vouched[claim] != other.vouched[claim] for claim in both)
@@ -72,6 +74,11 @@ def _words(collection: Collection) -> _Words:
     rules = offline | {item.name: item.authority for item in collection.targets.delegations}
     counted: dict[RoleName, object] = {role: (frozenset(item.keys), item.threshold) for role, item in rules.items()}
     return _Words(_said(collection.accepted), vouched, counted)
+
+
+def _without_statements(collection: Collection) -> Collection:
+    kept = tuple(item for item in collection.targets.delegations if item.name not in KINDS)
+    return replace(collection, targets=replace(collection.targets, delegations=kept))
 
 
 def _read_collection(name: CollectionName, files: Mapping[RoleName, RoleFile]) -> Collection:

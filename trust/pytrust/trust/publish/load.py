@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pytrust.trust.anchor import require_anchor, walk_roots
-from pytrust.trust.collection.model import RELEASES, TARGETS, TOP_LEVEL, Collection, Root, Targets
+from pytrust.trust.collection.model import SHARED, TARGETS, TOP_LEVEL, Collection, Root, Targets
 from pytrust.trust.errors import BadSignature, Rollback
 from pytrust.trust.formats import tuf
 from pytrust.trust.names import CollectionName, RoleName
@@ -85,8 +85,8 @@ def _delegated(collection: Collection, role: RoleName, files: Mapping[RoleName, 
     try:
         return _verified(collection, role, files)
     except BadSignature:
-        if role == RELEASES:
-            raise
+        if role in SHARED and collection.authority(role) is not None:
+            raise  # who signs the next version would sign away all that the others said
         return Targets(files[role].version, files[role].expires)
 
 

@@ -6,26 +6,33 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from pytrust.trust.collection.edit import changed_roles, renew
-from pytrust.trust.collection.model import RELEASES, Collection
+from pytrust.trust.collection.model import KINDS, SHARED, Collection
 from pytrust.trust.keys.signers import Signer
 from pytrust.trust.names import RoleName
 from pytrust.trust.publish.proposal import authorities
 from pytrust.trust.publish.wire import Files, Side, Wire
 
 
-def keep_releases_valid(
+def keep_shared_valid(
     wire: Wire, old: Side | None, new: Collection, signers: Sequence[Signer], now: datetime
 ) -> Collection:
-    """Where the keys or threshold of ``releases`` change so that its file no longer holds, it is signed anew."""
-    authority = new.authority(RELEASES)
-    if old is None or authority is None or RELEASES not in old.files:
+    """Where the keys or threshold of a shared role change so that its file no longer holds, it is signed anew."""
+    if old is None:
         return new
-    if RELEASES in changed_roles(old.collection, new):
-        return new
+    lost = [role for role in SHARED if not _holds(wire, old, new, signers, role)]
+    for role in lost:
+        new = renew(new, role, now=now)
+    return new
+
+
+def _holds(wire: Wire, old: Side, new: Collection, signers: Sequence[Signer], role: RoleName) -> bool:
+    authority = new.authority(role)
+    if authority is None or role not in old.files or role in changed_roles(old.collection, new):
+        return True
+    if role in KINDS and authority == old.collection.authority(role):
+        return True  # or it could not have been loaded
     files = {**old.data, **written(wire, old, old.collection, new, {}, signers)}
-    if len(wire.signed_by(new.name, RELEASES, files, old.data, authority)) >= authority.threshold:
-        return new
-    return renew(new, RELEASES, now=now)
+    return len(wire.signed_by(new.name, role, files, old.data, authority)) >= authority.threshold
 
 
 def written_and_signed(

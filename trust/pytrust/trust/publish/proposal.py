@@ -12,8 +12,8 @@ from datetime import datetime
 
 from pytrust.trust.canonical import encode_json, parse_json
 from pytrust.trust.collection.model import (
-    RELEASES,
     ROOT,
+    SHARED,
     SNAPSHOT,
     TIMESTAMP,
     TOP_LEVEL,
@@ -21,9 +21,10 @@ from pytrust.trust.collection.model import (
     Collection,
     Root,
     Targets,
+    lifetime,
 )
 from pytrust.trust.errors import BadMetadata, Damaged, PytrustError
-from pytrust.trust.limits import CLOCK_TOLERANCE, ROOT_LIFETIME, TARGETS_LIFETIME, TARGETS_MAX_BYTES
+from pytrust.trust.limits import CLOCK_TOLERANCE, TARGETS_MAX_BYTES
 from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.publish.wire import Files, Side, Wire
 
@@ -101,7 +102,7 @@ def missing(wire: Wire, old: Side | None, new: Collection, files: Files) -> tupl
             raise BadMetadata(f"the change to {new.name} holds a file of {role}, which nobody may sign")
         for authority in agreeing:
             present = wire.signed_by(new.name, role, whole, before, authority)
-            if len(present) < authority.threshold and role not in {*TOP_LEVEL, RELEASES}:
+            if len(present) < authority.threshold and role not in {*TOP_LEVEL, *SHARED}:
                 raise BadMetadata(f"the change to {new.name} speaks for {role}, who has not signed it", hint=_DROP)
             if len(present) < authority.threshold:
                 result.append(Missing(role, authority, present))
@@ -136,8 +137,8 @@ def _check_plain(  # noqa: PLR0913, PLR0917
 
 
 def _check_span(name: CollectionName, role: RoleName, document: Root | Targets, before: int, now: datetime) -> None:
-    lifetime = ROOT_LIFETIME if role == ROOT else TARGETS_LIFETIME
-    if not before < document.version <= before + _EDITS_MAX or document.expires > now + lifetime + CLOCK_TOLERANCE:
+    latest = now + lifetime(role) + CLOCK_TOLERANCE
+    if not before < document.version <= before + _EDITS_MAX or document.expires > latest:
         raise BadMetadata(
             f"{role} in the change to {name} has version {document.version} and ends {document.expires:%Y-%m-%d}",
             hint=_DROP,

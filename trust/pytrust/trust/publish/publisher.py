@@ -22,7 +22,7 @@ from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
 from pytrust.trust.pins import Pin, find_pin
 from pytrust.trust.publish.adopting import put_copy
 from pytrust.trust.publish.both_sides import require_agreement
-from pytrust.trust.publish.making import keep_releases_valid, signed, written, written_and_signed
+from pytrust.trust.publish.making import keep_shared_valid, signed, written, written_and_signed
 from pytrust.trust.publish.notary_wire import NotaryWire
 from pytrust.trust.publish.proposal import Missing, Proposal, apply, encode, missing
 from pytrust.trust.publish.tuf_wire import TufWire
@@ -110,7 +110,7 @@ class Publisher:
         pool, files = list(signers), {}
         for form, collection in new.items():
             wire, side = self._wire(form), _side(old, form)
-            wanted = keep_releases_valid(wire, side, collection, pool, self._now())
+            wanted = keep_shared_valid(wire, side, collection, pool, self._now())
             files[form] = written_and_signed(wire, side, wanted, pool)
         changed = {form: held for form, held in files.items() if held}
         return self._settle(next(iter(new.values())).name, Proposal(changed, versions(old)), replacing=None)

@@ -19,7 +19,7 @@ from pytrust.trust.keys.signers import Signer
 from pytrust.trust.limits import IMPORT_DEADLINE
 from pytrust.trust.names import CollectionName, Format
 from pytrust.trust.pins import Pin, find_pin
-from pytrust.trust.publish.making import keep_releases_valid, written_and_signed
+from pytrust.trust.publish.making import keep_shared_valid, written_and_signed
 from pytrust.trust.publish.notary_wire import NotaryWire
 from pytrust.trust.publish.proposal import missing
 from pytrust.trust.publish.publisher import Memory, Outcome
@@ -72,7 +72,7 @@ class RemotePublisher:
             Refused: more signatures are needed than there are, or the server does not take it.
         """
         wire, side, pool = NotaryWire(self._now()), old.sides[Format.NOTARY] if old else None, list(signers)
-        wanted = keep_releases_valid(wire, side, new[Format.NOTARY], pool, self._now())
+        wanted = keep_shared_valid(wire, side, new[Format.NOTARY], pool, self._now())
         files = written_and_signed(wire, side, wanted, pool)
         if lacking := missing(wire, side, wanted, files):
             raise Refused(

@@ -10,6 +10,7 @@ from securesystemslib.signer import Key
 from tuf.api import metadata as tuf
 
 from pytrust.trust.collection.model import (
+    KINDS,
     ROOT,
     SNAPSHOT,
     TARGETS,
@@ -25,7 +26,8 @@ from pytrust.trust.errors import BadMetadata, InvalidName
 from pytrust.trust.formats.custom import with_custom
 from pytrust.trust.formats.tuf.envelope import load
 from pytrust.trust.formats.tuf.keys import public_key
-from pytrust.trust.formats.tuf.paths import target_path
+from pytrust.trust.formats.tuf.paths import ANY, target_path
+from pytrust.trust.formats.tuf.statements import read_statements
 from pytrust.trust.names import CollectionName, Digest, RoleName, parse_role
 
 S = TypeVar("S", bound=tuf.Signed)
@@ -61,6 +63,8 @@ def read_targets(name: CollectionName, role: RoleName, data: bytes) -> Targets:
     The top-level targets role says who signs, never what a tag is: entries there are not believed (ADR 0007).
     """
     signed = _signed(name, role, data, tuf.Targets)
+    if role in KINDS:
+        return Targets(signed.version, signed.expires, statements=read_statements(role, signed))
     own = target_path(role, "")
     targets = [
         read_target(path.removeprefix(own), file)
@@ -124,7 +128,7 @@ def _read_delegations(targets: tuf.Targets) -> tuple[Delegation, ...]:
         raise BadMetadata("targets.json delegates to hash bins, which collections do not have")
     for name, role in delegations.roles.items():
         _check_role_name(name)
-        if not role.terminating or role.paths != [target_path(RoleName(name), "*")]:
+        if not role.terminating or role.paths != [target_path(RoleName(name), ANY)]:
             raise BadMetadata(f"the delegation to {name} has other paths than a collection's")
     return tuple(
         Delegation(RoleName(name), _read_authority(role, delegations.keys, name))

@@ -20,7 +20,8 @@ from pytrust.trust.collection.model import (
 from pytrust.trust.formats.custom import custom_of
 from pytrust.trust.formats.tuf.envelope import unsigned
 from pytrust.trust.formats.tuf.keys import library_key
-from pytrust.trust.formats.tuf.paths import target_path
+from pytrust.trust.formats.tuf.paths import ANY, target_path
+from pytrust.trust.formats.tuf.statements import write_statement
 from pytrust.trust.names import CollectionName, RoleName
 
 
@@ -42,6 +43,8 @@ def write_targets(name: CollectionName, role: RoleName, document: Targets) -> by
         target_path(role, target.tag): _write_target(target_path(role, target.tag), target)
         for target in document.targets.values()
     }
+    said = [write_statement(role, statement) for statement in document.statements.values()]
+    files |= {file.path: file for file in said}
     delegations = _write_delegations(document.delegations) if document.delegations else None
     return unsigned(
         name,
@@ -77,7 +80,7 @@ def _write_delegations(delegations: Iterable[Delegation]) -> tuf.Delegations:
             [key.keyid for key in library],
             item.authority.threshold,
             terminating=True,
-            paths=[target_path(item.name, "*")],
+            paths=[target_path(item.name, ANY)],
         )
     return tuf.Delegations(keys, roles)
 
