@@ -24,8 +24,11 @@ from pytrust.policy.core.facts import (
     ImageQuery,
     Missing,
     NotDeliverable,
+    NotProfiled,
     NotSigned,
     PathQuery,
+    Profiled,
+    ProfileQuery,
     Query,
     RepoDigest,
     Roots,
@@ -62,6 +65,8 @@ from pytrust.policy.core.request import (
 )
 from pytrust.policy.core.rules import Policy
 from pytrust.policy.journal import Decided, Event
+from pytrust.policy.profiles.names import Capability, GoArch
+from pytrust.policy.profiles.parts import EngineParts
 from pytrust.trust.names import Digest, ImageRef, KeyId, RoleName
 from pytrust.trust.vault.names import SecretName
 
@@ -125,6 +130,18 @@ KNOWN: dict[Query, Fact] = {
         folder=f"/run/pytrust/secrets/{'0' * 32}"
     ),
     SecretsQuery(names=(SecretName("key"),), image=WEB.collection): NotDeliverable(code="no-such-secret", why="no"),
+    ProfileQuery(ref=WEB.at(DIGEST)): Profiled(
+        digest=DIGEST,
+        seccomp='{"defaultAction":"SCMP_ACT_ERRNO"}',
+        capabilities=(Capability("CHOWN"),),
+        no_new_privileges=True,
+        read_only=False,
+        user="1000",
+        apparmor="",
+        expires=NOW,
+        parts=EngineParts(version="20.10.24", runc="1.1.5", kernel="6.1", arch=GoArch("amd64")),
+    ),
+    ProfileQuery(ref=API.at(DIGEST)): NotProfiled(code="stale", why="its time is over"),
 }
 
 

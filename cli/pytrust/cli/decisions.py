@@ -21,8 +21,11 @@ from pytrust.policy.core.facts import (
     ImageQuery,
     Missing,
     NotDeliverable,
+    NotProfiled,
     NotSigned,
     PathQuery,
+    Profiled,
+    ProfileQuery,
     Query,
     SecretsQuery,
     Signed,
@@ -62,6 +65,8 @@ def decision_lines(decision: Allow | Deny) -> Iterator[str]:
         yield f"  {image_text(pin.image)} is sent on as {pin.ref}"
     if decision.mutations:
         yield f"  written in: {', '.join(map(_mutation, decision.mutations))}"
+    if decision.profile is not None:
+        yield f"  confined by the signed profile {_profile(decision.profile)}"
     if decision.delivery is not None:
         yield f"  secrets in /run/secrets: {', '.join(secret.file for secret in decision.delivery.secrets)}"
     if decision.expires is not None:
@@ -74,8 +79,12 @@ def same(one: Allow | Deny, other: Allow | Deny) -> bool:
     if isinstance(one, Deny) and isinstance(other, Deny):
         return {(item.code, item.text) for item in one.reasons} == {(item.code, item.text) for item in other.reasons}
     if isinstance(one, Allow) and isinstance(other, Allow):
-        return (one.pins, one.mutations, bool(one.overruled)) == (other.pins, other.mutations, bool(other.overruled))
+        return _effect(one) == _effect(other)
     return False
+
+
+def _effect(allow: Allow) -> tuple[object, ...]:
+    return allow.pins, allow.mutations, allow.profile, bool(allow.overruled)
 
 
 def things(queries: frozenset[Query]) -> str:
@@ -112,18 +121,22 @@ def _thing(query: Query) -> str:  # noqa: PLR0911 - one line for each member of 
             return f"volume {name}"
         case SecretsQuery(names=names, image=image):
             return f"secrets {', '.join(names)} for {image}"
+        case ProfileQuery(ref=ref):
+            return f"profile of {ref}"
         case EngineQuery():
             return "engine"
         case _:
             assert_never(query)
 
 
-def _finding(fact: Fact) -> str:  # noqa: C901, PLR0911 - one line for each member of the union
+def _finding(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for each member of the union
     match fact:
         case Signed(digest=digest, signers=signers, expires=expires, offline=offline):
             seen = ", as this host verified before" if offline else ""
             return f"{digest} by {', '.join(signers) or 'nobody by name'}, until {_moment(expires)}{seen}"
-        case NotSigned(why=why) | NotDeliverable(why=why):
+        case Profiled():
+            return f"{_profile(fact)}, until {_moment(fact.expires)}"
+        case NotSigned(why=why) | NotDeliverable(why=why) | NotProfiled(why=why):
             return f"refused, {why}"
         case Deliverable():
             return "may be handed over"
@@ -150,6 +163,10 @@ def _finding(fact: Fact) -> str:  # noqa: C901, PLR0911 - one line for each memb
 def _container(fact: Container) -> str:
     let_in = f"let in as {fact.admission.ref}" if fact.admission else "not let in by this proxy"
     return f"{fact.id}, image {fact.image_id}, {let_in}{', guarded' if fact.guarded else ''}"
+
+
+def _profile(fact: Profiled) -> str:
+    return f"{fact.digest}, capabilities {', '.join(fact.capabilities) or 'none'}"
 
 
 def _secret(ask: SecretAsk) -> str:

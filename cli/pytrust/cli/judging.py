@@ -68,11 +68,7 @@ def test(
         raise UsageError("no image is named", hint="pytrust policy test [HOST/]NAME[:TAG]")
     request = trial.read_request(image, body.read(BODY_MAX_BYTES + 1) if body else None)
     policy = read_policy(workspace, file).policy
-    answers = trial.Supposed(
-        request,
-        image_user,
-        lambda query: workspace.trust_facts.answer(query),  # noqa: PLW0108 - opened when a rule asks for signatures
-    )
+    answers = trial.Supposed(request, image_user, lambda: workspace.trust_facts)
     with voice.working("looking up signatures"):
         decided = asyncio.run(trial.settle(request, policy, answers, workspace.now))
     if as_json:

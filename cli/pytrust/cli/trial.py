@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Final, assert_never
 
@@ -20,6 +20,7 @@ from pytrust.policy.core.facts import (
     ImageQuery,
     Missing,
     PathQuery,
+    ProfileQuery,
     Query,
     RepoDigest,
     SecretsQuery,
@@ -34,7 +35,11 @@ from pytrust.policy.engine.call import Malformed
 from pytrust.policy.engine.normalise import normalise
 from pytrust.policy.engine.routes import match
 from pytrust.policy.journal import Decided, Entry
+from pytrust.policy.profile_facts import ProfileFacts
+from pytrust.policy.profiles.names import GoArch
+from pytrust.policy.profiles.parts import EngineParts
 from pytrust.policy.proxy.judge import Answers, Judge
+from pytrust.policy.trust_facts import TrustFacts
 from pytrust.trust.errors import PytrustError, UsageError
 from pytrust.trust.names import ImageRef
 from pytrust.trust.vault.delivery import ROOT
@@ -43,6 +48,7 @@ EngineSide = ImageQuery | PathQuery | VolumeQuery | EngineQuery | ContainerQuery
 
 _TARGET: Final = "/containers/create"
 _IMAGE_ID: Final = f"sha256:{'0' * 64}"
+_PARTS: Final = EngineParts(version="28.0", runc="", kernel="6.1", arch=GoArch("amd64"))
 _NO_ENGINE: Final = Unavailable(
     code="no-engine", why="this command asks no engine", hint="name images by tag or digest, and no other container"
 )
@@ -67,26 +73,29 @@ def read_request(image: str | None, body: bytes | None) -> Create:
 
 
 class Supposed:
-    """Looks up signatures with ``trust``, and makes up what an ordinary engine would answer.
+    """Looks up signatures and profiles with ``trust``, and makes up what an ordinary engine would answer.
 
     It holds every image that is named, and runs it as ``user``. Of the images that ``request`` names by id it knows
     nothing.
     """
 
-    def __init__(self, request: Create, user: str, trust: Callable[[TrustQuery], Awaitable[Fact]]) -> None:
+    def __init__(self, request: Create, user: str, trust: Callable[[], TrustFacts]) -> None:
         self._ids = {image.text for image in (request.image, *request.mounts) if isinstance(image, Held)}
         self._user, self._trust = user, trust
 
     async def answer(self, queries: Iterable[Query]) -> dict[Query, Fact]:
         """One fact for each query."""
         return {
-            query: await self._look_up(query) if isinstance(query, TrustQuery) else self._suppose(query)
+            query: await self._look_up(query) if isinstance(query, TrustQuery | ProfileQuery) else self._suppose(query)
             for query in queries
         }
 
-    async def _look_up(self, query: TrustQuery) -> Fact:
+    async def _look_up(self, query: TrustQuery | ProfileQuery) -> Fact:
+        """Opened when a rule asks for it."""
         try:
-            return await self._trust(query)
+            if isinstance(query, TrustQuery):
+                return await self._trust().answer(query)
+            return await ProfileFacts(self._trust(), _AnyEngine()).answer(query)
         except PytrustError as error:
             return Unavailable(code=error.code, why=str(error), hint=error.hint)
 
@@ -110,6 +119,16 @@ class Supposed:
     def _image(self, ref: ImageRef) -> HeldImage:
         given = (RepoDigest(collection=ref.collection, digest=ref.digest),) if ref.digest else ()
         return HeldImage(id=_IMAGE_ID, repo_digests=given, tags=() if ref.digest else (ref,), user=self._user)
+
+
+class _AnyEngine:
+    """One that is made of the usual parts."""
+
+    async def parts(self) -> EngineParts:
+        return _PARTS
+
+    def kept_parts(self) -> EngineParts | None:
+        return _PARTS
 
 
 async def settle(request: Create, policy: Policy, answers: Answers, now: Callable[[], datetime]) -> Decided:

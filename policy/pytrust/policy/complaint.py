@@ -18,7 +18,7 @@ from pytrust.policy.strictyaml import Path, Tree
 from pytrust.trust.errors import UsageError
 
 _HINT: Final = "see docs/policy.md, or: pytrust policy schema"
-_LATER: Final = frozenset({"scan", "profile", "builds", "identities"})
+_LATER: Final = frozenset({"scan", "builds", "identities"})
 _LISTED_MAX = 10  # more known words than these do not help on one line
 _AT = re.compile(r" - at `\$((?:\.\w+|\[(?:\d+|\.{3})\])*)`\Z")
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.{3})\]")

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from pytrust.policy.complaint import complaint
 from pytrust.policy.core.facts import Roots
-from pytrust.policy.core.rules import Containers, ImageRule, Lift, Policy, Trust
+from pytrust.policy.core.rules import Containers, ImageRule, Lift, Policy, ProfileNeed, Trust
 from pytrust.policy.pattern import check_name_pattern, check_value_pattern
 from pytrust.policy.schema import Document, ImageEntry, LiftEntry, RootKeys, RootSet, TrustEntry
 from pytrust.policy.strictyaml import Path, Tree, parse_yaml
@@ -89,6 +89,7 @@ class _Builder:
             where=self._where(*path),
             trust=self._trust(entry.trust, (*path, "trust")) if entry.unsigned is UNSET else None,
             isolation=None if entry.isolation is UNSET else entry.isolation,
+            profile=ProfileNeed.OPTIONAL if entry.profile is UNSET else entry.profile,
         )
 
     def _trust(self, entry: TrustEntry | UnsetType, path: Path) -> Trust:

@@ -11,8 +11,9 @@ import msgspec
 
 from pytrust.policy.core.facts import Admission, Container, EngineInfo, HeldImage, Missing, Volume
 from pytrust.policy.engine import questions
-from pytrust.policy.engine.answers import read_any, read_container, read_image, read_info, read_volume
+from pytrust.policy.engine.answers import read_any, read_container, read_image, read_info, read_parts, read_volume
 from pytrust.policy.engine.words import ANSWER_MAX_BYTES, engine_message, failure
+from pytrust.policy.profiles.parts import EngineParts
 from pytrust.policy.recent import Recent
 from pytrust.trust.errors import BadContent, TooSlow, Unreachable
 
@@ -48,6 +49,7 @@ class EngineFacts:
         self._ask, self._admissions = ask, admissions
         self._slots = asyncio.Semaphore(QUESTIONS_MAX)
         self._info: Recent[str, EngineInfo] = Recent(size=1, age=INFO_AGE)
+        self._parts: Recent[str, EngineParts] = Recent(size=1, age=INFO_AGE)
         self._pinned: Recent[str, HeldImage] = Recent(size=IMAGES_KEPT, age=IMAGE_AGE)
 
     async def image(self, name: str) -> HeldImage | Missing:
@@ -86,6 +88,19 @@ class EngineFacts:
         if found is None:
             raise BadContent("the engine knows nothing of itself", hint="try: docker info")
         return self._info.put(questions.INFO, found, _now())
+
+    async def parts(self) -> EngineParts:
+        """What the engine is made of, as it was at most ``INFO_AGE`` seconds ago."""
+        if (known := self.kept_parts()) is not None:
+            return known
+        version, info = await asyncio.gather(self._get(questions.VERSION, bytes), self._get(questions.INFO, bytes))
+        if version is None or info is None:
+            raise BadContent("the engine does not say what it is made of", hint="try: docker version")
+        return self._parts.put(questions.VERSION, read_parts(version, info), _now())
+
+    def kept_parts(self) -> EngineParts | None:
+        """The same, where nobody has to be asked."""
+        return self._parts.get(questions.VERSION, _now())
 
     def kept_info(self) -> EngineInfo | None:
         """The same, where nobody has to be asked."""

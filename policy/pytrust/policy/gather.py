@@ -5,6 +5,7 @@ answer(queries) ─┬─ TrustQuery ──────────────�
                  │  EngineQuery ─────────────────────> engine_facts (the engine's API)
                  ├─ PathQuery ───────────────────────> host (a thread)
                  ├─ SecretsQuery ────────────────────> secret_facts (threads; the vault)
+                 ├─ ProfileQuery ────────────────────> profile_facts (trust_facts, and what the engine is made of)
                  └─ ExecQuery ───────────────────────> execs
 """
 
@@ -25,6 +26,7 @@ from pytrust.policy.core.facts import (
     Missing,
     NotDeliverable,
     PathQuery,
+    ProfileQuery,
     Query,
     SecretsQuery,
     TrustQuery,
@@ -35,6 +37,7 @@ from pytrust.policy.engine.words import one_line
 from pytrust.policy.engine_facts import Admissions, Ask, EngineFacts
 from pytrust.policy.execs import Execs
 from pytrust.policy.host import look_up
+from pytrust.policy.profile_facts import ProfileFacts
 from pytrust.policy.secret_facts import SecretFacts
 from pytrust.policy.threads import Threads
 from pytrust.policy.trust_facts import TrustFacts
@@ -58,7 +61,8 @@ _TOO_SLOW = Unavailable(code="too-slow", why=f"no answer within {DEADLINE:g} s",
 class Gatherer:
     """Finds things out; ``guarded`` are absolute paths on this host, see ``host.look_up``.
 
-    ``secrets`` stays None where the engine is not on this host, and so cannot be given any.
+    ``secrets`` stays None where the engine is not on this host, and so cannot be given any; ``profiles`` is told there
+    how AppArmor profiles are loaded, and which floors were measured.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Gatherer:
         self.secrets: SecretFacts | None = None
         self._engine = EngineFacts(ask, admissions)
         self._trust, self._execs = trust, execs
+        self.profiles = ProfileFacts(trust, self._engine)
         self._guarded = [os.path.abspath(place) for place in guarded]  # noqa: PTH100 - links are the answer's business
         self._paths = Threads(PATHS_AT_ONCE)
 
@@ -103,6 +108,8 @@ class Gatherer:
                 return self._engine.kept_image(name)
             case EngineQuery():
                 return self._engine.kept_info()
+            case ProfileQuery():
+                return self.profiles.at_once(query)
             case _:
                 return None
 
@@ -131,6 +138,8 @@ class Gatherer:
                 fact = await self._paths.run(partial(look_up, path, self._guarded))
             case SecretsQuery():
                 fact = await self.secrets.answer(query) if self.secrets else _FAR
+            case ProfileQuery():
+                fact = await self.profiles.answer(query)
             case ExecQuery(exec_id=exec_id):
                 fact = self._execs.find(exec_id) or Missing()
             case _:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pytrust.policy.core.request import Field
-from pytrust.policy.core.rules import Containers, Isolation, Mode
+from pytrust.policy.core.rules import Containers, Isolation, Mode, ProfileNeed
 
 MEMORY_MIN: Final = 6 * 1024**2  # bytes; the engine takes no less
 MEMORY_MAX: Final = 1024**5  # bytes, far above any machine
@@ -28,8 +28,8 @@ _PATTERN = "an image name in full, without tag: * stands for a part between slas
 _STARTS = ("root", "root_keys", "certificates", "ca", "first_use")
 
 
-def _never_both(one: str, other: str) -> Meta:
-    return Meta(extra_json_schema={"not": {"required": [one, other]}})
+def _never_unsigned(*others: str) -> Meta:
+    return Meta(extra_json_schema={"not": {"anyOf": [{"required": [other, "unsigned"]} for other in others]}})
 
 
 def _one_start() -> Meta:
@@ -118,10 +118,15 @@ class ImageEntry(_Shape, frozen=True, kw_only=True):
     trust: Annotated[TrustEntry, _one_start()] | UnsetType = UNSET
     unsigned: Annotated[Literal["allow"], Meta(description="no signature is asked for")] | UnsetType = UNSET
     isolation: Annotated[Isolation, Meta(description="instead of containers.isolation")] | UnsetType = UNSET
+    profile: (
+        Annotated[ProfileNeed, Meta(description="what a signed profile means; left out, it is applied if it is there")]
+        | UnsetType
+    ) = UNSET
 
     def __post_init__(self) -> None:
-        if self.trust is not UNSET and self.unsigned is not UNSET:
-            raise ValueError("trust and unsigned exclude each other")
+        for other in ("trust", "profile"):
+            if getattr(self, other) is not UNSET and self.unsigned is not UNSET:
+                raise ValueError(f"{other} and unsigned exclude each other")
 
 
 class LiftEntry(_Shape, frozen=True, kw_only=True):
@@ -165,7 +170,7 @@ class Document(_Shape, frozen=True, kw_only=True):
     version: Annotated[Literal[1], Meta(description="of this format")]
     roots: Annotated[dict[str, RootSet], Meta(description="sets of root keys, by names for use below")] = {}
     images: Annotated[
-        list[Annotated[ImageEntry, _never_both("trust", "unsigned")]],
+        list[Annotated[ImageEntry, _never_unsigned("trust", "profile")]],
         Meta(description="the first that fits decides; an image that none fits does not run"),
     ] = []
     containers: ContainersSection = ContainersSection()

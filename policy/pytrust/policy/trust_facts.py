@@ -116,19 +116,25 @@ class TrustFacts:
 
     async def answer(self, query: TrustQuery) -> Fact:
         """``Signed``, ``NotSigned`` or ``Unavailable``; raises ``Busy`` where too many collections are in question."""
-        if (fact := self.at_once(query)) is not None:
-            return fact
-        key, at = (query.ref.collection, query.roots), self._now()
-        generation = self._state(*key)
-        opened = await self._open(*key)
-        self._keep(generation, key, at, opened)
-        return fact_of(opened, query.ref)
+        return fact_of(await self.collection(query.ref.collection, query.roots), query.ref)
 
     def at_once(self, query: TrustQuery) -> Fact | None:
         """The same, where it takes no looking up."""
-        key = (query.ref.collection, query.roots)
-        opened = self._unchanged(self._state(*key), key)
+        opened = self.kept_collection(query.ref.collection, query.roots)
         return None if opened is None else fact_of(opened, query.ref)
+
+    async def collection(self, name: CollectionName, roots: Roots | None) -> Opened:
+        """A whole collection; raises ``Busy`` where too many are in question."""
+        if (kept := self.kept_collection(name, roots)) is not None:
+            return kept
+        at, generation = self._now(), self._state(name, roots)
+        opened = await self._open(name, roots)
+        self._keep(generation, (name, roots), at, opened)
+        return opened
+
+    def kept_collection(self, name: CollectionName, roots: Roots | None) -> Opened | None:
+        """The same, where it takes no looking up."""
+        return self._unchanged(self._state(name, roots), (name, roots))
 
     def _state(self, name: CollectionName, roots: Roots | None) -> Hashable:
         """The state of the source of a collection, None where that cannot be told: of other servers it never can."""

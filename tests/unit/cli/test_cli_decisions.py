@@ -25,8 +25,11 @@ from pytrust.policy.core.facts import (
     ImageQuery,
     Missing,
     NotDeliverable,
+    NotProfiled,
     NotSigned,
     PathQuery,
+    Profiled,
+    ProfileQuery,
     Query,
     Roots,
     SecretsQuery,
@@ -37,6 +40,8 @@ from pytrust.policy.core.facts import (
     VolumeQuery,
 )
 from pytrust.policy.core.request import Ask, Create, Field, Held, Look, Named, SecretAsk
+from pytrust.policy.profiles.names import Capability, GoArch
+from pytrust.policy.profiles.parts import EngineParts
 from pytrust.trust.names import Digest, ImageRef, KeyId, RoleName
 from pytrust.trust.vault.names import SecretName
 
@@ -48,6 +53,18 @@ ROOTS = Roots(keys=(KeyId("ef" * 32),))
 ADMISSION = Admission(ref=REF, image_id=IMAGE_ID, policy="x")
 FOLDER = f"/run/pytrust/secrets/{'0' * 32}"
 SECRET = SecretAsk(name=SecretName("shop/db"), file="db.txt", uid=1000, mode=0o400)
+
+PROFILE = Profiled(
+    digest=DIGEST,
+    seccomp="{}",
+    capabilities=(Capability("CHOWN"),),
+    no_new_privileges=True,
+    read_only=False,
+    user="",
+    apparmor="",
+    expires=NOW,
+    parts=EngineParts(version="20.10.24", runc="1.1.5", kernel="6.1", arch=GoArch("amd64")),
+)
 
 QUERIES: list[tuple[Query, str]] = [
     (TrustQuery(ref=REF), "signature of docker.io/foo/web:v2"),
@@ -61,6 +78,7 @@ QUERIES: list[tuple[Query, str]] = [
         SecretsQuery(names=(SecretName("db"), SecretName("key")), image=REF.collection),
         "secrets db, key for docker.io/foo/web",
     ),
+    (ProfileQuery(ref=REF.at(DIGEST)), f"profile of docker.io/foo/web:v2@{DIGEST}"),
     (EngineQuery(), "engine"),
 ]
 FACTS: list[tuple[Fact, str]] = [
@@ -78,6 +96,8 @@ FACTS: list[tuple[Fact, str]] = [
         f"{DIGEST} by nobody by name, until 2026-11-23 20:00:00 UTC, as this host verified before",
     ),
     (NotSigned(code="stale", why="its time is over"), "refused, its time is over"),
+    (PROFILE, f"{DIGEST}, capabilities CHOWN, until 2026-11-23 20:00:00 UTC"),
+    (NotProfiled(code="stale", why="its time is over"), "refused, its time is over"),
     (Unavailable(code="unreachable", why="nobody answers"), "not known, nobody answers"),
     (Missing(), "there is none"),
     (HeldImage(id=IMAGE_ID, user="7"), f"{IMAGE_ID}, runs as user 7"),

@@ -15,14 +15,24 @@ from pytrust.cli.root import run
 from pytrust.cli.workspace import Workspace
 from pytrust.policy.core.decide import decide
 from pytrust.policy.core.decision import Need
-from pytrust.policy.core.facts import EngineInfo, EngineQuery, Fact, Facts, NotSigned, Query, Signed, TrustQuery
+from pytrust.policy.core.facts import (
+    EngineInfo,
+    EngineQuery,
+    Fact,
+    Facts,
+    NotSigned,
+    Query,
+    Roots,
+    Signed,
+    TrustQuery,
+)
 from pytrust.policy.core.request import Create, Named
 from pytrust.policy.core.rules import Isolation
 from pytrust.policy.document import parse_policy
 from pytrust.policy.journal import Decided, Event, Journal
 from pytrust.policy.starter import starter
 from pytrust.policy.strictyaml import MAX_BYTES
-from pytrust.trust.names import Digest, ImageRef, RoleName
+from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName
 
 NOW = datetime(2026, 11, 23, 20, 0, tzinfo=UTC)
 DIGEST = Digest("ab" * 32)
@@ -180,6 +190,14 @@ def signed(monkeypatch: pytest.MonkeyPatch, *tags: str) -> None:
                     digest=DIGEST, signers=(RoleName("alice"),), expires=datetime.now(UTC) + timedelta(days=1)
                 )
             return NotSigned(code="unsigned", why=f"{query.ref} is not signed", hint="sign it")
+
+        async def collection(self, name: CollectionName, roots: Roots | None) -> Trust:
+            return self
+
+        outcome = property(lambda self: self)
+
+        def statement(self, role: RoleName, digest: Digest) -> None:
+            """Nobody signed a profile."""
 
     monkeypatch.setattr(Workspace, "trust_facts", Trust())
 

@@ -16,7 +16,7 @@ from tests.fakes.notary_repository import certify, issue, new_key
 
 from pytrust.policy.core.facts import Roots
 from pytrust.policy.core.request import Field
-from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mode, Policy, Trust
+from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mode, Policy, ProfileNeed, Trust
 from pytrust.policy.document import parse_policy, read_document
 from pytrust.policy.schema import MEMORY_MAX, MEMORY_MIN, policy_schema
 from pytrust.policy.starter import starter
@@ -45,6 +45,7 @@ images:
       signers:
         any_of: [carol]
   - match: docker.io/me/**
+    profile: required
   - match: localhost/dev/**
     unsigned: allow
   - match: quay.io/**
@@ -84,9 +85,11 @@ def test_everything() -> None:
             ImageRule(
                 match="docker.io/board/*", where="policy.yaml:13", trust=Trust(roots=two, signers=(RoleName("carol"),))
             ),
-            ImageRule(match="docker.io/me/**", where="policy.yaml:18", trust=Trust()),
-            ImageRule(match="localhost/dev/**", where="policy.yaml:19", trust=None),
-            ImageRule(match="quay.io/**", where="policy.yaml:21", trust=Trust(roots=two)),
+            ImageRule(
+                match="docker.io/me/**", where="policy.yaml:18", trust=Trust(), profile=ProfileNeed.REQUIRED
+            ),
+            ImageRule(match="localhost/dev/**", where="policy.yaml:20", trust=None),
+            ImageRule(match="quay.io/**", where="policy.yaml:22", trust=Trust(roots=two)),
         ),
         containers=Containers(
             isolation=Isolation.BASELINE,
@@ -95,14 +98,14 @@ def test_everything() -> None:
             lifts=(
                 Lift(
                     field=Field.BIND,
-                    where="policy.yaml:29",
+                    where="policy.yaml:30",
                     match="registry.example.com/foo/**",
                     values=("/srv/data/**", "/srv/data"),
                 ),
-                Lift(field=Field.CAPABILITY, where="policy.yaml:30", values=("NET_ADMIN",)),
-                Lift(field=Field.PUBLISH_ALL, where="policy.yaml:32"),
+                Lift(field=Field.CAPABILITY, where="policy.yaml:31", values=("NET_ADMIN",)),
+                Lift(field=Field.PUBLISH_ALL, where="policy.yaml:33"),
             ),
-            where="policy.yaml:24",
+            where="policy.yaml:25",
         ),
         mode=Mode.WARN,
     )
@@ -152,7 +155,7 @@ WRONG_SHAPE = [
     ("version: 1\nimage: []", 2, "unknown key 'image' in the policy; known: version, roots, images, containers, mode"),
     (V + "images: {}", 2, "images: expected a list, got a mapping"),
     (V + "images:", 2, "images: expected a list, got nothing"),
-    (V + "images:\n  - mtch: a.b/**", 3, "unknown key 'mtch' in images; known: match, trust, unsigned, isolation"),
+    (V + "images:\n  - mtch: a.b/**", 3, "unknown key 'mtch' in images; known: match, trust, unsigned, isolation, profile"),
     (V + "images:\n  - trust: {}", 3, "match is missing in images"),
     (V + "images:\n  - '**'", 3, "images: expected a mapping, got text"),
     (V + "images:\n  - match: 1", 3, "match: expected text, got a whole number"),
@@ -171,6 +174,7 @@ WRONG_SHAPE = [
     (IMAGE + "    trust: {signers: {any_of: [a], threshold: 0}}", 4, "threshold: expected a whole number >= 1"),
     (IMAGE + "    unsigned: yes", 4, "unsigned: 'yes' is not known; known: allow"),
     (IMAGE + "    unsigned: true", 4, "unsigned: expected text, got true or false"),
+    (IMAGE + "    profile: maybe", 4, "profile: 'maybe' is not known; known: ignore, optional, required"),
     (IMAGE + "    isolation: none", 4, "isolation: 'none' is not known; known: baseline, privileged, restricted"),
     (V + "roots: []", 2, "roots: expected a mapping, got a list"),
     (V + f"roots:\n  a: [{KEY}]\n  b: 1", 4, "b: expected a mapping or a list, got a whole number"),
@@ -221,6 +225,7 @@ WRONG_SENSE = [
 ]  # fmt: skip
 WRONG_TOGETHER = [
     (IMAGE + "    trust: {}\n    unsigned: allow", 3, "images: trust and unsigned exclude each other"),
+    (IMAGE + "    profile: required\n    unsigned: allow", 3, "images: profile and unsigned exclude each other"),
     (V + f"roots: {{a: [{KEY}]}}\nimages:\n  - match: '**'\n    trust: {{root: a, root_keys: [{KEY}]}}", 5, "trust: root and root_keys exclude each other"),
     (IMAGE + f"    trust: {{root_keys: [{KEY}], first_use: accept}}", 4, "trust: root_keys and first_use exclude each other"),
     (IMAGE + f"    trust: {{ca: {PEM_START}, certificates: [{PEM_START}]}}", 4, "trust: certificates and ca exclude each other"),
@@ -229,7 +234,7 @@ WRONG_TOGETHER = [
     (IMAGE + "    trust: {server: https://x}", 4, "trust: server and format need one of root, root_keys, "),
     (IMAGE + "    trust: {format: tuf}", 4, "trust: server and format need one of root, root_keys, "),
 ]  # fmt: skip
-LATER = ["scan: {required: true}", "profile: required"]
+LATER = ["scan: {required: true}"]
 
 
 @pytest.mark.parametrize(("text", "line", "why"), [*WRONG_SHAPE, *WRONG_SENSE, *WRONG_TOGETHER])
@@ -338,9 +343,9 @@ def test_the_schema_refuses_what_the_decoder_refuses(text: str) -> None:
 
 WORDS = st.sampled_from(
     ["version", "images", "match", "trust", "root", "roots", "root_keys", "keys", "server", "format", "first_use", "ca", "threshold", "signers", "any_of",
-     "unsigned", "isolation", "containers", "pids", "memory", "allow", "rule", "values", "mode", "scan"]
+     "unsigned", "isolation", "containers", "pids", "memory", "allow", "rule", "values", "mode", "scan", "profile"]
 )  # fmt: skip
-VALUES = st.sampled_from([1, 2, 0, True, None, "**", "allow", "baseline", "bind", "enforce", KEY, "alice", "6m", ""])
+VALUES = st.sampled_from([1, 2, 0, True, None, "**", "allow", "baseline", "bind", "enforce", "required", KEY, "alice", "6m", ""])
 
 
 @RELAXED

@@ -17,7 +17,9 @@ from pytrust.policy.core.facts import (
     Fact,
     HeldImage,
     ImageQuery,
+    Missing,
     NotSigned,
+    ProfileQuery,
     Query,
     RepoDigest,
     Signed,
@@ -88,9 +90,16 @@ WORLD: World = {
 
 
 def judged(request: Request, under: Policy | None = None, world: Mapping[Query, Fact] | None = None) -> Allow | Deny:
-    """The decision in the usual world, changed by ``world``; a question that neither answers is an error."""
+    """The decision in the usual world, changed by ``world``; a question that neither answers is an error.
+
+    But for profiles: in the usual world nobody has signed any.
+    """
     known = {**WORLD, **(world or {})}
-    return settle(request, under or policy(), known.__getitem__)[0]
+
+    def answer(query: Query) -> Fact:
+        return known.get(query, Missing()) if isinstance(query, ProfileQuery) else known[query]
+
+    return settle(request, under or policy(), answer)[0]
 
 
 def create(*asks: Ask, image: ImageRef = GOOD) -> Create:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -26,8 +27,11 @@ from pytrust.policy.core.facts import (
     ImageQuery,
     Missing,
     NotDeliverable,
+    NotProfiled,
     NotSigned,
     PathQuery,
+    Profiled,
+    ProfileQuery,
     Query,
     RepoDigest,
     Roots,
@@ -64,7 +68,9 @@ from pytrust.policy.core.request import (
     Update,
     VolumeCreate,
 )
-from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mode, Policy, Trust
+from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mode, Policy, ProfileNeed, Trust
+from pytrust.policy.profiles.names import Capability, GoArch
+from pytrust.policy.profiles.parts import EngineParts
 from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
 from pytrust.trust.vault.names import SecretName
 
@@ -81,7 +87,7 @@ CONTAINERS = ("3" * 64, "4" * 64)
 
 VALUES = {
     Field.CAPABILITY: ("NET_BIND_SERVICE", "CHOWN", "SYS_ADMIN", "ALL"),
-    Field.SECCOMP: ("builtin", "unconfined"),
+    Field.SECCOMP: ("builtin", "unconfined", "custom"),
     Field.USER: ("0", "1000", "root", "", "99999999999"),
     Field.GROUP: ("0", "20", "docker"),
     Field.BIND: ("/srv/data/a", "/etc"),
@@ -125,12 +131,36 @@ FOLDERS = ("/run/pytrust/secrets/" + "0" * 32, "/run/pytrust/secrets/" + "1" * 3
 secret_asks = st.builds(SecretAsk, name=st.sampled_from(["db", "shop/key"]).map(SecretName), file=st.just("f"))
 many_secrets = st.lists(secret_asks, min_size=1, max_size=2).map(tuple)
 
+SECCOMP, WIDE_SECCOMP = (
+    f'{{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{{"names":{json.dumps(calls)},"action":"SCMP_ACT_ALLOW"}}]}}'
+    for calls in (["read"], ["read", "bpf"])
+)
+PARTS = EngineParts(version="20.10.24", runc="1.1.5", kernel="6.1", arch=GoArch("amd64"))
+profiles = st.builds(
+    Profiled,
+    digest=st.sampled_from(DIGESTS),
+    seccomp=st.sampled_from([SECCOMP, WIDE_SECCOMP]),
+    capabilities=st.sampled_from([(), (Capability("CHOWN"),), (Capability("NET_BIND_SERVICE"),)]),
+    no_new_privileges=st.booleans(),
+    read_only=st.booleans(),
+    user=st.sampled_from(["", "1000", "0:0"]),
+    apparmor=st.sampled_from(["", "pytrust-0123456789abcdef"]),
+    expires=st.sampled_from([NOW, LATER]),
+    parts=st.just(PARTS),
+)
+
 image_requests: st.SearchStrategy[Create | Pull] = st.one_of(
     st.builds(Create, image=images),
     st.builds(Create, image=images, mounts=st.lists(images, max_size=2).map(tuple)),
     st.builds(Create, image=images, asks=many_asks),
     st.builds(Create, image=images, secrets=many_secrets),
     st.builds(Create, image=images, asks=many_asks, secrets=many_secrets),
+    st.builds(
+        Create,
+        image=images,
+        asks=many_asks.map(lambda asks: (*asks, Ask(field=Field.SECCOMP, value="custom"))),
+        seccomp=st.sampled_from([SECCOMP, WIDE_SECCOMP, "{", ""]),
+    ),
     st.builds(Create, image=st.builds(Held, text=st.just(IMAGE_IDS[0]))),
     st.builds(Pull, ref=refs, every_tag=st.booleans()),
 )
@@ -166,7 +196,12 @@ trusts = st.builds(
     threshold=st.integers(1, 2),
 )
 rules = st.builds(
-    ImageRule, match=matches, where=st.just("policy.yaml:4"), trust=st.none() | trusts, isolation=st.none() | levels
+    ImageRule,
+    match=matches,
+    where=st.just("policy.yaml:4"),
+    trust=st.none() | trusts,
+    isolation=st.none() | levels,
+    profile=st.sampled_from(ProfileNeed),
 )
 rest_rules = st.lists(
     st.builds(ImageRule, match=st.just("**"), where=st.just("policy.yaml:5"), trust=st.just(Trust())), max_size=1
@@ -233,6 +268,7 @@ _containers = st.builds(
         image_id=st.sampled_from(IMAGE_IDS),
         policy=st.just("d" * 64),
         delivery=_deliveries,
+        profile=st.none() | profiles,
     ),
 )
 _paths = st.builds(HostPath, real=st.sampled_from(["/srv/data/a", "/etc"]), guarded=st.booleans())
@@ -243,19 +279,21 @@ _volumes = st.builds(
     guarded=st.sampled_from([False, False, True]),
 )
 _admitted = st.builds(
-    lambda ref, delivery: Container(
+    lambda ref, delivery, profile: Container(
         id=CONTAINERS[0],
         image_id=IMAGE_IDS[0],
-        admission=Admission(ref=ref, image_id=IMAGE_IDS[0], policy="d" * 64, delivery=delivery),
+        admission=Admission(ref=ref, image_id=IMAGE_IDS[0], policy="d" * 64, delivery=delivery, profile=profile),
     ),
     refs,
     _deliveries,
+    st.none() | profiles,
 )
 deliverable = st.builds(Deliverable, folder=st.sampled_from(FOLDERS))
 not_deliverable = st.builds(NotDeliverable, code=st.just("no-such-secret"), why=st.just("there is none"))
+not_profiled = st.builds(NotProfiled, code=st.just("stale"), why=st.just("its time is over"))
 any_facts: st.SearchStrategy[Fact] = st.one_of(
     unavailable, st.just(Missing()), signed, not_signed, held_images, _containers, _paths, _volumes,
-    deliverable, not_deliverable, st.builds(EngineInfo, seccomp=st.booleans()), st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)),
+    deliverable, not_deliverable, profiles, not_profiled, st.builds(EngineInfo, seccomp=st.booleans()), st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)),
 )  # fmt: skip
 
 
@@ -290,6 +328,8 @@ def facts_on(query: Query) -> st.SearchStrategy[Fact]:
             return st.one_of(_volumes, st.just(Missing()), unavailable)
         case SecretsQuery():
             return st.one_of(deliverable, deliverable, not_deliverable, unavailable)
+        case ProfileQuery():
+            return st.one_of(profiles, profiles, st.just(Missing()), not_profiled, unavailable)
         case EngineQuery():
             return st.one_of(st.just(EngineInfo(seccomp=True)), st.builds(EngineInfo, seccomp=st.booleans()))
 

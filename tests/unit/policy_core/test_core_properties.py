@@ -35,6 +35,8 @@ from pytrust.policy.core.facts import (
     ImageQuery,
     Missing,
     PathQuery,
+    Profiled,
+    ProfileQuery,
     Query,
     SecretsQuery,
     Signed,
@@ -58,6 +60,7 @@ FITTING: dict[type, tuple[type, ...]] = {
     VolumeQuery: (Volume, Missing),
     EngineQuery: (EngineInfo,),
     SecretsQuery: (Deliverable,),
+    ProfileQuery: (Profiled, Missing),
 }
 CERTAIN = (Look, Change, Closed, Unrecognised)
 GONE = Unavailable(code="unreachable", why="nobody answers")

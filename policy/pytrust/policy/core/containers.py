@@ -6,6 +6,7 @@ import dataclasses
 from datetime import datetime
 from typing import Final, assert_never
 
+from pytrust.policy.core.confinement import judge_exec, judge_kept
 from pytrust.policy.core.decision import Allow, Injection, Reason
 from pytrust.policy.core.facts import Container, ExecInstance, ExecQuery
 from pytrust.policy.core.guard import find_container, judge_joined
@@ -74,6 +75,8 @@ def _use(inquiry: Inquiry, request: Exec | Attach) -> Allow:
     container = _admitted(inquiry, request.container)
     if container and isinstance(request, Exec):
         judge_asks(inquiry, _standard(inquiry, container), request.asks)
+        if container.admission:
+            judge_exec(inquiry, container.admission, request.asks)
     return _allow(container)
 
 
@@ -106,6 +109,8 @@ def _start(inquiry: Inquiry, request: Start) -> Allow:
     for joined in container.joins:
         judge_joined(inquiry, joined)
     expires = _vouch(inquiry, admission.ref) if admission else None
+    if admission and request.fresh:
+        judge_kept(inquiry, admission)
     delivery = judge_again(inquiry, admission, verified=expires is not None) if admission and request.fresh else None
     return Allow(container=container.id, expires=expires, delivery=delivery)
 

@@ -1,14 +1,18 @@
-"""May this container be made? Its image and the images in its mounts, what it asks of the host, and its secrets."""
+"""May this container be made? Its image and those in its mounts, what confines it, what it asks for, its secrets."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from msgspec.structs import replace
 
+from pytrust.policy.core.confinement import judge_granted, judge_profile, left_to_level
 from pytrust.policy.core.decision import Allow, Pin
+from pytrust.policy.core.facts import Profiled
 from pytrust.policy.core.images import Found, judge_image
 from pytrust.policy.core.inquiry import Inquiry
 from pytrust.policy.core.isolation import judge_asks, judge_engine, judge_user, mutations
-from pytrust.policy.core.request import Create
+from pytrust.policy.core.request import Ask, Create, Field
 from pytrust.policy.core.secrets import judge_new
 from pytrust.policy.core.standard import Standard
 
@@ -21,17 +25,29 @@ def judge_create(inquiry: Inquiry, request: Create) -> Allow:
     found = judge_image(inquiry, request.image)
     mounted = [judge_image(inquiry, image) for image in request.mounts]
     standard = Standard.of(inquiry.policy, found.rule, found.ref.collection if found.ref else "")
-    judge_asks(inquiry, standard, request.asks)
+    profile = judge_profile(inquiry, request, found)
+    asks = (*left_to_level(profile, request.asks), *_user(profile))
+    judge_asks(inquiry, standard, asks)
     judge_engine(inquiry, standard)
+    if profile:
+        judge_granted(inquiry, standard, profile)
     if found.held:
-        judge_user(inquiry, standard, request.asks, found.held)
-    delivery = judge_new(inquiry, request, found)
-    return replace(_allow([found, *mounted], standard, request), delivery=delivery)
+        judge_user(inquiry, standard, asks, found.held)
+    allow = Allow(
+        pins=_pins([found, *mounted]), mutations=mutations(standard, asks), expires=_end([found, *mounted], profile)
+    )
+    return replace(allow, profile=profile, delivery=judge_new(inquiry, request, found))
 
 
-def _allow(images: list[Found], standard: Standard, request: Create) -> Allow:
-    ends = [found.expires for found in images if found.expires]
-    return Allow(pins=_pins(images), mutations=mutations(standard, request.asks), expires=min(ends) if ends else None)
+def _user(profile: Profiled | None) -> tuple[Ask, ...]:
+    """The user that a profile names is judged as if the client had."""
+    name = profile.user.partition(":")[0] if profile else ""
+    return (Ask(field=Field.USER, value=name),) if name else ()
+
+
+def _end(images: list[Found], profile: Profiled | None) -> datetime | None:
+    ends = [found.expires for found in (*images, profile) if found and found.expires]
+    return min(ends, default=None)
 
 
 def _pins(images: list[Found]) -> tuple[Pin, ...]:

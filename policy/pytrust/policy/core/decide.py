@@ -50,7 +50,7 @@ def _overrule(allow: Allow, reasons: tuple[Reason, ...]) -> Decision:
     """Learning mode: sent on as it was asked, with nothing written in; what is firm is denied, for that alone."""
     if firm := tuple(reason for reason in reasons if reason.firm):
         return Deny(reasons=firm)
-    return replace(allow, mutations=(), overruled=reasons)
+    return replace(allow, mutations=(), profile=None, overruled=reasons)
 
 
 def _judge(inquiry: Inquiry, request: Request) -> Allow:

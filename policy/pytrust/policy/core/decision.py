@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from enum import StrEnum
 
-from pytrust.policy.core.facts import Delivery, Query
+from pytrust.policy.core.facts import Delivery, Profiled, Query
 from pytrust.policy.core.request import Image
 from pytrust.policy.core.value import Value
 from pytrust.trust.names import ImageRef
@@ -55,7 +55,8 @@ class Allow(Value, frozen=True, kw_only=True):
     """Send it on, but so: images as pinned, ``mutations`` written in, ``container`` by its full id.
 
     The first pin is that of the container's own image. ``expires`` is the end of the earliest signature relied on.
-    ``overruled``: reasons that learning mode passes over. ``delivery``: the secrets to be handed over.
+    ``overruled``: reasons that learning mode passes over. ``delivery``: the secrets to be handed over. ``profile``:
+    what confines the container, in place of what the request says of it.
     """
 
     pins: tuple[Pin, ...] = ()
@@ -64,6 +65,7 @@ class Allow(Value, frozen=True, kw_only=True):
     expires: datetime | None = None
     overruled: tuple[Reason, ...] = ()
     delivery: Delivery | None = None
+    profile: Profiled | None = None
 
 
 class Deny(Value, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 from pytrust.policy.core.request import Ask, SecretAsk
 from pytrust.policy.core.value import Value
+from pytrust.policy.profiles.names import Capability
+from pytrust.policy.profiles.parts import EngineParts
 from pytrust.trust.names import CollectionName, Digest, Format, ImageRef, KeyId, RoleName
 from pytrust.trust.vault.names import SecretName
 
@@ -79,7 +81,24 @@ class SecretsQuery(Value, frozen=True, kw_only=True):
     image: CollectionName
 
 
-Query = TrustQuery | ImageQuery | ContainerQuery | ExecQuery | PathQuery | VolumeQuery | EngineQuery | SecretsQuery
+class ProfileQuery(Value, frozen=True, kw_only=True):
+    """Which signed profile confines containers of ``ref`` (a name and a digest)?"""
+
+    ref: ImageRef
+    roots: Roots | None = None
+
+
+Query = (
+    TrustQuery
+    | ImageQuery
+    | ContainerQuery
+    | ExecQuery
+    | PathQuery
+    | VolumeQuery
+    | EngineQuery
+    | SecretsQuery
+    | ProfileQuery
+)
 
 
 class Unavailable(Value, frozen=True, kw_only=True):
@@ -143,16 +162,43 @@ class Delivery(Value, frozen=True, kw_only=True):
     host_users: bool = False
 
 
+class Profiled(Value, frozen=True, kw_only=True):
+    """A signed profile: ``digest`` is that of the document, and the rest what a container gets on this engine.
+
+    ``seccomp`` is the text of a Docker seccomp file, the runtime's floor in it; ``apparmor`` the name of a profile that
+    is loaded there, or empty; ``user`` ``UID[:GID]``, empty for the image's own. UTC ``expires`` ends the signature.
+    """
+
+    digest: Digest
+    seccomp: str
+    capabilities: tuple[Capability, ...]
+    no_new_privileges: bool
+    read_only: bool
+    user: str
+    apparmor: str
+    expires: datetime
+    parts: EngineParts
+
+
+class NotProfiled(Value, frozen=True, kw_only=True):
+    """There is one, but it does not count: its time is over, it is damaged, this engine cannot apply it."""
+
+    code: str
+    why: str
+    hint: str = ""
+
+
 class Admission(Value, frozen=True, kw_only=True):
     """A container that was let in: by which image (a signed one has a digest), which image id, under which policy.
 
-    ``delivery``: the secrets that it gets whenever it is started.
+    ``delivery``: the secrets that it gets whenever it is started; ``profile``: the signed one that confines it.
     """
 
     ref: ImageRef
     image_id: str
     policy: str
     delivery: Delivery | None = None
+    profile: Profiled | None = None
 
 
 class Container(Value, frozen=True, kw_only=True):
@@ -228,6 +274,8 @@ Fact = (
     | EngineInfo
     | Deliverable
     | NotDeliverable
+    | Profiled
+    | NotProfiled
 )
 
 

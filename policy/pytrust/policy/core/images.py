@@ -20,7 +20,8 @@ from pytrust.trust.names import ImageRef
 class Found(NamedTuple):
     """What became of one image, as far as it is known and allowed.
 
-    ``ref`` is the name by which it was judged, ``rule`` the rule on that; ``expires`` the end of the signature.
+    ``ref`` is the name by which it was judged, ``rule`` the rule on that; ``signed`` that name at the digest that was
+    signed, ``expires`` the end of the signature.
     """
 
     ref: ImageRef | None = None
@@ -28,6 +29,7 @@ class Found(NamedTuple):
     pin: Pin | None = None
     held: HeldImage | None = None
     expires: datetime | None = None
+    signed: ImageRef | None = None
 
 
 def judge_image(inquiry: Inquiry, image: Image) -> Found:
@@ -51,7 +53,8 @@ def judge_name(inquiry: Inquiry, ref: ImageRef) -> Found:
     signed = vouched(inquiry, Claim(ref, rule.trust, place(rule)))
     if signed is None:
         return Found(ref, rule)
-    return Found(ref, rule, Pin(image=Named(ref=ref), ref=ref.at(signed.digest)), expires=signed.expires)
+    at = ref.at(signed.digest)
+    return Found(ref, rule, Pin(image=Named(ref=ref), ref=at), expires=signed.expires, signed=at)
 
 
 def _on_engine(inquiry: Inquiry, ref: ImageRef) -> Found:
@@ -104,7 +107,7 @@ def _signed_name(inquiry: Inquiry, image: Held, held: HeldImage) -> Found | None
             return Found()
         reason = objection(claim, fact, inquiry.now)
         if isinstance(fact, Signed) and reason is None:
-            return Found(claim.ref, rule, _pin(image, claim.ref, held), held, fact.expires)
+            return Found(claim.ref, rule, _pin(image, claim.ref, held), held, fact.expires, claim.ref)
         if reason and not isinstance(fact, Signed | NotSigned):
             inquiry.refuse(reason)
             return Found()

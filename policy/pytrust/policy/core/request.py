@@ -139,7 +139,10 @@ class SecretAsk(Value, frozen=True, kw_only=True):
 
 
 class Create(Value, frozen=True, kw_only=True):
-    """A new container. ``mounts`` are the images to be mounted in it (``Mounts`` of type ``image``)."""
+    """A new container. ``mounts`` are the images to be mounted in it (``Mounts`` of type ``image``).
+
+    ``seccomp`` is the text of the seccomp file that the client brought, if it did.
+    """
 
     image: Image
     name: str = ""
@@ -147,6 +150,7 @@ class Create(Value, frozen=True, kw_only=True):
     mounts: tuple[Image, ...] = ()
     asks: tuple[Ask, ...] = ()
     secrets: tuple[SecretAsk, ...] = ()
+    seccomp: str = ""
 
 
 class Start(Value, frozen=True, kw_only=True):

@@ -25,6 +25,14 @@ class Isolation(StrEnum):
     PRIVILEGED = "privileged"
 
 
+class ProfileNeed(StrEnum):
+    """What a signed profile of an image means: it has to be there, it is applied where it is there, or nothing."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    IGNORE = "ignore"
+
+
 class Trust(Value, frozen=True, kw_only=True):
     """``threshold`` of ``signers`` (sorted) must vouch; without names, whoever the collection's owner lets release."""
 
@@ -36,14 +44,15 @@ class Trust(Value, frozen=True, kw_only=True):
 class ImageRule(Value, frozen=True, kw_only=True):
     """What holds for images whose name fits ``match`` (as in ``trust.pins.matches``); the first that fits decides.
 
-    ``trust`` is None where unsigned images are allowed; ``isolation`` None means that of ``Containers``;
-    ``where`` names the line of the policy file.
+    ``trust`` is None where unsigned images are allowed; ``isolation`` None means that of ``Containers``; ``profile``
+    means something only where there is trust; ``where`` names the line of the policy file.
     """
 
     match: str
     where: str
     trust: Trust | None
     isolation: Isolation | None = None
+    profile: ProfileNeed = ProfileNeed.OPTIONAL
 
 
 class Lift(Value, frozen=True, kw_only=True):

@@ -17,12 +17,15 @@ from pytrust.policy.core.facts import Container, EngineInfo, HeldImage, RepoDige
 from pytrust.policy.core.request import Ask, Field
 from pytrust.policy.engine.asking import RESERVED_PREFIX
 from pytrust.policy.engine.asks_mounts import path_asks
+from pytrust.policy.profiles.names import GoArch
+from pytrust.policy.profiles.parts import EngineParts
 from pytrust.trust.errors import BadContent, InvalidName, Unsound
 from pytrust.trust.names import ImageRef
 
 GUARDED_LABEL: Final = f"{RESERVED_PREFIX}guarded"
 """A container that carries it with the value ``true`` is not to be touched through the proxy."""
 _JOINED: Final = "container:"
+_RUNC: Final = "runc"
 _ALIVE: Final = frozenset({"running", "paused", "restarting"})
 _IDS: Final = 2**32 - 1
 _REMAPPED_IDS: Final = 65536  # of a user in /etc/subuid, as every distribution makes them
@@ -85,6 +88,19 @@ class _Volume(_Said):
 class _Info(_Said):
     security_options: list[str] | None = None
     docker_root_dir: str | None = None
+    default_runtime: str | None = None
+
+
+class _Component(_Said):
+    name: str
+    version: str = ""
+
+
+class _Version(_Said):
+    version: str
+    arch: str
+    kernel_version: str | None = None
+    components: list[_Component] | None = None
 
 
 class _Status(_Said):
@@ -159,6 +175,19 @@ def read_info(body: bytes) -> EngineInfo:
     options = [dict(_pairs(option)) for option in _read(body, _Info).security_options or ()]
     profiles = [option.get("profile", "") for option in options if option.get("name") == "seccomp"]
     return EngineInfo(seccomp=bool(profiles) and not {"", "unconfined"} & set(profiles))
+
+
+def read_parts(version: bytes, info: bytes) -> EngineParts:
+    """``GET /version`` and ``GET /info``: what the engine is made of."""
+    said, more = _read(version, _Version), _read(info, _Info)
+    runc = next((part.version for part in said.components or () if part.name == _RUNC), "")
+    return EngineParts(
+        version=said.version,
+        runc=runc if more.default_runtime in {None, _RUNC} else "",
+        kernel=said.kernel_version or "",
+        arch=GoArch(said.arch),
+        apparmor="name=apparmor" in (more.security_options or ()),
+    )
 
 
 class Users(NamedTuple):

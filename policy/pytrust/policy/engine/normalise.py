@@ -29,12 +29,14 @@ from pytrust.policy.core.request import (
 from pytrust.policy.engine import asks, models
 from pytrust.policy.engine.body import Model
 from pytrust.policy.engine.call import Call, Malformed, Verdict
+from pytrust.policy.engine.confining import SECCOMP_MAX_CHARS
 from pytrust.policy.engine.imagenames import read_image
 from pytrust.policy.engine.names import container_name, new_container_name, volume_name
 from pytrust.policy.engine.pruning import PRUNE, read_prune
 from pytrust.policy.engine.pulling import Query, only, read_pull, read_tag
 from pytrust.policy.engine.query import canonical_query
 from pytrust.policy.engine.secret_mount import read_secrets
+from pytrust.policy.engine.securityopt import parse_security_options
 from pytrust.policy.engine.shapes import given
 
 PROGRAM_MAX_CHARS: Final = 200  # what the journal keeps of a command: its first word, or the beginning of a long one
@@ -145,7 +147,16 @@ def _create(call: Call, model: models.ContainerCreate) -> Create:
         mounts=tuple(mounted_images(model)),
         asks=asks.container_asks(model),
         secrets=read_secrets(model),
+        seccomp=_seccomp(model),
     )
+
+
+def _seccomp(model: models.ContainerCreate) -> str:
+    host = given(model.host_config)
+    text = parse_security_options((given(host.security_opt) if host else None) or ()).seccomp
+    if len(text) > SECCOMP_MAX_CHARS:
+        raise Malformed(_BAD_REQUEST, f"a seccomp file of more than {SECCOMP_MAX_CHARS} characters is not looked at")
+    return text
 
 
 def _checkpoint(call: Call) -> tuple[Ask, ...]:

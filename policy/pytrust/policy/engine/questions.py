@@ -14,6 +14,7 @@ from pytrust.policy.engine.answers import GUARDED_LABEL
 from pytrust.trust.errors import InvalidName
 
 INFO: Final = "/info"
+VERSION: Final = "/version"
 CONTAINERS: Final = "/containers/json?all=1"
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@-]*(?:/[A-Za-z0-9][A-Za-z0-9._:@-]*)*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")

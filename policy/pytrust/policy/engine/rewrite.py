@@ -18,6 +18,7 @@ from pytrust.policy.engine import models
 from pytrust.policy.engine.asking import RESERVED_PREFIX
 from pytrust.policy.engine.body import Model, encode
 from pytrust.policy.engine.call import Call
+from pytrust.policy.engine.confining import confined
 from pytrust.policy.engine.hardening import canonical_host, mutated
 from pytrust.policy.engine.imagenames import as_written, sendable
 from pytrust.policy.engine.models_host import HostConfig, Mount
@@ -119,12 +120,15 @@ def _body(model: Model | None, request: Request, allow: Allow) -> Model | None:
 def _container(model: models.ContainerCreate, request: Create, allow: Allow) -> models.ContainerCreate:
     image, *mounted = _names((request.image, *request.mounts), allow.pins)
     host = canonical_host(given(model.host_config) or HostConfig())
+    if allow.profile:
+        host = confined(host, allow.profile)
     for mutation in allow.mutations:
         host = mutated(host, mutation)
     host = _with_images(host, iter(mounted))
     if allow.delivery:
         host = with_secrets(host, allow.delivery.folder)
-    return replace(model, image=image, host_config=host, labels=_labels(model, allow.pins))
+    user = (allow.profile.user if allow.profile else "") or model.user
+    return replace(model, image=image, user=user, host_config=host, labels=_labels(model, allow.pins))
 
 
 def _names(images: tuple[Image, ...], pins: tuple[Pin, ...]) -> list[str]:

@@ -20,6 +20,8 @@ _SINGLE: Final = {
     "writable-cgroups": ("writable-cgroups", "true"),
 }
 _LABEL: Final = "label"
+_SECCOMP: Final = "seccomp"
+_NAMED_SECCOMP: Final = frozenset({"unconfined", "builtin"})
 
 
 class SecurityOptions(NamedTuple):
@@ -32,6 +34,12 @@ class SecurityOptions(NamedTuple):
         """One canonical spelling, each key once."""
         labels = [f"label={label}" for label in self.labels]
         return (*labels, *(_spell(key, value) for key, value in self.others.items()))
+
+    @property
+    def seccomp(self) -> str:
+        """The text of the seccomp file that was brought, if one was."""
+        text = self.others.get(_SECCOMP, "")
+        return "" if text in _NAMED_SECCOMP else text
 
     def asks(self) -> Iterator[Ask]:
         """What departs from the default."""
@@ -74,7 +82,7 @@ def _asks(key: str, value: str) -> Iterator[Ask]:
         case "no-new-privileges":
             yield from [Ask(field=Field.NEW_PRIVILEGES, value="allowed")] if value == "false" else []
         case "seccomp":
-            named = value in {"unconfined", "builtin"}
+            named = value in _NAMED_SECCOMP
             yield from [Ask(field=Field.SECCOMP, value=value if named else "custom")] if value else []
         case "apparmor":
             yield from [Ask(field=Field.APPARMOR, value=value)] if value else []

@@ -63,7 +63,9 @@ class Aftermath:
         if allow.overruled:
             return Reply(reply.status, _with_warnings(reply.body, allow.overruled))
         container, pin = _made(reply.body), allow.pins[0]
-        admission = Admission(ref=pin.ref, image_id=pin.image_id, policy=policy, delivery=allow.delivery)
+        admission = Admission(
+            ref=pin.ref, image_id=pin.image_id, policy=policy, delivery=allow.delivery, profile=allow.profile
+        )
         self._probation.begin(container, self._check(container, sent, admission))
         return reply
 

@@ -1,0 +1,198 @@
+"""What does the image's signed profile make of a container? It confines in place of what the client says, and no less.
+
+A profile never gives more than the policy's level does: its capabilities are judged like those that a client asks for.
+What the client brings may be narrower, and then counts; what is wider is refused.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec.structs import replace
+
+from pytrust.policy.core.decision import Reason
+from pytrust.policy.core.facts import Admission, Fact, Missing, NotProfiled, Profiled, ProfileQuery
+from pytrust.policy.core.images import Found
+from pytrust.policy.core.inquiry import Inquiry, shown, unanswered
+from pytrust.policy.core.request import Ask, Create, Field
+from pytrust.policy.core.rules import ImageRule, ProfileNeed
+from pytrust.policy.core.standard import Standard
+from pytrust.policy.core.vouching import find_rule, place
+from pytrust.policy.profiles.applied import lacking, wider
+from pytrust.trust.names import ImageRef
+
+_CUSTOM: Final = Ask(field=Field.SECCOMP, value="custom")
+_REPLACED: Final = frozenset({_CUSTOM, Ask(field=Field.SECCOMP, value="builtin")})
+"""What the level need not judge where a signed profile is in its place."""
+_WAYS: Final = {
+    Field.PRIVILEGED: "drop --privileged",
+    Field.SECCOMP: "drop --security-opt seccomp=...",
+    Field.APPARMOR: "drop --security-opt apparmor=...",
+    Field.NEW_PRIVILEGES: "drop --security-opt no-new-privileges=false",
+    Field.CAPABILITY: "drop --cap-add",
+    Field.USER: "drop --user",
+}
+
+
+def judge_profile(inquiry: Inquiry, request: Create, found: Found) -> Profiled | None:
+    """The profile of a new container; None where there is none, or not known yet, or refused."""
+    rule, signed = found.rule, found.signed
+    if rule is None or signed is None or not _counts(rule):
+        return None
+    profile = _ask(inquiry, signed, rule)
+    if profile is None:
+        return None
+    for reason in _contradictions(profile, request, rule):
+        inquiry.refuse(reason)
+    return replace(profile, seccomp=request.seccomp) if _CUSTOM in request.asks else profile
+
+
+def left_to_level(profile: Profiled | None, asks: Iterable[Ask]) -> tuple[Ask, ...]:
+    """What the level still has to judge."""
+    return tuple(ask for ask in asks if profile is None or ask not in _REPLACED)
+
+
+def judge_granted(inquiry: Inquiry, standard: Standard, profile: Profiled) -> None:
+    """The level, and its exceptions, bound what a profile gives."""
+    for name in profile.capabilities:
+        ask = Ask(field=Field.CAPABILITY, value=name)
+        if not standard.allows(ask) and not standard.lifts(ask):
+            text = f"the signed profile gives the capability {name}, which may not be added"
+            reason = standard.refusal(ask, text)
+            inquiry.refuse(replace(reason, hint=f"sign a profile without it, or allow it: {standard.exception(ask)}"))
+
+
+def judge_kept(inquiry: Inquiry, admission: Admission) -> None:
+    """A container that is started again: is what confines it still as narrow as what is signed now?"""
+    rule = find_rule(inquiry.policy, admission.ref.collection)
+    if rule is None or not _counts(rule) or admission.ref.digest is None:
+        return
+    if (made := admission.profile) is None:
+        if rule.profile is ProfileNeed.REQUIRED:
+            inquiry.refuse(_remake(admission.ref, rule, "no signed profile confines it"))
+        return
+    now = _ask(inquiry, admission.ref, rule)
+    if now and (more := _more(now, made)):
+        inquiry.refuse(_remake(admission.ref, rule, f"the profile that confines it lets through {more}"))
+
+
+def judge_exec(inquiry: Inquiry, admission: Admission, asks: Iterable[Ask]) -> None:
+    """A privileged process has every capability, whatever confines its container."""
+    if admission.profile and any(ask.field is Field.PRIVILEGED for ask in asks):
+        rule = find_rule(inquiry.policy, admission.ref.collection)
+        text = f"a signed profile confines containers of {admission.ref}: no process of theirs is privileged"
+        inquiry.refuse(_wider(Field.PRIVILEGED, text, place(rule) if rule else ""))
+
+
+def _counts(rule: ImageRule) -> bool:
+    return rule.trust is not None and rule.profile is not ProfileNeed.IGNORE
+
+
+def _ask(inquiry: Inquiry, signed: ImageRef, rule: ImageRule) -> Profiled | None:
+    assert rule.trust is not None
+    bare = dataclasses.replace(signed, tag=None)
+    fact = inquiry.look_up(ProfileQuery(ref=bare, roots=rule.trust.roots))
+    if isinstance(fact, Profiled) and inquiry.now < fact.expires:
+        return fact
+    if fact is not None and (reason := _objection(signed, fact, rule)):
+        inquiry.refuse(reason)
+    return None
+
+
+def _objection(ref: ImageRef, fact: Fact, rule: ImageRule) -> Reason | None:
+    match fact:
+        case Missing() if rule.profile is ProfileNeed.OPTIONAL:
+            return None
+        case Missing():
+            text, hint = f"{ref} has no signed profile", f"have one signed: pytrust profile attach {ref} PROFILE"
+            return Reason(code="no-profile", text=text, rule=_named(rule), hint=hint)
+        case Profiled():
+            text = f"the signature of the profile of {ref} ended at {fact.expires:%Y-%m-%d %H:%M} UTC"
+            hint = f"have it signed again: pytrust profile attach {ref} PROFILE"
+            return Reason(code="stale", text=text, rule=_named(rule), hint=hint)
+        case NotProfiled(code=code, why=why, hint=hint):
+            return Reason(code=code, text=f"the profile of {ref} does not count: {why}", rule=_named(rule), hint=hint)
+        case _:
+            return unanswered(f"the profile of {ref}", fact, _named(rule))
+
+
+def _contradictions(profile: Profiled, request: Create, rule: ImageRule) -> Iterator[Reason]:
+    for ask in request.asks:
+        if text := _beyond(profile, ask, request.seccomp):
+            yield _wider(ask.field, f"{text}, and the signed profile of the image does not", _named(rule))
+    if _CUSTOM in request.asks and (names := _lacking(profile, request.seccomp)):
+        text = f"the seccomp file lets the engine's runtime through no more: it lacks {_some(names)}"
+        yield Reason(code="below-floor", text=text, rule=_named(rule), hint="drop --security-opt seccomp=...")
+
+
+def _beyond(profile: Profiled, ask: Ask, seccomp: str) -> str:
+    """What the client asks for beyond the profile, in words; empty where it is nothing."""
+    value, user = shown(ask.value), profile.user.partition(":")[0]
+    phrases: dict[Field, tuple[bool, str]] = {
+        Field.PRIVILEGED: (True, "--privileged gives everything"),
+        Field.CAPABILITY: (ask.value not in profile.capabilities, f"--cap-add {value} gives a capability"),
+        Field.NEW_PRIVILEGES: (profile.no_new_privileges, "no-new-privileges=false lets programs gain privileges"),
+        Field.APPARMOR: (profile.apparmor not in {"", ask.value}, f"apparmor={value} is another profile"),
+        Field.USER: (user not in {"", ask.value}, f"--user {value} is another user"),
+    }
+    if ask.field is Field.SECCOMP:
+        return _beyond_calls(profile, ask, seccomp)
+    wrong, phrase = phrases.get(ask.field, (False, ""))
+    return phrase if wrong else ""
+
+
+def _beyond_calls(profile: Profiled, ask: Ask, seccomp: str) -> str:
+    if ask not in _REPLACED:
+        return "seccomp=unconfined lets every call through"
+    more = _wider_calls(profile, seccomp) if ask == _CUSTOM else ()
+    return f"the seccomp file lets through {_some(more)}" if more else ""
+
+
+def _more(now: Profiled, made: Profiled) -> str:
+    """What the profile that a container was made with gives beyond the one that is signed now, in words."""
+    if made.digest == now.digest:
+        return ""
+    ended = {
+        "new privileges": now.no_new_privileges > made.no_new_privileges,
+        "writes to its root": now.read_only > made.read_only,
+        "another user": now.user not in {"", made.user},
+        "what AppArmor refuses": now.apparmor not in {"", made.apparmor},
+        **{f"the capability {name}": name not in now.capabilities for name in made.capabilities},
+    }
+    phrases = tuple(name for name, over in ended.items() if over)
+    return _some(phrases or _wider_calls(now, made.seccomp))
+
+
+def _wider_calls(profile: Profiled, seccomp: str) -> tuple[str, ...]:
+    return wider(profile.seccomp, seccomp, profile.parts, profile.capabilities)
+
+
+def _lacking(profile: Profiled, seccomp: str) -> tuple[str, ...]:
+    return lacking(seccomp, profile.parts, no_new_privileges=profile.no_new_privileges)
+
+
+def _some(phrases: tuple[str, ...]) -> str:
+    if not phrases:
+        return ""
+    more = len(phrases) - 1
+    return shown(phrases[0]) + (f" and {more} more" if more else "")
+
+
+def _wider(field: Field, text: str, rule: str) -> Reason:
+    hint = f"{_WAYS[field]}, or have a wider profile signed: pytrust profile attach"
+    return Reason(code="wider-than-profile", text=text, rule=rule, hint=hint)
+
+
+def _remake(ref: ImageRef, rule: ImageRule, why: str) -> Reason:
+    return Reason(
+        code="older-profile",
+        text=f"the container was made from {ref} when something else was signed: {why}",
+        rule=_named(rule),
+        hint="remove the container, and create it again",
+    )
+
+
+def _named(rule: ImageRule) -> str:
+    return f"{place(rule)}: profile {rule.profile}"

@@ -1,0 +1,52 @@
+"""What a signed profile writes into a new container, in place of what the client says of it. Pure.
+
+A client may take more away: capabilities that it drops stay dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from msgspec.structs import replace
+
+from pytrust.policy.core.facts import Profiled
+from pytrust.policy.engine.asks_host import capability
+from pytrust.policy.engine.models_host import HostConfig
+from pytrust.policy.engine.securityopt import parse_security_options
+from pytrust.policy.engine.shapes import given
+from pytrust.trust.limits import PROFILE_MAX_BYTES
+
+SECCOMP_MAX_CHARS: Final = PROFILE_MAX_BYTES  # of a client's own seccomp file, where the decision has to look at it
+_ALL: Final = "ALL"
+
+
+def confined(host: HostConfig, profile: Profiled) -> HostConfig:
+    """``HostConfig`` under the profile."""
+    return replace(
+        host,
+        security_opt=_options(given(host.security_opt) or (), profile),
+        cap_drop=(_ALL,),
+        cap_add=_capabilities(host, profile),
+        readonly_rootfs=profile.read_only or given(host.readonly_rootfs) or False,
+    )
+
+
+def _options(asked: Iterable[str], profile: Profiled) -> tuple[str, ...]:
+    ours = [f"seccomp={profile.seccomp}"]
+    if profile.no_new_privileges:
+        ours.append("no-new-privileges")
+    if profile.apparmor:
+        ours.append(f"apparmor={profile.apparmor}")
+    return parse_security_options((*asked, *ours)).texts()
+
+
+def _capabilities(host: HostConfig, profile: Profiled) -> tuple[str, ...]:
+    """As the engine reads what was asked: with ALL dropped, what was added and nothing else."""
+    added, dropped = _names(given(host.cap_add)), _names(given(host.cap_drop))
+    kept = set() if _ALL in dropped else set(profile.capabilities) - dropped
+    return tuple(sorted(kept | added))
+
+
+def _names(names: Iterable[str] | None) -> set[str]:
+    return {capability(name) for name in names or ()}
