@@ -46,7 +46,7 @@ def compile_text(text: str, features: Path = FEATURES) -> bytes:
     )
     complaints = complaint_lines(done.stderr)
     if done.returncode:
-        raise BadContent(f"apparmor_parser refuses the profile: {_reason(complaints)}")
+        raise BadContent(f"apparmor_parser refuses the profile: {reason_of(complaints)}")
     for line in complaints:
         if _NOT_ENFORCED in line:
             raise BadContent(f"a rule of the AppArmor profile would not be enforced: {line}")
@@ -73,8 +73,8 @@ def run_parser(options: list[str], text: str) -> subprocess.CompletedProcess[byt
         raise TooSlow(f"apparmor_parser took more than {APPARMOR_PARSER_TIMEOUT:g} s") from error
 
 
-def _reason(complaints: list[str]) -> str:
-    """The first that is no warning."""
+def reason_of(complaints: list[str]) -> str:
+    """The first complaint that is no warning."""
     worst = [line for line in complaints if not line.startswith("Warning")]
     return (worst or complaints or ["without a word"])[0]
 

@@ -8,6 +8,7 @@ table, so that nothing in a profile can be read as another rule (apparmor.d(5)).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -17,12 +18,13 @@ from pytrust.policy.profiles.apparmor.names import check_name
 from pytrust.policy.profiles.apparmor.networks import FAMILIES, KINDS
 from pytrust.policy.profiles.model import AppArmor, FileRule, NetworkRule, Profile
 from pytrust.policy.profiles.names import CAPABILITIES, Capability
-from pytrust.trust.errors import BadContent, UsageError
+from pytrust.trust.errors import BadContent, InvalidName, UsageError
 from pytrust.trust.limits import APPARMOR_RULES_MAX
 
 ABI: Final = "abi/3.0"
 """The set of features that profiles are written for; a host may lack the file of it."""
 _MODES: Final = "rwalkm"
+_LABEL: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9/._+-]{0,254}")
 _RUNTIMES: Final = ("unconfined", "runc", "crun")  # newer distributions confine the last two, in profiles of that name
 
 
@@ -42,7 +44,7 @@ def apparmor_text(profile: Profile, name: str, *, abi: str = ABI, daemon: str = 
     """
     part = profile.apparmor or AppArmor()
     body = (
-        *_signals(check_name(name), check_name(daemon) if daemon != "unconfined" else daemon),
+        *_signals(check_name(name), _check_label(daemon)),
         *_capabilities(profile.capabilities),
         *_networks(part.networks),
         *_files(part.files),
@@ -98,6 +100,13 @@ def _file(rule: FileRule) -> str:
         raise BadContent(f"{rule.modes[:20]!r} is nothing that may be done with {rule.path[:100]!r}")
     modes = "".join(mode for mode in _MODES if mode in given) + rule.transition
     return f'{"owner " if rule.owner else ""}"{spell_glob(parse_glob(rule.path))}" {modes},'
+
+
+def _check_label(label: str) -> str:
+    """The label of an engine: a name, or a program's path where a profile was written for that."""
+    if not _LABEL.fullmatch(label):
+        raise InvalidName(f"{label[:60]!r} is no AppArmor profile of an engine")
+    return label
 
 
 def _check_abi(abi: str) -> str:
