@@ -259,6 +259,7 @@ AUDIT_BUFFER_BYTES: Final = 128 * 1024 * 1024  # of the socket, in the kernel: 1
 FORKS_BUFFER_BYTES: Final = 16 * 1024 * 1024  # of the process connector's: 20,000 events, three for a short process
 AUDIT_RECORD_MAX_BYTES: Final = 16 * 1024  # the kernel's are below 9 kB (MAX_AUDIT_MESSAGE_LENGTH)
 AUDIT_GAP_MAX: Final = 1_000_000  # serial numbers that are awaited one by one
+FLOORS_MAX_BYTES: Final = 256 * 1024  # of the file; one floor has some 600 bytes
 AUDIT_ANSWER_TIMEOUT: Final = 30.0  # seconds in which the kernel's queue runs empty; a slow console takes 4 ms a record
 
 # Comparing profiles.
@@ -291,3 +292,4 @@ BANE_FILE_MAX_BYTES: Final = 1024 * 1024  # a file of bane; its own examples hav
 
 # Seccomp: programs, and how they are tried.
 SECCOMP_PROBES_MAX: Final = 20_000  # arguments tried for one call; two masks of 64 bits on two arguments make 5,000
+SECCOMP_PROGRAM_MAX: Final = 4096  # instructions, the kernel's own (BPF_MAXINSNS); Docker's default has 400

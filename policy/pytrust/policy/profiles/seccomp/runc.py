@@ -91,6 +91,12 @@ def holds(condition: Arg, args: tuple[int, ...], *, wide: bool) -> bool:
     return _COMPARE[condition.op](found, value)
 
 
+def split_conditions(args: tuple[Arg, ...]) -> tuple[tuple[Arg, ...], ...]:
+    """The conditions of a rule as those of one, or of several with one each where two are about one argument."""
+    twice = any(count > 1 for count in Counter(arg.index for arg in args).values())
+    return tuple((arg,) for arg in args) if twice else (args,)
+
+
 def _refuse(resolved: Resolved) -> None:
     if resolved.default is Action.NOTIFY:
         raise BadContent("the profile's default is SCMP_ACT_NOTIFY, which runc refuses")
@@ -100,7 +106,7 @@ def _refuse(resolved: Resolved) -> None:
 
 def _numbered(rule: Rule, arch: Arch, unknown: frozenset[Syscall]) -> Iterator[tuple[int, tuple[Arg, ...]]]:
     numbers, wide = table(arch), is_wide(arch)
-    for args in _split(rule.args):
+    for args in split_conditions(rule.args):
         for name in rule.names:
             if name in unknown:
                 continue
@@ -110,12 +116,6 @@ def _numbered(rule: Rule, arch: Arch, unknown: frozenset[Syscall]) -> Iterator[t
                 yield numbers[through], _conditions((Arg(index=0, op=Op.EQ, value=call), *others), wide=wide)
             if name in numbers:
                 yield numbers[name], _conditions(args, wide=wide)
-
-
-def _split(args: tuple[Arg, ...]) -> tuple[tuple[Arg, ...], ...]:
-    """Conditions as rules: all in one, or each alone where two are about one argument."""
-    twice = any(count > 1 for count in Counter(arg.index for arg in args).values())
-    return tuple((arg,) for arg in args) if twice else (args,)
 
 
 def _conditions(args: tuple[Arg, ...], *, wide: bool) -> tuple[Arg, ...]:
