@@ -1,0 +1,85 @@
+"""Calls that were refused while containers ran: values, and what a source of them is. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+from pytrust.policy.profiles.names import Action, Arch, Syscall
+
+
+class Refusal(NamedTuple):
+    """One call that the kernel told of.
+
+    ``pid`` as the host counts; ``number`` that of the call on ``arch``; ``errno`` what was answered, None where nobody
+    told. ``program`` is what it calls itself, which proves nothing.
+    """
+
+    pid: int
+    program: str
+    arch: Arch
+    number: int
+    action: Action
+    errno: int | None = None
+
+
+class Batch(NamedTuple):
+    """What came since the last look; ``lost`` is how many more there were."""
+
+    refusals: tuple[Refusal, ...] = ()
+    lost: int = 0
+
+
+class Source(Protocol):
+    """Where refusals come from. ``name`` is ``audit`` or ``calls``."""
+
+    @property
+    def name(self) -> str:
+        """For people, and for what is remembered of it."""
+
+    def files(self) -> tuple[int, ...]:
+        """Descriptors that become readable when something has come."""
+
+    def read(self) -> Batch:
+        """What has come; does not wait."""
+
+    def close(self) -> None:
+        """No more."""
+
+
+class Answer(NamedTuple):
+    """What a profile does with a call; ``sure``: whatever its arguments are."""
+
+    action: Action
+    errno: int
+    sure: bool
+
+
+class Confined(NamedTuple):
+    """A container that runs under a profile: its name, its image's, and what is refused by the number of the call."""
+
+    container: str
+    name: str
+    image: str
+    answers: Mapping[Arch, Mapping[int, Answer]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """What a program of a container was refused, ``count`` times between ``first`` and ``last`` (seconds since 1970).
+
+    ``action`` is ERRNO where it was refused, LOG where it was let through and noted, and else how it was punished.
+    ``sure``: it was the profile; otherwise the kernel itself may have refused these arguments.
+    """
+
+    container: str
+    name: str
+    image: str
+    program: str
+    syscall: Syscall
+    action: Action
+    sure: bool
+    count: int
+    first: float
+    last: float

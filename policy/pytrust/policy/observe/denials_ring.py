@@ -1,0 +1,106 @@
+"""The records of a ring of perf_event_open(2): calls that ended with an error, and names of processes. Pure.
+
+Layouts: ``linux/perf_event.h`` (``PERF_RECORD_*``); the event itself as the ``format`` file of its tracepoint says.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from pytrust.trust.errors import BadContent
+
+_HEADER: Final = struct.Struct("=IHH")  # type, misc, size
+_PAIR: Final = struct.Struct("=II")
+_QUADS: Final = struct.Struct("=QQ")
+_FIELD: Final = re.compile(r"field:long (id|ret);\s*offset:([0-9]{1,3});\s*size:8;")
+_LIST: Final = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?){0,1000}")
+_COMM_MAX: Final = 16
+
+
+class Ended(NamedTuple):
+    """A call ended: thread ``tid``, ``number`` of the call, and what it gave."""
+
+    tid: int
+    number: int
+    result: int
+
+
+class Named(NamedTuple):
+    """``tid`` has a name."""
+
+    tid: int
+    name: str
+
+
+class Lost(NamedTuple):
+    """Records that found no place."""
+
+    records: int
+
+
+Record = Ended | Named | Lost
+
+
+class Layout(NamedTuple):
+    """Where a call's number and result lie in the event."""
+
+    number: int
+    result: int
+
+
+def parse_layout(text: str) -> Layout:
+    """The ``format`` file of ``raw_syscalls/sys_exit``; raises ``BadContent``."""
+    found = {match[1]: int(match[2]) for match in _FIELD.finditer(text)}
+    if found.keys() != {"id", "ret"}:
+        raise BadContent("the kernel describes the ends of calls in a way that is not understood")
+    return Layout(found["id"], found["ret"])
+
+
+def parse_list(text: str) -> list[int]:
+    """Numbers as the kernel lists them: ``0-3,6``; raises ``BadContent``."""
+    if not _LIST.fullmatch(text.strip()):
+        raise BadContent("the kernel lists its processors in a way that is not understood")
+    parts = [part.partition("-") for part in text.strip().split(",")]
+    return [number for first, _, last in parts for number in range(int(first), int(last or first) + 1)]
+
+
+def parse_records(data: bytes, layout: Layout) -> Iterator[Record]:
+    """Whole records, one after the other; of other kinds nothing is said.
+
+    Samples must carry exactly the thread (``PERF_SAMPLE_TID``) and the event (``PERF_SAMPLE_RAW``).
+    """
+    at = 0
+    while at + _HEADER.size <= len(data):
+        kind, _, size = _HEADER.unpack_from(data, at)
+        if size < _HEADER.size:
+            return
+        record = _record(kind, data[at + _HEADER.size : at + size], layout)
+        if record is not None:
+            yield record
+        at += size
+
+
+def _record(kind: int, body: bytes, layout: Layout) -> Record | None:
+    try:
+        match kind:
+            case 2:
+                return Lost(_QUADS.unpack_from(body)[1])
+            case 3:
+                name = body[_PAIR.size : _PAIR.size + _COMM_MAX].partition(b"\0")[0]
+                return Named(_PAIR.unpack_from(body)[1], name.decode("utf-8", "replace"))
+            case 9:
+                return _ended(body, layout)
+    except struct.error:
+        return None
+    return None
+
+
+def _ended(body: bytes, layout: Layout) -> Ended:
+    tid = _PAIR.unpack_from(body)[1]
+    event = body[_PAIR.size + 4 :]
+    (number,) = struct.unpack_from("=q", event, layout.number)
+    (result,) = struct.unpack_from("=q", event, layout.result)
+    return Ended(tid, number, result)

@@ -1,0 +1,81 @@
+"""Refusals counted by container, program and call, and how many of them are looked at."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from pytrust.policy.observe.denials_meaning import explains
+from pytrust.policy.observe.denials_model import Confined, Denial, Refusal
+from pytrust.policy.profiles.seccomp.syscalls import names
+from pytrust.trust.limits import DENIALS_BURST, DENIALS_MAX, DENIALS_PER_CONTAINER_MAX, DENIALS_RATE
+
+_Key = tuple[str, str, str, str]
+
+
+class Tally:
+    """Counts; ``on_denial`` is called for the first of a kind, and when there are ten, a hundred, and so on."""
+
+    def __init__(self, on_denial: Callable[[Denial], None]) -> None:
+        self._on_denial = on_denial
+        self._fresh: dict[_Key, Denial] = {}
+        self._counts: dict[_Key, int] = {}
+
+    def add(self, refusal: Refusal, confined: Confined, now: float) -> None:
+        """Count it, if the container's profile explains it."""
+        answer = confined.answers.get(refusal.arch, {}).get(refusal.number)
+        if answer is None or not explains(answer, refusal):
+            return
+        denial = _denial(refusal, confined, now, sure=answer.sure)
+        key = (denial.container, denial.program, denial.syscall, denial.action)
+        before = self._fresh.get(key)
+        if before is None and len(self._fresh) >= DENIALS_PER_CONTAINER_MAX:
+            return  # nobody keeps them now, or one container invents names of programs
+        self._fresh[key] = denial if before is None else replace(before, count=before.count + 1, last=now)
+        self._tell(key, denial)
+
+    def fresh(self) -> tuple[Denial, ...]:
+        """What was counted and is not kept yet."""
+        return tuple(self._fresh.values())
+
+    def kept(self) -> None:
+        """It is kept now."""
+        self._fresh.clear()
+
+    def _tell(self, key: _Key, denial: Denial) -> None:
+        if key not in self._counts and len(self._counts) >= DENIALS_MAX:
+            self._counts.clear()  # it is told once more, which is better than to grow
+        count = self._counts[key] = self._counts.get(key, 0) + 1
+        if str(count).rstrip("0") == "1":
+            self._on_denial(replace(denial, count=count))
+
+
+class Pace:
+    """So many in a second; more are paid for by waiting."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._left, self._at = float(DENIALS_BURST), clock()
+
+    def spend(self, count: int) -> float:
+        """How many seconds to wait after ``count`` more."""
+        now = self._clock()
+        self._left = min(self._left + (now - self._at) * DENIALS_RATE, DENIALS_BURST) - count
+        self._at = now
+        return max(-self._left / DENIALS_RATE, 0.0)
+
+
+def _denial(refusal: Refusal, confined: Confined, now: float, *, sure: bool) -> Denial:
+    return Denial(
+        container=confined.container,
+        name=confined.name,
+        image=confined.image,
+        program=refusal.program,
+        syscall=names(refusal.arch)[refusal.number],
+        action=refusal.action,
+        sure=sure,
+        count=1,
+        first=now,
+        last=now,
+    )
