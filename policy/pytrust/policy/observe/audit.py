@@ -19,13 +19,14 @@ from pytrust.policy.observe.audit_records import SeccompRecord
 from pytrust.policy.observe.audit_socket import AuditStream
 from pytrust.policy.observe.filters import logged
 from pytrust.policy.observe.forks import ForkStream
-from pytrust.policy.observe.recording import Method, Recorded, Seen
+from pytrust.policy.observe.recording import Recorded
 from pytrust.policy.observe.trial import Confinement, Laboratory, Live, RunOptions
 from pytrust.policy.profiles.model import Seccomp
 from pytrust.policy.profiles.names import X86_64, Arch, Syscall
 from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.docker_json import docker_text
 from pytrust.policy.profiles.seccomp.syscalls import AUDIT_ARCHES, X32, X32_BIT, names
+from pytrust.policy.profiles.seen import Method, Seen
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.limits import PROC_FILE_MAX_BYTES
 
