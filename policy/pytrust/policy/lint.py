@@ -12,7 +12,7 @@ from itertools import chain
 from typing import Final, NamedTuple
 
 from pytrust.policy.core.request import Field
-from pytrust.policy.core.rules import ImageRule, Isolation, Lift, Mode, Policy
+from pytrust.policy.core.rules import ImageRule, Isolation, Lift, Mode, Policy, ProfileNeed
 from pytrust.policy.document import Reading
 from pytrust.policy.pattern import covers
 from pytrust.trust.pins import matches
@@ -135,6 +135,8 @@ def _image(rule: ImageRule) -> Iterator[Finding]:
         yield Finding(Severity.RISK, rule.where, f"unsigned images run: {rule.match}")
     if rule.trust is not None and rule.trust.roots is not None and rule.trust.roots.first_use:
         yield Finding(Severity.RISK, rule.where, f"first_use: whoever answers first is believed: {rule.match}")
+    if rule.profile is ProfileNeed.IGNORE:
+        yield Finding(Severity.RISK, rule.where, f"profile ignore: what is signed to confine {rule.match} does not")
     if rule.isolation is Isolation.PRIVILEGED:
         yield Finding(Severity.RISK, rule.where, f"isolation privileged: {rule.match} may have all of the host")
 

@@ -101,6 +101,12 @@ def test_unsigned_images() -> None:
     ]
 
 
+def test_ignored_profiles() -> None:
+    assert of_images("match: a.b/**, profile: ignore", "match: a.c/**, profile: required") == [
+        "policy.yaml:3 risk profile ignore: what is signed to confine a.b/** does not"
+    ]
+
+
 def test_privileged_isolation() -> None:
     assert of_images("match: a.b/**, isolation: privileged") == [
         "policy.yaml:3 risk isolation privileged: a.b/** may have all of the host"
