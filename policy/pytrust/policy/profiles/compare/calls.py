@@ -1,0 +1,87 @@
+"""What two filters do with every call of one architecture that they do not do alike. Pure.
+
+A call is looked at with one set of arguments for each region that the conditions of both filters make (``regions``), so
+that nothing is missed. Calls that no rule of either side is about differ by the defaults alone, and are told together,
+with one that stands for all that a later kernel may have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from pytrust.policy.profiles.compare.answers import Answers, answers
+from pytrust.policy.profiles.compare.difference import openness
+from pytrust.policy.profiles.compare.region_words import region_words
+from pytrust.policy.profiles.compare.regions import Budget, cases
+from pytrust.policy.profiles.names import Arch
+from pytrust.policy.profiles.seccomp.runc import Filter
+from pytrust.policy.profiles.seccomp.syscalls import is_wide, names
+from pytrust.policy.profiles.seccomp.verdict import Verdict
+
+_LATER: Final = "calls of later kernels"
+_FUTURE: Final = 0x2000  # above each number that there is, and below the bit of x32
+_NAMES_TOLD: Final = 3
+_WIDE: Final = 64
+_NARROW: Final = 32
+
+
+class Found(NamedTuple):
+    """One difference. Both verdicts are None where there is more to compare than anybody can.
+
+    ``everywhere``: the subject says what architecture it is about, where that matters.
+    """
+
+    subject: str
+    before: Verdict | None
+    after: Verdict | None
+    everywhere: bool = False
+
+
+def compared(before: Filter, after: Filter, arch: Arch, budget: Budget) -> Iterator[Found]:
+    """Every difference on one architecture that both know."""
+    named = before.cases.keys() | after.cases.keys()
+    for number in sorted(named):
+        ours, theirs = answers(before, number), answers(after, number)
+        if ours != theirs:
+            yield from _call(names(arch)[number], (ours, theirs), _WIDE if is_wide(arch) else _NARROW, budget)
+    yield from _silent(before, after, arch, named)
+
+
+def open_calls(loaded: Filter, arch: Arch) -> int:
+    """How many calls a filter lets through, with some arguments at least."""
+    return sum(any(openness(one.action) for one in answers(loaded, number).possible()) for number in names(arch))
+
+
+def _call(name: str, both: tuple[Answers, Answers], bits: int, budget: Budget) -> Iterator[Found]:
+    rules = [rule for side in both for rule in side.rules]
+    conditions = tuple(dict.fromkeys(arg for args, _ in rules for arg in args))
+    everywhere = cases(conditions, bits, budget)
+    if everywhere is None or not budget.take(len(everywhere) * (len(rules) + 1)):
+        yield Found(name, None, None)
+        return
+    pairs: dict[tuple[Verdict, ...], list[tuple[int, ...]]] = {}
+    for args in everywhere:
+        pairs.setdefault(tuple(side.to(args, wide=bits == _WIDE) for side in both), []).append(args)
+    for (one, other), where in pairs.items():
+        if one != other:
+            told = region_words(where, everywhere, conditions, bits) if len(pairs) > 1 else ""
+            yield Found(f"{name}{told}", one, other)
+
+
+def _silent(before: Filter, after: Filter, arch: Arch, named: Collection[int]) -> Iterator[Found]:
+    """Calls that only the defaults are about."""
+    groups: dict[tuple[Verdict, Verdict], list[str]] = {}
+    every = {**names(arch), max(names(arch)) | _FUTURE: _LATER}
+    for number, name in every.items():
+        if number not in named:
+            groups.setdefault((answers(before, number).default, answers(after, number).default), []).append(name)
+    for (one, other), members in groups.items():
+        if one != other:
+            yield Found(_together(members), one, other)
+
+
+def _together(members: list[str]) -> str:
+    if len(members) <= _NAMES_TOLD:
+        return ", ".join(members)
+    return f"{len(members)} calls that neither names ({', '.join(members[:_NAMES_TOLD])}, ...)"
