@@ -1,4 +1,4 @@
-"""Calls that stand in for one that was seen: on another kernel or host, or from another build of the same library. Pure.
+"""Calls that stand in for one that was seen: on another kernel or host, or from another build of a library. Pure.
 
 A profile is made for an image by its digest, so its libraries do not change under it. What changes is the host: a call
 that is missing there has a fallback, what the vDSO answered becomes a call, an interrupted sleep is taken up by
@@ -36,7 +36,7 @@ futex: restart_syscall
 rt_sigaction: rt_sigreturn
 """
 
-_VDSO: Final = "clock_gettime clock_getres gettimeofday time getcpu"
+_VDSO: Final = "clock_gettime gettimeofday time"  # calls where the host's clock cannot be read without one
 _ALWAYS: Final = "exit_group exit"  # how every program ends, where nobody killed it
 
 # The same thing, to the same objects.
