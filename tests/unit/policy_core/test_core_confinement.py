@@ -44,10 +44,11 @@ from pytrust.policy.core.facts import (
 )
 from pytrust.policy.core.request import Ask, Create, Exec, Field, Held, Named, Start
 from pytrust.policy.core.rules import Isolation, Mode, ProfileNeed
+from pytrust.policy.profiles.floor import floor
 from pytrust.policy.profiles.names import Capability
 from pytrust.trust.names import ImageRef
 
-CALLS = ("read", "write", "close", "openat", "fstatfs", "getdents64", "execve", "futex")
+CALLS = tuple(sorted(floor(PARTS.runc, no_new_privileges=True)))
 
 
 def text(*calls: str, action: str = "SCMP_ACT_ALLOW") -> str:

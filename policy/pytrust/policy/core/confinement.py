@@ -123,7 +123,7 @@ def _contradictions(profile: Profiled, request: Create, rule: ImageRule) -> Iter
         if text := _beyond(profile, ask, request.seccomp):
             yield _wider(ask.field, f"{text}, and the signed profile of the image does not", _named(rule))
     if _CUSTOM in request.asks and (names := _lacking(profile, request.seccomp)):
-        text = f"the seccomp file lets the engine's runtime through no more: it lacks {_some(names)}"
+        text = f"the seccomp file lacks {_some(names)}, without which the engine's runtime hangs"
         yield Reason(code="below-floor", text=text, rule=_named(rule), hint="drop --security-opt seccomp=...")
 
 

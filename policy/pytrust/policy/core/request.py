@@ -141,7 +141,7 @@ class SecretAsk(Value, frozen=True, kw_only=True):
 class Create(Value, frozen=True, kw_only=True):
     """A new container. ``mounts`` are the images to be mounted in it (``Mounts`` of type ``image``).
 
-    ``seccomp`` is the text of the seccomp file that the client brought, if it did.
+    ``seccomp`` is the seccomp file that the client brought, in one spelling; empty, too, where it is not understood.
     """
 
     image: Image

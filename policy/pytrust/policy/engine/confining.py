@@ -12,13 +12,32 @@ from msgspec.structs import replace
 
 from pytrust.policy.core.facts import Profiled
 from pytrust.policy.engine.asks_host import capability
+from pytrust.policy.engine.call import Malformed
 from pytrust.policy.engine.models_host import HostConfig
 from pytrust.policy.engine.securityopt import parse_security_options
 from pytrust.policy.engine.shapes import given
+from pytrust.trust.errors import BadContent
 from pytrust.trust.limits import PROFILE_MAX_BYTES
 
+_WHAT: Final = "the seccomp file"
 SECCOMP_MAX_CHARS: Final = PROFILE_MAX_BYTES  # of a client's own seccomp file, where the decision has to look at it
 _ALL: Final = "ALL"
+
+
+def understood(text: str) -> str:
+    """A client's seccomp file as it is judged, written down and sent: in one spelling, without remarks.
+
+    Empty where it is none that every engine reads alike. Raises ``Malformed`` where it is too large to be looked at.
+    """
+    from pytrust.policy.profiles.seccomp.docker_json import docker_text, parse_docker
+
+    if len(text) > SECCOMP_MAX_CHARS:
+        raise Malformed(400, f"a seccomp file of more than {SECCOMP_MAX_CHARS} characters is not looked at")
+    try:
+        seccomp = parse_docker(text.encode(), _WHAT)
+    except (BadContent, UnicodeEncodeError):
+        return ""
+    return docker_text(replace(seccomp, rules=tuple(replace(rule, comment="") for rule in seccomp.rules)))
 
 
 def confined(host: HostConfig, profile: Profiled) -> HostConfig:

@@ -10,38 +10,53 @@ import re
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
+from pytrust.policy.profiles.names import Generation
 from pytrust.policy.profiles.parts import EngineParts
 from pytrust.trust.errors import BadContent
 
 if TYPE_CHECKING:
     from pytrust.policy.profiles.floor import Floors
-    from pytrust.policy.profiles.seccomp.resolve import Host
-
     from pytrust.policy.profiles.model import Profile
     from pytrust.policy.profiles.names import Capability
+    from pytrust.policy.profiles.seccomp.resolve import Host
 
-_KERNEL: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
+_NUMBERS: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
+_TELL: Final = "SECCOMP_FILTER_FLAG_LOG"
+_FLAGS_FROM: Final = (1, 2)  # runc's change 3390
 _WHAT: Final = "the seccomp file"
 
 
 def host_of(parts: EngineParts, capabilities: Collection[Capability]) -> Host:
     """What conditions of a seccomp file are held against; a kernel that tells no version counts as an old one."""
     from pytrust.policy.profiles.seccomp.generation import generation_of
-    from pytrust.policy.profiles.seccomp.resolve import Host
+    from pytrust.policy.profiles.seccomp.resolve import Host, kernel_of
 
-    found = _KERNEL.match(parts.kernel)
-    kernel = (int(found[1]), int(found[2])) if found else (0, 0)
-    return Host(parts.arch, kernel, frozenset(capabilities), generation_of(parts.version))
+    return Host(parts.arch, kernel_of(parts.kernel), frozenset(capabilities), generation_of(parts.version))
 
 
 def applied(profile: Profile, parts: EngineParts, measured: Floors) -> str:
-    """The text of the seccomp file that the engine gets, with the floor of its runtime; ``measured`` on this host."""
+    """The text of the seccomp file that the engine gets, with the floor of its runtime; ``measured`` on this host.
+
+    Where the engine and its runtime can, the kernel is asked to tell of what is refused (``observe.denials``).
+    """
     from pytrust.policy.profiles.floor import floor
     from pytrust.policy.profiles.propose import with_floor
     from pytrust.policy.profiles.seccomp.docker_json import docker_text
 
     needed = floor(parts.runc, profile.no_new_privileges, measured)
-    return docker_text(with_floor(profile, needed).seccomp)
+    seccomp = with_floor(profile, needed).seccomp
+    told = (*seccomp.flags, _TELL) if _can_tell(parts) and _TELL not in seccomp.flags else seccomp.flags
+    return docker_text(replace(seccomp, flags=told))
+
+
+def _can_tell(parts: EngineParts) -> bool:
+    """An older runc refuses a file that has flags; an older engine drops them."""
+    from pytrust.policy.profiles.seccomp.generation import generation_of
+
+    runc = tuple(map(int, found.groups())) if (found := _NUMBERS.match(parts.runc)) else (0, 0)
+    return runc >= _FLAGS_FROM and generation_of(parts.version) is Generation.FROM_23
 
 
 def wider(allowed: str, asked: str, parts: EngineParts, capabilities: Collection[Capability]) -> tuple[str, ...]:

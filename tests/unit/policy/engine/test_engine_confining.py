@@ -25,6 +25,10 @@ from pytrust.trust.names import Digest, ImageRef
 REF = ImageRef.parse("foo/web:v1")
 PIN = Pin(image=Named(ref=REF), ref=REF.at(Digest("1" * 64)))
 OURS = '{"defaultAction":"SCMP_ACT_ERRNO"}'
+OURS_AGAIN = '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[]}'
+NOTED = (
+    '{"defaultAction":"SCMP_ACT_ERRNO","syscalls":[{"names":["read"],"action":"SCMP_ACT_ALLOW","comment":"hunter2"}]}'
+)
 PROFILE = Profiled(
     digest=Digest("2" * 64),
     seccomp=OURS,
@@ -112,8 +116,11 @@ def test_without_a_profile_nothing_of_it_is_written() -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ([f"seccomp={OURS}"], OURS),
-        (["seccomp=unconfined", f"seccomp={OURS}"], OURS),
+        ([f"seccomp={OURS}"], OURS_AGAIN),
+        (["seccomp=unconfined", f"seccomp={OURS}"], OURS_AGAIN),
+        (['seccomp={"defaultAction":"SCMP_ACT_ERRNO","password":"hunter2"}'], ""),
+        (["seccomp=hunter2"], ""),
+        ([f"seccomp={NOTED}"], NOTED.replace(',"comment":"hunter2"', "")),
         ([f"seccomp={OURS}", "seccomp=unconfined"], ""),
         (["seccomp=builtin"], ""),
         ([], ""),
