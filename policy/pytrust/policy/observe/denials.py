@@ -17,7 +17,7 @@ from pytrust.policy.observe.denials_model import Confined, Denial, Refusal, Sour
 from pytrust.policy.observe.denials_perf import CallsSource
 from pytrust.policy.observe.denials_store import DenialStore, Watch
 from pytrust.policy.observe.denials_tally import Pace, Tally
-from pytrust.policy.observe.denials_who import Whose
+from pytrust.policy.observe.denials_who import Whose, container_in
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.limits import DENIALS_FLUSH_INTERVAL
 
@@ -98,21 +98,24 @@ class DenialWatch:
         for source in self._sources:
             batch = source.read()
             self._lost[source.name] += batch.lost
+            for group in batch.groups:
+                self._confined(container_in(group))
             for refusal in batch.refusals:
                 self._take(refusal)
             self._end.wait(self._pace.spend(len(batch.refusals)))
 
     def _take(self, refusal: Refusal) -> None:
-        container = self._whose.container(refusal.pid)
-        if not container:
-            return
-        try:
-            confined = self._find(container)
-        except PytrustError as error:
-            self._once(f"denials: {error}")
-            return
+        confined = self._confined(self._whose.container(refusal))
         if confined is not None:
             self._tally.add(refusal, confined, time.time())
+
+    def _confined(self, container: str) -> Confined | None:
+        """Asked for as soon as a container is made, too: it may be gone when its refusals are looked at."""
+        try:
+            return self._find(container) if container else None
+        except PytrustError as error:
+            self._once(f"denials: {error}")
+            return None
 
     def _keep(self) -> None:
         """What was seen so far survives us; where it cannot be written, it is counted on and tried again."""

@@ -22,6 +22,7 @@ from pytrust.policy.profiles.names import CAPABILITIES, DEFAULT_CAPABILITIES, Ca
 from pytrust.policy.profiles.seccomp.docker_json import parse_docker
 from pytrust.policy.profiles.seccomp.generation import generation_of
 from pytrust.policy.profiles.seccomp.resolve import Host, kernel_of, resolve
+from pytrust.policy.profiles.seccomp.syscalls import arch_of
 from pytrust.trust.errors import BadContent, NotFound
 from pytrust.trust.limits import DENIALS_CONTAINERS_MAX, DENIALS_LOOK_AGAIN
 
@@ -95,7 +96,7 @@ class EngineContainers(Engine):
         arch, kernel, generation = self._host = self._host or self._parts()
         host = Host(arch, kernel, bounding_set(described.host_config), generation)
         name = described.name.removeprefix("/")
-        return Confined(described.id, name, described.config.image, answers(resolve(seccomp, host)))
+        return Confined(described.id, name, described.config.image, answers(resolve(seccomp, host), arch_of(arch)))
 
     def _parts(self) -> tuple[GoArch, tuple[int, int], Generation]:
         with self._call("GET", VERSION) as answer:

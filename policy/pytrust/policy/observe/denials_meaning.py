@@ -7,58 +7,60 @@ by it. A call that is answered with ENOSYS is no denial: the program is told tha
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pytrust.policy.observe.denials_model import Answer, Refusal
-from pytrust.policy.profiles.model import Resolved, Rule
-from pytrust.policy.profiles.names import Action, Arch, Syscall
+from pytrust.policy.profiles.model import Resolved
+from pytrust.policy.profiles.names import Action, Arch
+from pytrust.policy.profiles.seccomp.runc import Filter, filter_of
 from pytrust.policy.profiles.seccomp.syscalls import KNOWN_ARCHES, names
+from pytrust.policy.profiles.seccomp.verdict import ENOSYS, FOREIGN, UNKNOWN, Verdict
 
 OPEN: Final = frozenset({Action.ALLOW, Action.LOG, Action.NOTIFY, Action.TRACE})
 """Actions that may let a call through."""
+_SILENT: Final = OPEN - {Action.LOG}
+_FOREIGN: Final = Answer(frozenset({FOREIGN}), sure=True)
+
+Answers = Mapping[Arch, Mapping[int, Answer]]
 
 
-def answers(resolved: Resolved) -> Mapping[Arch, Mapping[int, Answer]]:
-    """What is not simply let through, by architecture and number; architectures that the profile names are known."""
-    wanted = [arch for arch in resolved.architectures if arch in KNOWN_ARCHES]
-    return {arch: dict(_answers(resolved, arch)) for arch in wanted}
+def answers(resolved: Resolved, native: Arch) -> Answers:
+    """What is not simply let through, by architecture and number.
+
+    Raises:
+        BadContent: runc refuses the profile.
+    """
+    wanted = [arch for arch in dict.fromkeys((native, *resolved.architectures)) if arch in KNOWN_ARCHES]
+    return {arch: dict(_answers(filter_of(resolved, arch), arch)) for arch in wanted}
 
 
-def explains(answer: Answer | None, refusal: Refusal) -> bool:
-    """Whether the profile did it."""
-    if answer is None or refusal.action is not answer.action:
-        return False
-    if refusal.action is not Action.ERRNO:
-        return True
-    return answer.errno != errno.ENOSYS and refusal.errno in {None, answer.errno}
-
-
-def _answers(resolved: Resolved, arch: Arch) -> Iterator[tuple[int, Answer]]:
-    rules: dict[Syscall, list[Rule]] = {}
-    for rule in resolved.rules:
-        for name in rule.names:
-            rules.setdefault(name, []).append(rule)
-    numbers = names(arch)
-    last = max((number for number, name in numbers.items() if name in rules), default=0)
-    for number, name in numbers.items():
-        answer = _answer(resolved, rules.get(name, []), beyond=number > last)
-        if answer is not None:
-            yield number, answer
-
-
-def _answer(resolved: Resolved, rules: list[Rule], *, beyond: bool) -> Answer | None:
-    """None where it is let through whatever its arguments are; runc answers what lies ``beyond`` all names itself."""
-    if beyond and resolved.default not in OPEN:
-        return Answer(Action.ERRNO, errno.ENOSYS, sure=True)
-    flat = next((rule for rule in rules if not rule.args), None)
-    action, number = (flat.action, flat.errno) if flat else (resolved.default, resolved.default_errno)
-    if action in OPEN - {Action.LOG}:
+def answer_to(refusal: Refusal, found: Answers) -> Answer | None:
+    """What the profile has to do with it; None where it was not the profile."""
+    answer = found[refusal.arch].get(refusal.number) if refusal.arch in found else _FOREIGN
+    if answer is None or refusal.number not in names(refusal.arch):
         return None
-    return Answer(_told(action), errno.EPERM if number is None else number, sure=flat is not None or not rules)
+    return answer if any(_is(verdict, refusal) for verdict in answer.verdicts) else None
 
 
-def _told(action: Action) -> Action:
-    """As the kernel tells it: ``KILL`` is another word for ``KILL_THREAD``."""
-    return Action.KILL_THREAD if action is Action.KILL else action
+def _is(verdict: Verdict, refusal: Refusal) -> bool:
+    if verdict.action is not refusal.action:
+        return False
+    return verdict.action is not Action.ERRNO or (verdict.errno != ENOSYS and refusal.errno in {None, verdict.errno})
+
+
+def _answers(loaded: Filter, arch: Arch) -> Iterator[tuple[int, Answer]]:
+    for number in names(arch):
+        verdicts = _verdicts(loaded, number)
+        told = frozenset(verdict for verdict in verdicts if verdict.action not in _SILENT)
+        if told:
+            yield number, Answer(told, sure=told == verdicts)
+
+
+def _verdicts(loaded: Filter, number: int) -> frozenset[Verdict]:
+    """All that a call may get, by its arguments."""
+    if loaded.last is not None and number > loaded.last:
+        return frozenset({UNKNOWN})
+    several = loaded.cases.get(number, ())
+    rest = [] if any(not case.conditions for case in several) else [loaded.default]
+    return frozenset([*(case.verdict for case in several), *rest])

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from pytrust.policy.profiles.names import Action, Arch, Syscall
+from pytrust.policy.profiles.seccomp.verdict import Verdict
 
 
 class Refusal(NamedTuple):
     """One call that the kernel told of.
 
     ``pid`` as the host counts; ``number`` that of the call on ``arch``; ``errno`` what was answered, None where nobody
-    told. ``program`` is what it calls itself, which proves nothing.
+    told. ``program`` is what it calls itself, which proves nothing. ``group`` is its control group, where it is told.
     """
 
     pid: int
@@ -22,13 +23,15 @@ class Refusal(NamedTuple):
     number: int
     action: Action
     errno: int | None = None
+    group: str = ""
 
 
 class Batch(NamedTuple):
-    """What came since the last look; ``lost`` is how many more there were."""
+    """What came since the last look; ``lost`` is how many more there were, ``groups`` control groups that were made."""
 
     refusals: tuple[Refusal, ...] = ()
     lost: int = 0
+    groups: tuple[str, ...] = ()
 
 
 class Source(Protocol):
@@ -49,10 +52,9 @@ class Source(Protocol):
 
 
 class Answer(NamedTuple):
-    """What a profile does with a call; ``sure``: whatever its arguments are."""
+    """What a profile may do with a call, but for letting it through; ``sure``: it never does that."""
 
-    action: Action
-    errno: int
+    verdicts: frozenset[Verdict]
     sure: bool
 
 
@@ -69,7 +71,8 @@ class Confined(NamedTuple):
 class Denial:
     """What a program of a container was refused, ``count`` times between ``first`` and ``last`` (seconds since 1970).
 
-    ``action`` is ERRNO where it was refused, LOG where it was let through and noted, and else how it was punished.
+    ``arch`` is that of the call, foreign where the profile does not name it. ``action`` is ERRNO where it was refused,
+    LOG where it was let through and noted, and else how it was punished.
     ``sure``: it was the profile; otherwise the kernel itself may have refused these arguments.
     """
 
@@ -77,6 +80,7 @@ class Denial:
     name: str
     image: str
     program: str
+    arch: Arch
     syscall: Syscall
     action: Action
     sure: bool

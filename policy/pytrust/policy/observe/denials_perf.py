@@ -13,14 +13,15 @@ import errno
 import mmap
 import os
 import struct
-from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pytrust.policy.observe.denials_latest import Latest
 from pytrust.policy.observe.denials_model import Batch, Refusal
 from pytrust.policy.observe.denials_ring import (
     Ended,
+    Grouped,
     Layout,
     Lost,
     Named,
@@ -31,7 +32,7 @@ from pytrust.policy.observe.denials_ring import (
 from pytrust.policy.profiles.names import AARCH64, X86_64, Action, Arch, GoArch, Syscall
 from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X32_BIT, X86, arch_of, table
 from pytrust.trust.errors import AccessDenied, NotSetUp, PytrustError
-from pytrust.trust.limits import DENIALS_PROCESSES_MAX, DENIALS_RING_PAGES
+from pytrust.trust.limits import DENIALS_PROCESSES_MAX, DENIALS_RING_PAGES, PROC_FILE_MAX_BYTES
 
 _GO_ARCHES: Final = {"x86_64": GoArch("amd64"), "aarch64": GoArch("arm64")}
 _NARROW: Final = {X86_64: X86, AARCH64: ARM}
@@ -45,6 +46,7 @@ _ATTRIBUTES: Final = struct.Struct("=IIQQQQQII48x")  # perf_event_attr up to ver
 _TRACEPOINT: Final = 2  # PERF_TYPE_TRACEPOINT
 _SAMPLE: Final = 2 | 1024  # PERF_SAMPLE_TID | PERF_SAMPLE_RAW
 _DISABLED, _COMM = 1, 1 << 9
+_SAMPLE_GROUP, _GROUPS = 1 << 21, 1 << 32  # PERF_SAMPLE_CGROUP, and records of new groups; from Linux 5.7
 _ANY_PROCESS: Final = -1
 _CLOSE_ON_EXEC: Final = 8  # PERF_FLAG_FD_CLOEXEC
 _ENABLE: Final = 0x2400  # PERF_EVENT_IOC_ENABLE
@@ -72,7 +74,8 @@ class CallsSource:
 
     def __init__(self) -> None:
         self._rings: list[_Ring] = []
-        self._names: OrderedDict[int, str] = OrderedDict()
+        self._names = Latest[int, str](DENIALS_PROCESSES_MAX)
+        self._groups = Latest[int, str](DENIALS_PROCESSES_MAX)
         self._arch = _own_arch()
         try:
             identity, self._layout = _tracepoint(self._arch)
@@ -91,17 +94,19 @@ class CallsSource:
 
     def read(self) -> Batch:
         """See ``Source``."""
-        lost = 0
-        refusals = []
+        lost, refusals, groups = 0, [], []
         for record in (record for ring in self._rings for record in parse_records(ring.take(), self._layout)):
             match record:
                 case Lost(records):
                     lost += records
                 case Named(tid, name):
-                    self._remember(tid, name)
+                    self._names.put(tid, name)
+                case Grouped(group, path):
+                    self._groups.put(group, path)
+                    groups.append(path)
                 case Ended():
                     refusals.append(self._refusal(record))
-        return Batch(tuple(refusals), lost)
+        return Batch(tuple(refusals), lost, tuple(groups))
 
     def close(self) -> None:
         """See ``Source``."""
@@ -109,25 +114,31 @@ class CallsSource:
             ring.close()
         self._rings.clear()
 
-    def _remember(self, tid: int, name: str) -> None:
-        self._names[tid] = name
-        self._names.move_to_end(tid)
-        if len(self._names) > DENIALS_PROCESSES_MAX:
-            self._names.popitem(last=False)
-
     def _refusal(self, ended: Ended) -> Refusal:
-        name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or self._names.get(ended.tid, "")
+        name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or self._names.get(ended.tid) or ""
         arch = _arch_of(ended, self._arch)
-        return Refusal(ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result)
+        return Refusal(ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result, self._group(ended))
+
+    def _group(self, ended: Ended) -> str:
+        """A group that was made before we began is learnt from the first process that lives long enough."""
+        known = self._groups.get(ended.group)
+        if known is None and ended.group:
+            known = _read(ended.tid, "cgroup").decode("utf-8", "replace")
+            if known:
+                self._groups.put(ended.group, known)
+        return known or ""
 
 
 class _Ring:
     """The records of one processor."""
 
     def __init__(self, arch: Arch, identity: int, processor: int) -> None:
-        flags = _DISABLED | _COMM
-        attributes = _ATTRIBUTES.pack(_TRACEPOINT, _ATTRIBUTES.size, identity, 1, _SAMPLE, 0, flags, 1, 0)
-        self.file = _call(arch, "perf_event_open", attributes, _ANY_PROCESS, processor, -1, _CLOSE_ON_EXEC)
+        try:
+            self.file = _opened(arch, identity, processor, _SAMPLE | _SAMPLE_GROUP, _DISABLED | _COMM | _GROUPS)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self.file = _opened(arch, identity, processor, _SAMPLE, _DISABLED | _COMM)
         try:
             self._map = mmap.mmap(self.file, (1 + DENIALS_RING_PAGES) * _PAGE)
             _call(arch, "ioctl", self.file, _SET_FILTER, _FILTER)
@@ -148,6 +159,11 @@ class _Ring:
     def close(self) -> None:
         self._map.close()
         os.close(self.file)
+
+
+def _opened(arch: Arch, identity: int, processor: int, sample: int, flags: int) -> int:
+    attributes = _ATTRIBUTES.pack(_TRACEPOINT, _ATTRIBUTES.size, identity, 1, sample, 0, flags, 1, 0)
+    return _call(arch, "perf_event_open", attributes, _ANY_PROCESS, processor, -1, _CLOSE_ON_EXEC)
 
 
 def _tracepoint(arch: Arch) -> tuple[int, Layout]:
@@ -195,13 +211,13 @@ def _arch_of(ended: Ended, own: Arch) -> Arch:
     """Of a call: the tracepoint does not tell programs of 32 bits, but they do while they run."""
     if ended.number & X32_BIT:
         return X32
-    return _NARROW[own] if _read(ended.tid, "exe").startswith(_ELF_32) else own
+    return _NARROW[own] if _read(ended.tid, "exe", len(_ELF_32)) == _ELF_32 else own
 
 
-def _read(tid: int, name: str) -> bytes:
+def _read(tid: int, name: str, most: int = PROC_FILE_MAX_BYTES) -> bytes:
     """The beginning of a file of a process; empty where it is gone."""
     with suppress(OSError), Path(f"/proc/{tid}/{name}").open("rb", buffering=0) as file:
-        return file.read(32) or b""
+        return file.read(most) or b""
     return b""
 
 

@@ -15,17 +15,21 @@ from pytrust.trust.errors import BadContent
 _HEADER: Final = struct.Struct("=IHH")  # type, misc, size
 _PAIR: Final = struct.Struct("=II")
 _QUADS: Final = struct.Struct("=QQ")
+_QUAD: Final = struct.Struct("=Q")
+_LONG: Final = struct.Struct("=q")
+_WORD: Final = struct.Struct("=I")
 _FIELD: Final = re.compile(r"field:long (id|ret);\s*offset:([0-9]{1,3});\s*size:8;")
 _LIST: Final = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?){0,1000}")
 _COMM_MAX: Final = 16
 
 
 class Ended(NamedTuple):
-    """A call ended: thread ``tid``, ``number`` of the call, and what it gave."""
+    """A call ended: thread ``tid``, ``number`` of the call, what it gave, and the number of the control group or 0."""
 
     tid: int
     number: int
     result: int
+    group: int
 
 
 class Named(NamedTuple):
@@ -35,13 +39,20 @@ class Named(NamedTuple):
     name: str
 
 
+class Grouped(NamedTuple):
+    """A control group was made: its number and path."""
+
+    group: int
+    path: str
+
+
 class Lost(NamedTuple):
     """Records that found no place."""
 
     records: int
 
 
-Record = Ended | Named | Lost
+Record = Ended | Named | Grouped | Lost
 
 
 class Layout(NamedTuple):
@@ -70,7 +81,8 @@ def parse_list(text: str) -> list[int]:
 def parse_records(data: bytes, layout: Layout) -> Iterator[Record]:
     """Whole records, one after the other; of other kinds nothing is said.
 
-    Samples must carry exactly the thread (``PERF_SAMPLE_TID``) and the event (``PERF_SAMPLE_RAW``).
+    Samples must carry the thread (``PERF_SAMPLE_TID``) and the event (``PERF_SAMPLE_RAW``), may carry the control group
+    (``PERF_SAMPLE_CGROUP``), and nothing else.
     """
     at = 0
     while at + _HEADER.size <= len(data):
@@ -93,6 +105,10 @@ def _record(kind: int, body: bytes, layout: Layout) -> Record | None:
                 return Named(_PAIR.unpack_from(body)[1], name.decode("utf-8", "replace"))
             case 9:
                 return _ended(body, layout)
+            case 19:
+                return Grouped(
+                    _QUAD.unpack_from(body)[0], body[_QUAD.size :].partition(b"\0")[0].decode("utf-8", "replace")
+                )
     except struct.error:
         return None
     return None
@@ -100,7 +116,8 @@ def _record(kind: int, body: bytes, layout: Layout) -> Record | None:
 
 def _ended(body: bytes, layout: Layout) -> Ended:
     tid = _PAIR.unpack_from(body)[1]
-    event = body[_PAIR.size + 4 :]
-    (number,) = struct.unpack_from("=q", event, layout.number)
-    (result,) = struct.unpack_from("=q", event, layout.result)
-    return Ended(tid, number, result)
+    (size,) = _WORD.unpack_from(body, _PAIR.size)
+    event = body[_PAIR.size + _WORD.size :]
+    (number,), (result,) = _LONG.unpack_from(event, layout.number), _LONG.unpack_from(event, layout.result)
+    rest = event[size:]
+    return Ended(tid, number, result, _QUAD.unpack_from(rest)[0] if len(rest) >= _QUAD.size else 0)

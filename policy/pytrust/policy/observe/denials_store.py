@@ -12,35 +12,35 @@ from threading import Lock
 from typing import Any, Final, NamedTuple, Self
 
 from pytrust.policy.observe.denials_model import Denial
-from pytrust.policy.profiles.names import Action, Syscall
+from pytrust.policy.profiles.names import Action, Arch, Syscall
 from pytrust.trust.database import connect, guarded, make_private
 from pytrust.trust.files import PRIVATE_FOLDER
 from pytrust.trust.limits import DENIALS_MAX, DENIALS_PER_CONTAINER_MAX
 
 _DENIALS_TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS denials (container TEXT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL,"
-    " program TEXT NOT NULL, syscall TEXT NOT NULL, action TEXT NOT NULL, sure INTEGER NOT NULL,"
+    " program TEXT NOT NULL, arch TEXT NOT NULL, syscall TEXT NOT NULL, action TEXT NOT NULL, sure INTEGER NOT NULL,"
     " count INTEGER NOT NULL, first REAL NOT NULL, last REAL NOT NULL,"
-    " PRIMARY KEY (container, program, syscall, action)) WITHOUT ROWID"
+    " PRIMARY KEY (container, program, arch, syscall, action)) WITHOUT ROWID"
 )
 _WATCHES_TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS watches (source TEXT PRIMARY KEY, since REAL NOT NULL, alive REAL NOT NULL,"
     " lost INTEGER NOT NULL) WITHOUT ROWID"
 )
 _SETUP: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _DENIALS_TABLE, _WATCHES_TABLE)
-_COLUMNS: Final = "container, name, image, program, syscall, action, sure, count, first, last"
+_COLUMNS: Final = "container, name, image, program, arch, syscall, action, sure, count, first, last"
 _ADD: Final = (
-    f"INSERT INTO denials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - words of our own
+    f"INSERT INTO denials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - words of our own
     " ON CONFLICT DO UPDATE SET count = min(count + excluded.count, 9007199254740991),"
     " sure = max(sure, excluded.sure), last = max(last, excluded.last), name = excluded.name, image = excluded.image"
 )
 _TRIM_ONE: Final = (
-    "DELETE FROM denials WHERE container = ?1 AND (program, syscall, action) NOT IN"
-    " (SELECT program, syscall, action FROM denials WHERE container = ?1 ORDER BY last DESC, count DESC LIMIT ?2)"
+    "DELETE FROM denials WHERE container = ?1 AND (program, arch, syscall, action) NOT IN"
+    " (SELECT program, arch, syscall, action FROM denials WHERE container = ?1 ORDER BY last DESC, count DESC LIMIT ?2)"
 )
 _TRIM_ALL: Final = (
-    "DELETE FROM denials WHERE (container, program, syscall, action) NOT IN"
-    " (SELECT container, program, syscall, action FROM denials ORDER BY last DESC LIMIT ?)"
+    "DELETE FROM denials WHERE (container, program, arch, syscall, action) NOT IN"
+    " (SELECT container, program, arch, syscall, action FROM denials ORDER BY last DESC LIMIT ?)"
 )
 _WATCH: Final = (
     "INSERT INTO watches VALUES (?, ?, ?, ?)"
@@ -130,6 +130,7 @@ def _row(denial: Denial) -> tuple[str | int | float, ...]:
         denial.name,
         denial.image,
         denial.program,
+        denial.arch,
         denial.syscall,
         denial.action,
         int(denial.sure),
@@ -139,13 +140,14 @@ def _row(denial: Denial) -> tuple[str | int | float, ...]:
     )
 
 
-def _denial(row: tuple[str, str, str, str, str, str, int, int, float, float]) -> Denial:
-    container, name, image, program, syscall, action, sure, count, first, last = row
+def _denial(row: tuple[str, str, str, str, str, str, str, int, int, float, float]) -> Denial:
+    container, name, image, program, arch, syscall, action, sure, count, first, last = row
     return Denial(
         container=container,
         name=name,
         image=image,
         program=program,
+        arch=Arch(arch),
         syscall=Syscall(syscall),
         action=Action(action),
         sure=bool(sure),

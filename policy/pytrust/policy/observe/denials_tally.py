@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from pytrust.policy.observe.denials_meaning import explains
+from pytrust.policy.observe.denials_meaning import answer_to
 from pytrust.policy.observe.denials_model import Confined, Denial, Refusal
 from pytrust.policy.profiles.seccomp.syscalls import names
 from pytrust.trust.limits import DENIALS_BURST, DENIALS_MAX, DENIALS_PER_CONTAINER_MAX, DENIALS_RATE
 
-_Key = tuple[str, str, str, str]
+_Key = tuple[str, ...]
 
 
 class Tally:
@@ -24,11 +24,11 @@ class Tally:
 
     def add(self, refusal: Refusal, confined: Confined, now: float) -> None:
         """Count it, if the container's profile explains it."""
-        answer = confined.answers.get(refusal.arch, {}).get(refusal.number)
-        if answer is None or not explains(answer, refusal):
+        answer = answer_to(refusal, confined.answers)
+        if answer is None:
             return
         denial = _denial(refusal, confined, now, sure=answer.sure)
-        key = (denial.container, denial.program, denial.syscall, denial.action)
+        key = (denial.container, denial.program, denial.arch, denial.syscall, denial.action)
         before = self._fresh.get(key)
         if before is None and len(self._fresh) >= DENIALS_PER_CONTAINER_MAX:
             return  # nobody keeps them now, or one container invents names of programs
@@ -72,6 +72,7 @@ def _denial(refusal: Refusal, confined: Confined, now: float, *, sure: bool) -> 
         name=confined.name,
         image=confined.image,
         program=refusal.program,
+        arch=refusal.arch,
         syscall=names(refusal.arch)[refusal.number],
         action=refusal.action,
         sure=sure,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pytrust.policy.observe.denials_latest import Latest
+from pytrust.policy.observe.denials_model import Refusal
 from pytrust.policy.observe.forks import ForkStream
 from pytrust.trust.limits import DENIALS_PROCESSES_MAX, PROC_FILE_MAX_BYTES
 
@@ -21,25 +22,26 @@ class Whose:
     def __init__(self, proc: Path = Path("/proc")) -> None:
         self._proc = proc
         self._forks = ForkStream()
-        self._mothers: OrderedDict[int, int] = OrderedDict()
+        self._mothers = Latest[int, int](DENIALS_PROCESSES_MAX)
 
     def learn(self) -> None:
         """Take note of the processes that were started since."""
         for child, mother in self._forks.read():
-            self._mothers[child] = mother
-            self._mothers.move_to_end(child)
-        while len(self._mothers) > DENIALS_PROCESSES_MAX:
-            self._mothers.popitem(last=False)
+            self._mothers.put(child, mother)
 
-    def container(self, pid: int) -> str:
-        """The full id of the container of a process or thread; empty where it is in none, or nobody can tell."""
+    def container(self, refusal: Refusal) -> str:
+        """The full id of the container whose process it was; empty where it was none's, or nobody can tell."""
+        return container_in(refusal.group) if refusal.group else self._of_process(refusal.pid)
+
+    def _of_process(self, pid: int) -> str:
         for _ in range(_GENERATIONS):
             group = self._group(pid)
             if group is not None:
                 return container_in(group)
-            if pid not in self._mothers:
-                return ""
-            pid = self._mothers[pid]
+            mother = self._mothers.get(pid)
+            if mother is None:
+                break
+            pid = mother
         return ""
 
     def close(self) -> None:
