@@ -57,7 +57,7 @@ def _call(name: str, both: tuple[Answers, Answers], bits: int, budget: Budget) -
     rules = [rule for side in both for rule in side.rules]
     conditions = tuple(dict.fromkeys(arg for args, _ in rules for arg in args))
     everywhere = cases(conditions, bits, budget)
-    if everywhere is None or not budget.take(len(everywhere) * (len(rules) + 1)):
+    if everywhere is None or (conditions and not budget.take(len(everywhere) * (len(rules) + 1))):
         yield Found(name, None, None)
         return
     pairs: dict[tuple[Verdict, ...], list[tuple[int, ...]]] = {}

@@ -14,7 +14,16 @@ from typing import Final
 
 from pytrust.policy.profiles.compare.calls import Found, compared, open_calls
 from pytrust.policy.profiles.compare.confinement import confinement
-from pytrust.policy.profiles.compare.difference import Change, Difference, in_words, joined, openness, placed, short
+from pytrust.policy.profiles.compare.difference import (
+    Change,
+    Difference,
+    in_words,
+    joined,
+    openness,
+    placed,
+    short,
+    shown,
+)
 from pytrust.policy.profiles.compare.regions import Budget
 from pytrust.policy.profiles.compare.strangers import strangers
 from pytrust.policy.profiles.model import Profile, Resolved, Seccomp
@@ -69,8 +78,8 @@ def seccomp_widened(allowed: Seccomp, asked: Seccomp, host: Host) -> tuple[str, 
         return ()
     try:
         changes = seccomp_difference(allowed, asked, host).widened
-    except PytrustError as error:
-        return (f"what cannot be compared: {error}",)
+    except (PytrustError, ValueError) as error:  # the latter from numbers of kernels that are none
+        return (f"what cannot be compared: {shown(str(error))}",)
     told = tuple(map(str, islice(changes, PROFILE_PHRASES_MAX)))
     return told if len(changes) <= len(told) else (*told, f"{len(changes) - len(told)} more")
 
@@ -142,9 +151,9 @@ def _told(found: Found, arches: list[Arch], native: Arch) -> Difference:
 def _settings(before: Resolved, after: Resolved) -> Iterator[Difference]:
     """What is loaded with the filter. Whoever listens may let through what is asked of him."""
     if (before.listener_path, before.listener_metadata) != (after.listener_path, after.listener_metadata):
-        change = Change("listener", before.listener_path or "none", after.listener_path or "none")
+        change = Change("listener", *(shown(one.listener_path or "none") for one in (before, after)))
         yield Difference(widened=(change,)) if after.listener_path else Difference(narrowed=(change,))
     for flag in sorted({*before.flags} ^ {*after.flags}):
-        change = Change(f"flag {flag}", *(("off", "on") if flag in after.flags else ("on", "off")))
+        change = Change(f"flag {shown(flag)}", *(("off", "on") if flag in after.flags else ("on", "off")))
         more = flag == _SPEC_ALLOW
         yield placed(change, more and flag in before.flags, more and flag in after.flags)

@@ -26,6 +26,7 @@ ORDER: Final = (
 """From the most restrictive to the least: the kernel's order among several filters (seccomp(2))."""
 
 _REFUSES: Final = frozenset({Action.KILL, Action.KILL_PROCESS, Action.KILL_THREAD, Action.TRAP, Action.ERRNO})
+_SHOWN_MAX: Final = 200
 _WORDS: Final = {
     Action.KILL_PROCESS: "kills the process",
     Action.KILL_THREAD: "kills the thread",
@@ -85,6 +86,11 @@ def placed(change: Change, before: int, after: int) -> Difference:
     if after > before:
         return Difference(widened=(change,))
     return Difference(narrowed=(change,)) if after < before else Difference(errno_changed=(change,))
+
+
+def shown(text: str) -> str:
+    """What somebody else wrote, in one line of a bearable length."""
+    return text if text.isprintable() and len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]!a}..."
 
 
 def short(arch: Arch) -> str:

@@ -8,13 +8,21 @@ not covered. Bytes that take every state the same way are taken together.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Final, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
-from pytrust.policy.profiles.apparmor.glob import NOT_SLASH, Byte, Choice, Glob, Many, Node, OneOf
+from pytrust.policy.profiles.apparmor.glob import ANY, NOT_SLASH, Byte, Choice, Glob, Many, Node, OneOf
 from pytrust.trust.limits import GLOB_STATES_MAX
 
 States: TypeAlias = frozenset[int]
 _END: Final = 0
+
+
+class _Place(NamedTuple):
+    """How far a path was read: where the first glob is, and where all others can be."""
+
+    state: int
+    ours: States
+    after_slash: bool
 
 
 class Automaton:
@@ -76,26 +84,28 @@ class Cover:
     def covers(self, glob: Glob) -> bool:
         """Whether each path of ``glob`` is one of ours; no, where that would take too long to find out."""
         theirs = Automaton()
-        first = {(state, self._start) for state in theirs.closure([theirs.add(glob)])}
+        first = {_Place(state, self._start, after_slash=False) for state in theirs.closure([theirs.add(glob)])}
         seen, open_ = set(first), list(first)
         while open_:
-            state, ours = open_.pop()
-            if (state == _END and _END not in ours) or len(seen) > GLOB_STATES_MAX:
+            place = open_.pop()
+            if (place.state == _END and _END not in place.ours) or len(seen) > GLOB_STATES_MAX:
                 return False
-            following = set(self._following(theirs, state, ours)) - seen
+            following = set(self._following(theirs, place)) - seen
             seen |= following
             open_ += following
         return True
 
-    def _following(self, theirs: Automaton, state: int, ours: States) -> Iterator[tuple[int, States]]:
-        for mask, target in theirs.edges[state]:
-            for part in self._parts(mask, ours):
-                after = self._move(ours, part)
-                yield from ((reached, after) for reached in theirs.closure([target]))
+    def _following(self, theirs: Automaton, place: _Place) -> Iterator[_Place]:
+        """The kernel makes no path with two slashes in a row."""
+        for mask, target in theirs.edges[place.state]:
+            for part in self._parts(mask & (NOT_SLASH if place.after_slash else ANY), place.ours):
+                after = self._move(place.ours, part)
+                slash = not part & NOT_SLASH
+                yield from (_Place(reached, after, slash) for reached in theirs.closure([target]))
 
     def _parts(self, mask: int, ours: States) -> set[int]:
         """``mask`` in parts that no edge of ours divides."""
-        parts = {mask}
+        parts = {piece for piece in (mask & NOT_SLASH, mask & ~NOT_SLASH) if piece}
         for edge, _ in {edge for state in ours for edge in self._ours.edges[state]}:
             parts = {piece for part in parts for piece in (part & edge, part & ~edge) if piece}
         return parts

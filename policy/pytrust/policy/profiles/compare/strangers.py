@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 
-from pytrust.policy.profiles.compare.difference import Change, Difference, joined, openness, placed
+from pytrust.policy.profiles.compare.difference import Change, Difference, joined, openness, placed, shown
 from pytrust.policy.profiles.model import Resolved, Rule
 from pytrust.policy.profiles.names import Syscall
 from pytrust.policy.profiles.seccomp.syscalls import KNOWN_ARCHES, table
@@ -45,7 +45,7 @@ def _one(
     if before.default == after.default and set(ours.get(name, ())) == set(theirs.get(name, ())):
         return Difference()
     (least, most), (low, high) = _range(before, ours.get(name, ())), _range(after, theirs.get(name, ()))
-    change = Change(f"{name}, which is not known here", _words(most), _words(high))
+    change = Change(f"{shown(name)}, which is not known here", _words(most), _words(high))
     if high > least:
         return Difference(widened=(change,))
     return placed(change, most, low) if most != low else Difference()
