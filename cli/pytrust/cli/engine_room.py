@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytrust.cli import voice
+from pytrust.cli.proxy_profiles import Refusals, load_apparmor
 from pytrust.cli.proxy_vault import ProxyVault
 from pytrust.policy.admissions import Admissions
 from pytrust.policy.courier import Courier
@@ -17,6 +18,8 @@ from pytrust.policy.execs import Execs
 from pytrust.policy.gather import Gatherer
 from pytrust.policy.journal import Journal
 from pytrust.policy.probation import Probation
+from pytrust.policy.profile_facts import ProfileFacts
+from pytrust.policy.profiles.floor_file import FILE, read_floors
 from pytrust.policy.proxy.aftermath import Aftermath, Memory
 from pytrust.policy.proxy.delivering import Delivering
 from pytrust.policy.proxy.door import Door
@@ -74,10 +77,26 @@ def assemble(workspace: Workspace, setting: Setting) -> Iterator[Parts]:
         if setting.engine.socket is not None:
             gatherer.secrets = SecretFacts(vault, deliveries, workspace.now)
         judge = Judge(policy, gatherer, journal, workspace.now)
+        refusals = Refusals(setting.engine, home / "denials.db")
+        _prepare_profiles(gatherer.profiles, workspace, setting, refusals)
+        if setting.engine.socket is not None and admissions.confining():
+            refusals.begin()
         delivering = Delivering(engines, admissions, Courier(vault, deliveries), voice.try_note)
         aftermath = Aftermath(engines, judge, Memory(admissions, probation, execs), delivering)
         handler = Handler(engines, judge, aftermath, delivering, voice.try_note)
-        yield Parts(setting.listen, handler, judge, door, setting.policy_file, setting.load, voice.try_note)
+        try:
+            yield Parts(setting.listen, handler, judge, door, setting.policy_file, setting.load, voice.try_note)
+        finally:
+            refusals.end()
+
+
+def _prepare_profiles(profiles: ProfileFacts, workspace: Workspace, setting: Setting, refusals: Refusals) -> None:
+    """On the engine's own host, its kernel and its runtime are within reach."""
+    if setting.engine.socket is None:
+        return
+    profiles.load = load_apparmor
+    profiles.measured = read_floors(workspace.home.path / FILE)
+    profiles.on_use = refusals.begin
 
 
 def guarded_places(workspace: Workspace, setting: Setting) -> list[Path]:

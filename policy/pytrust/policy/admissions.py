@@ -63,6 +63,12 @@ class Admissions:
         found = ((row[0], self._decode(row[1]).delivery) for row in rows)
         return {container: delivery for container, delivery in found if delivery}
 
+    def confining(self) -> bool:
+        """Whether a signed profile confines any of them."""
+        with self._lock, guarded(self._path):
+            rows = self._connection.execute("SELECT admission FROM admissions").fetchall()
+        return any(self._decode(row[0]).profile for row in rows)
+
     def forget(self, container: str) -> None:
         """``container`` is gone."""
         self._change("DELETE FROM admissions WHERE id = ?", (container,))

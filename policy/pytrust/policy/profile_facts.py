@@ -22,7 +22,6 @@ from pytrust.trust.names import Digest
 
 if TYPE_CHECKING:
     from pytrust.policy.profiles.floor import Floors
-
     from pytrust.trust.client.trusted import SignedStatement
 
 KEPT_MAX: Final = 256  # profiles of images that a host runs; each has some 2 kB
@@ -51,11 +50,16 @@ class Engine(Protocol):
 
 
 class ProfileFacts:
-    """Answers from what ``trust`` verified; ``load`` stays None where the engine is not on this host."""
+    """Answers from what ``trust`` verified.
+
+    ``load`` stays None where the engine is not on this host; ``measured`` are floors of its runtime; ``on_use`` is
+    called when a profile is prepared for it.
+    """
 
     def __init__(self, trust: TrustFacts, engine: Engine) -> None:
         self.load: Load | None = None
         self.measured: Floors = {}
+        self.on_use: Callable[[], None] = lambda: None
         self._trust, self._engine = trust, engine
         self._threads = Threads(AT_ONCE)
         self._made: dict[tuple[Digest, EngineParts], Profiled] = {}
@@ -106,6 +110,7 @@ class ProfileFacts:
 
     def _keep(self, made: Profiled | NotProfiled) -> Profiled | NotProfiled:
         if isinstance(made, Profiled):
+            self.on_use()
             while len(self._made) >= KEPT_MAX:
                 del self._made[next(iter(self._made))]
             self._made[made.digest, made.parts] = made
