@@ -244,8 +244,9 @@ ELF_HEADERS_MAX: Final = 1024  # segments or sections that are read; linkers mak
 ELF_ENTRIES_MAX: Final = 4_000_000  # symbols, relocations or functions of one file; a browser's library has 800,000
 ELF_NEEDED_MAX: Final = 1024  # libraries that one file asks for; large ones ask for 100
 ELF_OBJECTS_MAX: Final = 4096  # programs and libraries of one image that are looked at
-ELF_CODE_MAX_BYTES: Final = 1024**3  # of all functions that are looked at: half a minute
+ELF_CODE_MAX_BYTES: Final = 256 * 1024**2  # of all functions that are looked at: 40 s; a browser has 150 MB
 ELF_SITE_MAX_BYTES: Final = 64 * 1024  # one function that is disassembled; the largest of C libraries have 20 kB
+ELF_TRACE_STEPS_MAX: Final = 200_000  # instructions that one value is followed through; the most seen are 30,000
 SCRIPT_MAX_BYTES: Final = 1024 * 1024  # read of a script; entrypoints have some kB
 
 # What is signed about single images.
@@ -293,4 +294,7 @@ BANE_FILE_MAX_BYTES: Final = 1024 * 1024  # a file of bane; its own examples hav
 
 # Seccomp: programs, and how they are tried.
 SECCOMP_PROBES_MAX: Final = 20_000  # arguments tried for one call; two masks of 64 bits on two arguments make 5,000
+SECCOMP_DIFFERENCES_MAX: Final = 100  # kept of those between rules and program; one is too many
 SECCOMP_PROGRAM_MAX: Final = 4096  # instructions, the kernel's own (BPF_MAXINSNS); Docker's default has 400
+SECCOMP_KERNEL_PROBES_MAX: Final = 50_000  # calls made at once to hear the kernel's opinion; they take a second
+SECCOMP_KERNEL_DEADLINE: Final = 20.0  # seconds for all of them; each that kills its process costs 2 ms

@@ -12,13 +12,24 @@ from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.model import U64_MAX, Arg, Resolved
 from pytrust.policy.profiles.names import X86_64, Arch, Op, Syscall
-from pytrust.policy.profiles.seccomp.runc import Case, filter_of, holds
+from pytrust.policy.profiles.seccomp.runc import Filter, filter_of, holds
 from pytrust.policy.profiles.seccomp.syscalls import X32, X32_BIT, is_wide, table
 from pytrust.policy.profiles.seccomp.verdict import FOREIGN, UNKNOWN, Verdict
 from pytrust.trust.errors import UsageError
 from pytrust.trust.limits import SECCOMP_PROBES_MAX
 
-__all__ = ["Args", "Decision", "Verdict", "boundaries", "decide", "evaluate", "number_of", "probes"]
+__all__ = [
+    "NO_ARGS",
+    "Args",
+    "Decision",
+    "Verdict",
+    "around",
+    "boundaries",
+    "decide",
+    "evaluate",
+    "number_of",
+    "probes",
+]
 
 Args = tuple[int, int, int, int, int, int]
 
@@ -75,11 +86,17 @@ def decide(  # noqa: PLR0913
         arch = X32
     if not _covered(resolved, arch, host):
         return Decision(FOREIGN, "foreign")
-    loaded = filter_of(resolved, arch, unknown)
+    return decide_in(filter_of(resolved, arch, unknown), number, args, wide=is_wide(arch))
+
+
+def decide_in(loaded: Filter, number: int, args: Args, *, wide: bool) -> Decision:
+    """As ``decide``, for one architecture's part of a profile."""
     if loaded.last is not None and number > loaded.last and number != _SKIPPED:
         return Decision(UNKNOWN, "unknown")
-    case = _first(loaded.cases.get(number, ()), args, wide=is_wide(arch))
-    return Decision(case.verdict, "rule", case.rule) if case else Decision(loaded.default, "default")
+    for case in loaded.cases.get(number, ()):
+        if all(holds(condition, args, wide=wide) for condition in case.conditions):
+            return Decision(case.verdict, "rule", case.rule)
+    return Decision(loaded.default, "default")
 
 
 def number_of(arch: Arch, call: int | Syscall) -> int:
@@ -105,8 +122,21 @@ def boundaries(resolved: Resolved, call: Syscall) -> dict[int, frozenset[int]]:
     for rule in resolved.rules:
         if call in rule.names:
             for arg in rule.args:
-                found.setdefault(arg.index, {0, U64_MAX}).update(_around(arg))
+                found.setdefault(arg.index, {0, U64_MAX}).update(around(arg))
     return {index: frozenset(values) for index, values in found.items()}
+
+
+def around(arg: Arg) -> Iterator[int]:
+    """Values at which a condition changes its mind, and their neighbours."""
+    if arg.op is Op.MASKED_EQ:
+        meant = arg.second & arg.value
+        yield from (meant, meant | ~arg.value & U64_MAX, arg.second)
+        yield from (meant ^ 1 << bit for bit in range(64) if arg.value >> bit & 1)
+        return
+    for step in (-1, 0, 1, -_UPPER, _UPPER, _UPPER - 1, -_UPPER + 1):
+        yield (arg.value + step) & U64_MAX
+    yield arg.value & (_UPPER - 1)
+    yield arg.value ^ 1 << 63
 
 
 def probes(values: dict[int, frozenset[int]]) -> Iterator[Args]:
@@ -118,22 +148,3 @@ def probes(values: dict[int, frozenset[int]]) -> Iterator[Args]:
 
 def _covered(resolved: Resolved, arch: Arch, host: Arch | None) -> bool:
     return arch in resolved.architectures or arch == host or (host is None and not resolved.architectures)
-
-
-def _first(cases: tuple[Case, ...], args: Args, *, wide: bool) -> Case | None:
-    for case in cases:
-        if all(holds(condition, args, wide=wide) for condition in case.conditions):
-            return case
-    return None
-
-
-def _around(arg: Arg) -> Iterator[int]:
-    if arg.op is Op.MASKED_EQ:
-        meant = arg.second & arg.value
-        yield from (meant, meant | ~arg.value & U64_MAX, arg.second)
-        yield from (meant ^ 1 << bit for bit in range(64) if arg.value >> bit & 1)
-        return
-    for step in (-1, 0, 1, -_UPPER, _UPPER, _UPPER - 1, -_UPPER + 1):
-        yield (arg.value + step) & U64_MAX
-    yield arg.value & (_UPPER - 1)
-    yield arg.value ^ 1 << 63

@@ -17,7 +17,7 @@ from __future__ import annotations
 import operator
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from functools import lru_cache
+from functools import cmp_to_key, lru_cache
 from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.model import Arg, Resolved, Rule
@@ -127,16 +127,32 @@ def _ordered(cases: list[Case], *, wide: bool) -> tuple[Case, ...]:
     for case in cases:
         if not case.conditions:
             return (case,)
-    return tuple(sorted(cases, key=lambda case: _place(case.conditions, wide=wide), reverse=True))
+    asked = [(tuple(_nodes(case.conditions, wide=wide)), case) for case in cases]
+    return tuple(case for _, case in sorted(asked, key=cmp_to_key(_compare)))
 
 
-def _place(conditions: tuple[Arg, ...], *, wide: bool) -> tuple[tuple[int, int, int], ...]:
-    """Where libseccomp's tree of comparisons has it: arguments from the last, words from the upper."""
-    return tuple(
-        (2 * arg.index + upper, _ORDER[arg.op], _narrowness(arg, upper))
-        for arg in sorted(conditions, key=lambda arg: arg.index)
-        for upper in ((1, 0) if wide else (0,))
-    )
+class _Node(NamedTuple):
+    """A comparison of one word: nodes with a greater ``place`` are asked first."""
+
+    place: tuple[int, int, int]
+    kind: tuple[Op, int]
+
+
+def _compare(one: tuple[tuple[_Node, ...], Case], other: tuple[tuple[_Node, ...], Case]) -> int:
+    for mine, yours in zip(one[0], other[0], strict=False):
+        if mine.place != yours.place:
+            return -1 if mine.place > yours.place else 1
+        if mine.kind != yours.kind:
+            return 0  # neither is below the other: they stand in the order of the rules
+    return 0
+
+
+def _nodes(conditions: tuple[Arg, ...], *, wide: bool) -> Iterator[_Node]:
+    for arg in sorted(conditions, key=lambda arg: arg.index):
+        for upper in (1, 0) if wide else (0,):
+            mask = arg.value >> 32 * upper & _LOWER if arg.op is Op.MASKED_EQ else _LOWER
+            kind = Op.EQ if arg.op is Op.NE else arg.op
+            yield _Node((2 * arg.index + upper, _ORDER[arg.op], _narrowness(arg, upper)), (kind, mask))
 
 
 def _narrowness(arg: Arg, upper: int) -> int:
