@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 from msgspec import to_builtins
 from msgspec.structs import replace
-from tests.fakes.journal import API, DIGEST, WEB
+from tests.fakes.journal import API, DIGEST, KNOWN, WEB
 
 from pytrust.policy.admissions import Admissions
-from pytrust.policy.core.facts import Admission, Delivery
+from pytrust.policy.core.facts import Admission, Delivery, Profiled
 from pytrust.policy.core.request import SecretAsk
 from pytrust.trust.errors import BadPermissions, Busy, Damaged, ServerError, Unsound
 from pytrust.trust.vault.names import SecretName
@@ -50,6 +50,17 @@ def test_let_in_and_forgotten(admissions: Admissions) -> None:
     admissions.forget(ONE)
     admissions.forget(ONE)
     assert (admissions.find(ONE), admissions.find(TWO)) == (None, API_IN)
+
+
+def test_whether_a_profile_confines_any(admissions: Admissions) -> None:
+    profile = next(fact for fact in KNOWN.values() if isinstance(fact, Profiled))
+    admissions.admit(TWO, WEB_IN)
+    assert not admissions.confining()
+    admissions.admit(ONE, replace(WEB_IN, profile=profile))
+    assert admissions.confining()
+    found = admissions.find(ONE)
+    assert found is not None
+    assert found.profile == profile
 
 
 def test_only_the_whole_id_counts(admissions: Admissions) -> None:
