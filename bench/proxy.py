@@ -88,8 +88,8 @@ def create() -> None:
         digest = f"{stage.good}@{stage.digests['good:1']}"
         made: list[str] = []
         ours, theirs = alternate(
-            lambda: made.append(_create(proxy.path, f"{stage.good}:1")),
-            lambda: made.append(_create(stage.engine.socket, digest)),
+            lambda: made.append(create_container(proxy.path, f"{stage.good}:1")),
+            lambda: made.append(create_container(stage.engine.socket, digest)),
             rounds=101,
             pause=0.01,
         )
@@ -186,7 +186,7 @@ def _post(port: int, path: str, body: object) -> str:
     return str(answer["Id"])
 
 
-def _create(path: Path, image: str) -> str:
+def create_container(path: Path, image: str) -> str:
     body = json.dumps(_PLAIN | {"Image": image, "Cmd": ["true"]}).encode()
     head = f"POST /{API}/containers/create HTTP/1.1\r\nHost: docker\r\nContent-Type: application/json\r\n"
     with socket.socket(socket.AF_UNIX) as connection:
