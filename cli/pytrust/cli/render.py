@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytrust.trust.collection.model import TOP_LEVEL, Authority, Collection, Target
+from pytrust.trust.collection.model import KINDS, TOP_LEVEL, Authority, Collection, Target
 from pytrust.trust.names import KeyId
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ def key_names(collection: Collection) -> dict[KeyId, str]:
     for role in TOP_LEVEL:
         for key in collection.root.authorities[role].keys:
             names[key.id] = f"{role} ({key.id[:8]})"
+    for item in collection.targets.delegations:
+        if item.name in KINDS:
+            names |= {key.id: f"{item.name} ({key.id[:8]})" for key in item.authority.keys}
     for item in collection.signers:
         names |= {key.id: str(item.name) for key in item.authority.keys}
     return names
@@ -44,6 +47,7 @@ def change_lines(old: Collection | None, new: Collection) -> Iterator[str]:
         *_own_tag_lines(old.targets.targets if old else {}, new.targets.targets),
         *_signer_lines(old, new),
         *_delegation_lines(old, new),
+        *_statement_lines(old, new),
         *_key_lines(old, new),
     ]
     if not lines and new != old:
@@ -90,7 +94,7 @@ def _delegation_lines(old: Collection | None, new: Collection) -> Iterator[str]:
     people = {key for item in new.signers for key in item.authority.keys}
     for item in new.targets.delegations:
         was = before.get(item.name)
-        if item in new.signers or was == item.authority:
+        if item in new.signers or item.name in KINDS or was == item.authority:
             continue
         if was and was.threshold != item.authority.threshold:
             counts = f"(now {was.threshold} of {len(was.keys)})"
@@ -106,6 +110,26 @@ def _delegation_lines(old: Collection | None, new: Collection) -> Iterator[str]:
         else ()
     )
     yield from (f"- {name} is delegated to no more" for name in sorted(gone))
+
+
+def _statement_lines(old: Collection | None, new: Collection) -> Iterator[str]:
+    """What is said of images by digest, and whose keys may say so."""
+    for role, kind in KINDS.items():
+        was, authority = old.authority(role) if old else None, new.authority(role)
+        if authority and was != authority:
+            counts = f" (now {was.threshold} of {len(was.keys)})" if was else ""
+            rule = f"{authority.threshold} of {len(authority.keys)}"
+            yield f"{'~' if was else '+'} {role} are signed by {rule}: {_keys(authority)}{counts}"
+        before = old.delegated[role].statements if old and role in old.delegated else {}
+        after = new.delegated[role].statements if role in new.delegated else {}
+        for digest, said in after.items():
+            if digest not in before:
+                yield f"+ {kind.word} of {digest}: {said.digest}"
+            elif before[digest] != said:
+                yield f"~ {kind.word} of {digest}: {before[digest].digest} -> {said.digest}"
+        yield from (
+            f"- {kind.word} of {digest}: {said.digest}" for digest, said in before.items() if digest not in after
+        )
 
 
 def _key_lines(old: Collection | None, new: Collection) -> Iterator[str]:

@@ -12,8 +12,8 @@ from pytrust.cli.arguments import signer_option
 from pytrust.cli.outcome import say_outcome
 from pytrust.cli.ownership import open_online
 from pytrust.cli.workspace import Workspace
+from pytrust.trust.collection.model import warn_before
 from pytrust.trust.errors import ExitCode, UsageError
-from pytrust.trust.limits import WARN_BEFORE
 from pytrust.trust.names import CollectionName, Format, RoleName, parse_collection, parse_role
 
 _PORT_MAX = 65535
@@ -96,13 +96,11 @@ examples:
   pytrust repo renew registry.example.com/foo/web --role root"""
 )
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option(
-    "--role", "roles", multiple=True, metavar="ROLE", help="Which (default: those that expire within half a year)."
-)
+@click.option("--role", "roles", multiple=True, metavar="ROLE", help="Which (default: those that expire soon).")
 @signer_option
 @click.pass_obj
 def renew(workspace: Workspace, names: tuple[str, ...], roles: tuple[str, ...], signers: tuple[str, ...]) -> int:
-    """Sign roles again, unchanged, before their time is over: root, targets, releases, or a signer's."""
+    """Sign roles again, unchanged, before their time is over: root, targets, releases, profiles, or a signer's."""
     owner, result = workspace.owner(voice.note), ExitCode.YES
     who = workspace.signers(signers)
     for name in map(parse_collection, names):
@@ -118,5 +116,5 @@ def renew(workspace: Workspace, names: tuple[str, ...], roles: tuple[str, ...], 
 def _due(workspace: Workspace, name: CollectionName) -> list[RoleName]:
     state = workspace.quiet_publisher.load(name)
     documents = state.collection.documents().items() if state else ()
-    limit = workspace.now() + WARN_BEFORE
-    return [role for role, document in documents if document.expires < limit]
+    now = workspace.now()
+    return [role for role, document in documents if document.expires < now + warn_before(role)]

@@ -14,9 +14,8 @@ from pytrust.cli.arguments import json_option
 from pytrust.cli.ca_due import Concern, concerns
 from pytrust.cli.render import days_left, key_names, missing_text
 from pytrust.cli.workspace import Workspace
-from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP
+from pytrust.trust.collection.model import SNAPSHOT, TIMESTAMP, warn_before
 from pytrust.trust.errors import ExitCode, NotFound, NotSetUp, PytrustError
-from pytrust.trust.limits import WARN_BEFORE
 from pytrust.trust.names import CollectionName, Format, RoleName, parse_collection
 
 
@@ -150,7 +149,7 @@ def _warning(row: _Row, now: datetime) -> str:
     if row.expires <= now:
         return "expired"
     offline = row.role not in {SNAPSHOT, TIMESTAMP}
-    return "sign again soon" if offline and row.expires - now < WARN_BEFORE else row.note
+    return "sign again soon" if offline and row.expires - now < warn_before(row.role) else row.note
 
 
 def _say(report: _Report, now: datetime) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -113,11 +114,18 @@ class _Reading(NamedTuple):
             return BadMetadata(f"{role} of {self.name} is delegated to, but not listed in the snapshot")
         try:
             with _translated(self.name, self.bridge, self.when):
-                return self._load(role)
-        except Stale as error:
-            return Stale(str(error), hint=f"sign it again: pytrust repo renew {self.name} --role {role}")
-        except (BadMetadata, ExpiredCache) as error:
+                held = self._load(role)
+        except (Stale, ExpiredCache):
+            return self._over(role, self.bridge.expiries.get(role, self.when.now))
+        except BadMetadata as error:
             return error
+        return held if held.expires > self.when.now else self._over(role, held.expires)
+
+    def _over(self, role: RoleName, end: datetime) -> PytrustError:
+        what = f"{role} of {self.name} ended {end:%Y-%m-%d %H:%M} UTC"
+        if self.when.offline:
+            return ExpiredCache(what, hint="verify it online once")
+        return Stale(what, hint=f"sign it again: pytrust repo renew {self.name} --role {role}")
 
     def _load(self, role: RoleName) -> Targets:
         self.updater.get_targetinfo(tuf.target_path(role, _PROBE))

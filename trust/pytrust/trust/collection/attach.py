@@ -25,14 +25,19 @@ _ENTRY_BYTES = 400  # of path, hash and length, spelled as JSON
 def let_state(
     collection: Collection, role: RoleName, keys: Iterable[PublicKey], *, threshold: int | None, now: datetime
 ) -> Collection:
-    """Let ``keys`` sign ``role`` too; ``threshold`` None keeps how many must. Without a change, the same collection."""
-    old = collection.authority(role)
-    every = tuple(dict.fromkeys([*(old.keys if old else ()), *keys]))
-    wanted = threshold if threshold is not None else old.threshold if old else 1
-    if not 1 <= wanted <= len(every) <= SIGNERS_MAX:
-        raise UsageError(f"{wanted} of {len(every)} keys cannot sign {role} of {collection.name}")
-    new = Delegation(role, Authority(every, wanted))
-    if old == new.authority:
+    """Let ``keys`` sign ``role``, and no others; ``threshold`` None keeps how many must.
+
+    Where that is so already, the collection is returned as it is.
+    """
+    old, chosen = collection.authority(role), tuple(dict.fromkeys(keys))
+    wanted = threshold if threshold is not None else min(old.threshold if old else 1, len(chosen))
+    if not 1 <= wanted <= len(chosen) <= SIGNERS_MAX:
+        raise UsageError(
+            f"{wanted} of {len(chosen)} keys cannot sign {role} of {collection.name}",
+            hint=f"1 to {SIGNERS_MAX} keys, and a threshold that they reach",
+        )
+    new = Delegation(role, Authority(chosen, wanted))
+    if old is not None and old.threshold == wanted and set(old.keys) == set(chosen):
         return collection
     others = tuple(item for item in collection.targets.delegations if item.name != role)
     targets = replace(collection.targets, delegations=(*others, new))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from pytrust.trust.collection import edit
+from pytrust.trust.collection.attach import attach, detach, let_state
 from pytrust.trust.collection.model import (
     ROOT,
     SNAPSHOT,
@@ -23,14 +24,16 @@ from pytrust.trust.collection.model import (
     Collection,
     Target,
 )
+from pytrust.trust.collection.statement import Statement
 from pytrust.trust.errors import BadMetadata, NoSuchKey, NotFound, Stale, UsageError
 from pytrust.trust.keys.keyring import Keyring, Passphrase
 from pytrust.trust.keys.public import PublicKey
 from pytrust.trust.keys.signers import Signer, open_signer
-from pytrust.trust.names import CollectionName, Format, KeyId, RoleName
+from pytrust.trust.names import CollectionName, Digest, Format, KeyId, RoleName
 from pytrust.trust.publish.places import Offers, Publishing
 from pytrust.trust.publish.proposal import Missing, authorities
 from pytrust.trust.publish.publisher import Adopted, Outcome
+from pytrust.trust.publish.stating import lost_words, require_speaker, stating_side
 from pytrust.trust.publish.wire import State, first_of
 from pytrust.trust.store.interface import RoleFile
 
@@ -126,6 +129,9 @@ class Owner:
         }
         new = {form: collection for form, (collection, _) in both.items()}
         orphans = sorted({tag for _, tags in both.values() for tag in tags})
+        if Format.TUF in new:
+            for line in lost_words(state.collections[Format.TUF], new[Format.TUF], signer):
+                self._tell(line)
         return self._submit(state, new, [other for other in signers if other != signer]), tuple(orphans)
 
     def rotate(self, name: CollectionName, role: RoleName, key: PublicKey, signers: Sequence[RoleName]) -> Outcome:
@@ -159,6 +165,59 @@ class Owner:
             return held
 
         return self._submit(state, _each(state, edited), signers)
+
+    def attach(  # noqa: PLR0913
+        self,
+        name: CollectionName,
+        role: RoleName,
+        statements: Sequence[Statement],
+        signers: Sequence[RoleName],
+        *,
+        may: Sequence[RoleName] = (),
+        threshold: int | None = None,
+    ) -> Outcome:
+        """Say ``statements`` of images as ``signers``, in TUF 1.0 alone.
+
+        Args:
+            name: the collection.
+            role: a role of statements; created where there is none.
+            statements: what is said, each of a signed image.
+            signers: who signs.
+            may: whose keys may sign the role from now on; else those who may already, and ``signers``.
+            threshold: how many of those must; None leaves it as it is.
+
+        Raises:
+            Unsigned: an image is not signed.
+            UsageError: a signer may not speak there, and the key that could let him is not at hand; or the collection
+                is in Notary v1 alone.
+        """
+        state, now = self._existing(name), self._now()
+        held = stating_side(state, name, role)
+        known = held.authority(role)
+        own = [self._key_of(held, who) for who in signers]
+        chosen = [self._known_key(held, who) for who in may] or [*(known.keys if known else ()), *own]
+        new = let_state(held, role, chosen, threshold=threshold, now=now)
+        ours = new is held or bool(self._held(_authority_of(held, TARGETS)))
+        for who, key in zip(signers, own, strict=True):
+            require_speaker(new if ours else held, role, who, key)
+        if not ours:
+            raise NoSuchKey(
+                f"the key ring does not hold the targets key of {name}, which says who may sign {role}",
+                hint="pytrust key import targets FILE",
+            )
+        said = attach(new, role, statements, now=now)
+        return self._submit(state, {**state.collections, Format.TUF: said}, signers)
+
+    def detach(
+        self, name: CollectionName, role: RoleName, digests: Sequence[Digest], signers: Sequence[RoleName]
+    ) -> Outcome:
+        """Take back what is said of ``digests``; raises ``Unsigned`` where nothing is, and what ``attach`` does."""
+        state, now = self._existing(name), self._now()
+        held = stating_side(state, name, role)
+        said = detach(held, role, digests, now=now)
+        for who in signers:
+            require_speaker(held, role, who, self._key_of(held, who))
+        return self._submit(state, {**state.collections, Format.TUF: said}, signers)
 
     def add_side(self, name: CollectionName, form: Format) -> Outcome:
         """Sign the collection in ``form`` too, as every signer whose key is in the key ring."""
@@ -313,6 +372,11 @@ class Owner:
                 hint=f"import that key, or let the owner change it: pytrust signer add {signer} {collection.name}",
             )
         return named
+
+    def _known_key(self, collection: Collection, who: RoleName) -> PublicKey:
+        """The key that the collection knows ``who`` by; else the key ring's, which need not be a signer's."""
+        authority = collection.authority(who)
+        return authority.keys[0] if authority else self._keyring.entry(who).public
 
     def _check_awaited(self, new: Collection, signer: RoleName, lacking: Sequence[Missing]) -> None:
         name, key = new.name, self._key_of(new, signer)
