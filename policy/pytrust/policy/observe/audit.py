@@ -8,24 +8,22 @@ from __future__ import annotations
 
 import re
 import threading
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from pytrust.policy.observe.audit_ledger import Call, Ledger, Place, Share
+from pytrust.policy.observe.audit_ledger import Ledger, Place, Share
 from pytrust.policy.observe.audit_records import SeccompRecord
 from pytrust.policy.observe.audit_socket import AuditStream
+from pytrust.policy.observe.counted import name_of, named
 from pytrust.policy.observe.filters import logged
 from pytrust.policy.observe.forks import ForkStream
 from pytrust.policy.observe.recording import Recorded
 from pytrust.policy.observe.trial import Confinement, Laboratory, Live, RunOptions
 from pytrust.policy.profiles.model import Seccomp
-from pytrust.policy.profiles.names import X86_64, Arch, Syscall
 from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.docker_json import docker_text
-from pytrust.policy.profiles.seccomp.syscalls import AUDIT_ARCHES, X32, X32_BIT, names
 from pytrust.policy.profiles.seen import Method, Seen
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.limits import PROC_FILE_MAX_BYTES
@@ -35,7 +33,6 @@ _LOGGED: Final = _PROC / "sys/kernel/seccomp/actions_logged"
 _PARENT: Final = re.compile(rb"\A[0-9]+ \(.*\) [A-Za-z] ([0-9]+) ", re.DOTALL)
 _WAIT: Final = 0.05  # seconds between two looks whether the trial is over
 _NONE: Final = "\0"  # in no path of a control group: the trial had no container
-_ARCHES: Final = {number: arch for arch, number in AUDIT_ARCHES.items() if arch != X32}
 
 
 class AuditRecorder:
@@ -126,35 +123,14 @@ def _look(pid: int) -> Place | None:
 
 
 def _seen(share: Share, lost: int) -> Seen:
-    calls: Counter[tuple[Syscall, str]] = Counter()
-    unnamed: Counter[tuple[Arch, int]] = Counter()
-    arches = set()
-    for (call, program), count in share.calls.items():
-        arch, name = _named(call)
-        arches.add(arch)
-        if name:
-            calls[name, program] += count
-        else:
-            unnamed[arch, call[1]] += count
+    found = named(share.calls)
+    runtime = ((name_of(call)[1], count) for call, count in share.runtime.items())
     return Seen(
         method="audit",
-        calls=calls,
-        runtime=_runtime(share.runtime),
-        arches=frozenset(arches),
-        unnamed=unnamed,
+        calls=found.calls,
+        runtime={name: count for name, count in runtime if name},
+        arches=found.arches,
+        unnamed=found.unnamed,
         records=share.records,
         lost=lost + share.unplaced,
     )
-
-
-def _runtime(counts: Mapping[Call, int]) -> Mapping[Syscall, int]:
-    found = ((_named(call)[1], count) for call, count in counts.items())
-    return {name: count for name, count in found if name}
-
-
-def _named(call: Call) -> tuple[Arch, Syscall | None]:
-    number, arch = call[1], _ARCHES.get(call[0], Arch(f"{call[0]:#x}"))
-    if arch == X86_64 and number & X32_BIT:
-        arch = X32
-    known = names(arch) if arch in AUDIT_ARCHES else {}
-    return arch, known.get(number)

@@ -13,11 +13,9 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from pytrust.policy.observe.audit_records import RET_LOG, SeccompRecord
+from pytrust.policy.observe.counted import Call
 from pytrust.policy.profiles.names import AARCH64, X86_64
 from pytrust.policy.profiles.seccomp.syscalls import ARM, AUDIT_ARCHES, X86, table
-
-Call = tuple[int, int]
-"""AUDIT_ARCH and number."""
 
 _EXECVE: Final = frozenset(
     (AUDIT_ARCHES[arch], number)
