@@ -29,7 +29,7 @@ def resolve(profile: Seccomp, host: Host) -> Resolved:
     Raises:
         UsageError: an architecture that Docker does not know.
     """
-    rules = tuple(map(_bare, filter(lambda rule: _applies(rule, host), profile.rules)))
+    rules = tuple(_bare(rule) for rule in profile.rules if not left_out(rule, host))
     arches = tuple(_arches(profile, arch_of(host.arch)))
     if host.generation is Generation.BEFORE_23:
         return Resolved(default=profile.default, architectures=arches, rules=rules)
@@ -53,26 +53,37 @@ def _arches(profile: Seccomp, own: Arch) -> Iterator[Arch]:
             return
 
 
-def _applies(rule: Rule, host: Host) -> bool:
-    return not _excluded(rule.excludes, host) and _included(rule.includes, host)
+def left_out(rule: Rule, host: Host) -> str:
+    """Why an engine on ``host`` leaves out a rule, in a phrase; empty where it takes it.
+
+    Raises:
+        UsageError: an architecture that Docker does not know.
+    """
+    return _excluded(rule.excludes, host) or _not_included(rule.includes, host)
 
 
-def _excluded(condition: Condition, host: Host) -> bool:
+def _excluded(condition: Condition, host: Host) -> str:
     """One of all that is written suffices."""
-    return (
-        native_of(host.arch) in condition.arches
-        or not host.capabilities.isdisjoint(condition.caps)
-        or (bool(condition.min_kernel) and host.kernel >= kernel_of(condition.min_kernel))
-    )
+    held = sorted(host.capabilities.intersection(condition.caps))
+    if native_of(host.arch) in condition.arches:
+        return f"not on {host.arch}"
+    if held:
+        return f"not with CAP_{held[0]}"
+    if condition.min_kernel and host.kernel >= kernel_of(condition.min_kernel):
+        return f"not from kernel {condition.min_kernel} on"
+    return ""
 
 
-def _included(condition: Condition, host: Host) -> bool:
+def _not_included(condition: Condition, host: Host) -> str:
     """All that is written must hold; of several architectures, one."""
-    return (
-        (not condition.arches or native_of(host.arch) in condition.arches)
-        and host.capabilities.issuperset(condition.caps)
-        and (not condition.min_kernel or host.kernel >= kernel_of(condition.min_kernel))
-    )
+    missing = sorted(set(condition.caps) - host.capabilities)
+    if condition.arches and native_of(host.arch) not in condition.arches:
+        return f"only on {', '.join(condition.arches)}"
+    if missing:
+        return f"only with {', '.join(f'CAP_{name}' for name in missing)}"
+    if condition.min_kernel and host.kernel < kernel_of(condition.min_kernel):
+        return f"only from kernel {condition.min_kernel} on"
+    return ""
 
 
 def kernel_of(text: str) -> tuple[int, int]:
