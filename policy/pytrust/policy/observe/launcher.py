@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-from pytrust.policy.observe.launcher_code import CODE
+from pytrust.policy.observe.launcher_code import FLOOR_PROGRAM, LAUNCHER
 
 FOLDER: Final = "/.pytrust-recorder"
 """Where it lies in the container, with the socket of its supervisor."""
@@ -28,9 +28,18 @@ _READ_EXECUTE: Final = 5
 
 
 def launcher() -> bytes:
-    """The file."""
+    """The launcher's file."""
+    return _file(LAUNCHER)
+
+
+def floor_program() -> bytes:
+    """A program that stays, or ends well where it has an argument: in it the runtime's floor is measured."""
+    return _file(FLOOR_PROGRAM)
+
+
+def _file(code: bytes) -> bytes:
     head = _FILE.size + _SEGMENT.size
-    size = head + len(CODE)
+    size = head + len(code)
     parts = (_FILE.size, _SEGMENT.size, 1, 0, 0, 0)  # sizes of the headers, one segment, no section
     begin = _FILE.pack(_IDENT, _EXECUTABLE, _X86_64, 1, _ADDRESS + head, _FILE.size, 0, 0, *parts)
-    return begin + _SEGMENT.pack(_LOAD, _READ_EXECUTE, 0, _ADDRESS, _ADDRESS, size, size, _PAGE) + CODE
+    return begin + _SEGMENT.pack(_LOAD, _READ_EXECUTE, 0, _ADDRESS, _ADDRESS, size, size, _PAGE) + code

@@ -50,10 +50,16 @@ def floor(runc: str, no_new_privileges: bool, measured: Floors | None = None) ->
     What was measured on this host comes first, then the table, then everything that any version was seen to need.
     """
     if own := (measured or {}).get((runc, no_new_privileges)):
-        return own | GO
+        return own | GO | _LAST_STEPS
     if known := _TABLE.get((runc, no_new_privileges)):
         return known
     return _LAST_STEPS | GO | _NEWER | (frozenset() if no_new_privileges else _WITHOUT)
+
+
+def source_of(runc: str, no_new_privileges: bool, measured: Floors | None = None) -> str:
+    """Where ``floor`` has it from: ``measured here``, ``known`` or ``of all known versions``."""
+    key = (runc, no_new_privileges)
+    return "measured here" if key in (measured or {}) else "known" if key in _TABLE else "of all known versions"
 
 
 def missing_floor(
