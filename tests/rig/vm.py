@@ -22,6 +22,8 @@ from tests.rig.root_files import RootFiles
 
 _QEMU: Final = "qemu-system-x86_64"
 _MEMORY: Final = 768  # MiB: the packed root file system and the unpacked one
+NO_PROFILE: Final = 125
+"""The status of a step whose profile is not loaded."""
 _RESULT: Final = re.compile(r"step (\d+) (\d+) ?(\S*)")
 _PREPARE: Final = r"""#!/usr/bin/busybox sh
 export PATH=/usr/sbin:/usr/bin
@@ -33,10 +35,10 @@ mount -t devtmpfs dev /dev
 ip link set lo up
 dmesg -n 7
 sysctl -q -w kernel.printk_ratelimit=0
-confined() { p=$1; shift; (test -z "$p" || printf %s "exec $p" >/proc/self/attr/exec || exit 125; exec "$@"); }
+confined() { p=$1; shift; test -z "$p" || printf %s "exec $p" >/proc/self/attr/exec || exit 125; exec "$@"; }
 told() { echo "step $1 $2 $(base64 -w 0 "/run/step.$1")" >/dev/ttyS1; }
-step() { i=$1; shift; confined "$@" >"/run/step.$i" 2>&1; told "$i" $?; }
-service() { i=$1; shift; confined "$@" >"/run/step.$i" 2>&1 & echo $! >"/run/pid.$i"; }
+step() { i=$1; shift; (confined "$@") >"/run/step.$i" 2>&1; told "$i" $?; }
+service() { i=$1; shift; (confined "$@") >"/run/step.$i" 2>&1 & echo $! >"/run/pid.$i"; }
 """
 _END: Final = "echo end >/dev/ttyS1; poweroff -f"
 
@@ -79,6 +81,7 @@ def machine_files() -> RootFiles:
     for program in ("busybox", "apparmor_parser"):
         files.program(program)
     files.copy(Path("/etc/apparmor.d/abi/3.0"))
+    files.file("etc/apparmor/parser.conf", b"")
     return files
 
 
@@ -115,7 +118,7 @@ def _command(folder: Path) -> list[str]:
         *(_QEMU, "-accel", "tcg", "-cpu", "max", "-m", str(_MEMORY), "-nodefaults", "-no-reboot", "-display", "none"),
         *("-serial", f"file:{folder}/console", "-serial", f"file:{folder}/results"),
         *("-kernel", _kernel(), "-initrd", f"{folder}/root"),
-        *("-append", "console=ttyS0 panic=-1 apparmor=1 security=apparmor audit=0 loglevel=4"),
+        *("-append", "console=ttyS0 panic=-1 apparmor=1 security=apparmor loglevel=4"),
     ]
 
 

@@ -3,7 +3,7 @@
    r w a   open a path for reading, writing, appending     c d u  create a file, make a folder, unlink
    m k x   map executable, lock, execute                   l      link (two paths)
    s       make a socket (family, type in decimal)         t g    trace, terminate a process (decimal)
-   T G     the same to a child of its own                  h M    chroot, mount
+   T G     the same to a child of its own                  h M U  chroot, mount, unmount
 */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -61,7 +61,7 @@ static int executed(const char *path) {
     if (pipe2(ends, O_CLOEXEC)) return -1;
     pid_t child = fork();
     if (!child) {
-        char *words[] = {(char *)path, NULL};
+        char *words[] = {(char *)path, "0", NULL};
         execv(path, words);
         error = errno;
         if (write(ends[1], &error, sizeof error)) _exit(1);
@@ -104,6 +104,7 @@ static int attempt(char letter, char *first, char *second) {
     case 'G': return with_child(terminated);
     case 'h': return chroot("/");
     case 'M': return mount("none", "/mnt", "tmpfs", 0, NULL);
+    case 'U': return umount("/mounted");
     }
     decoded(first);
     decoded(second);

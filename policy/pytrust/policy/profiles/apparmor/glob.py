@@ -182,7 +182,7 @@ class _Reader:
         char = self.take()
         if char == "\\":
             return self.escape()
-        if not char or char in "[]-^*?{},@" or len(encoded := self.plain(char)) > 1:
+        if not char or char in "[]-^*?{}@" or len(encoded := self.plain(char)) > 1:
             self.fail("a class is closed, and holds bytes; others than letters and digits are written in octal")
         return encoded[0]
 
@@ -231,7 +231,10 @@ def _spell(node: Node, after: Glob) -> str:
 
 
 def _spell_class(mask: int) -> str:
-    """Ranges. A dash is a member of its own and stands first; ``^`` does not, where it would turn the class round."""
+    """Ranges. A dash is a member of its own and stands first; ``^`` does not, where it would turn the class round.
+
+    A comma stands for itself: escaped, the parser takes the backslash for another member.
+    """
     dash = "-" if mask >> _DASH & 1 else ""
     ranges = list(_ranges(mask & ~(1 << _DASH)))
     if not dash and ranges[0][0] == ord("^"):
@@ -252,5 +255,5 @@ def _ranges(mask: int) -> Iterator[tuple[int, int]]:
 
 
 def _spell_range(low: int, high: int) -> str:
-    first, last = (spell_bytes(bytes((value,))) for value in (low, high))
+    first, last = ("," if value == ord(",") else spell_bytes(bytes((value,))) for value in (low, high))
     return first if low == high else f"{first}-{last}"
