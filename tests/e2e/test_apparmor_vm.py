@@ -25,16 +25,16 @@ from tests.rig.traced import files_of
 from tests.rig.vm import Ended, Step, shell
 
 from pytrust.policy.profiles.apparmor.paths import literal
-from pytrust.policy.profiles.apparmor.recorded import file_rules
 from pytrust.policy.profiles.apparmor.simulate import allows
 from pytrust.policy.profiles.apparmor.text import apparmor_text
+from pytrust.policy.profiles.files_seen import apparmor_part
 from pytrust.policy.profiles.model import AppArmor, FileRule, NetworkRule, Profile, Seccomp
-from pytrust.policy.profiles.names import Action, Capability
+from pytrust.policy.profiles.names import Action, Capability, Syscall
+from pytrust.policy.profiles.seen import Argument, Seen
 
 ATTEMPTS = "/usr/bin/attempts"
 SOURCE = Path(__file__).parents[1] / "rig/program_sources/attempts.c"
 TCP = (NetworkRule(family="inet", kind="stream"),)
-LOCAL = (*TCP, NetworkRule(family="unix", kind="stream"))
 
 # What is asked about files: rules of every kind, beside and within each other, and names that mean something to a
 # shell, to a pattern or to the parser.
@@ -271,10 +271,12 @@ def nginx(folder: Path) -> Service:
 
 def record(service: Service) -> AppArmor:
     log = service.folder / "log"
-    seen = files_of(list(service.command), log, lambda: listens(service.port), service.work)
-    return AppArmor(
-        files=file_rules({path: letters for path, letters in seen.items() if path != str(log)}), networks=LOCAL
-    )
+    files = files_of(list(service.command), log, lambda: listens(service.port), service.work)
+    sockets = frozenset(Argument(Syscall("socket"), values) for values in ((2, 1), (1, 1)))
+    kept = {path: letters for path, letters in files.items() if path != str(log)}
+    part = apparmor_part(Seen(method="strace", calls={}, files=kept, arguments=sockets))
+    assert part is not None
+    return part
 
 
 def into(files: RootFiles, service: Service) -> None:
