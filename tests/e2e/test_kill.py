@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from tests.fakes.registry import FakeRegistry, oci_manifest
 from tests.rig.needs import need
 from tests.rig.processes import environment, find
 
+from pytrust.policy.profiles.document import encode_profile
+from pytrust.policy.profiles.model import Profile, Seccomp
+from pytrust.policy.profiles.names import Action
 from pytrust.trust.keys.keyring import Keyring
 
 _SYSCALLS = ("write", "pwrite64", "rename", "link", "unlink", "fsync", "fdatasync", "ftruncate", "mkdir")
@@ -159,3 +163,32 @@ def test_key_rotation(scene: Scene) -> None:
 
     rotate = ("key", "rotate", "root", scene.image)
     _kill_everywhere(scene, rotate, check, ("rename", "link", "unlink", "fsync", "fdatasync"))
+
+
+def test_profile_attach(scene: Scene) -> None:
+    """The image keeps the profile that it had, or has the new one; never none, and never one that is not believed."""
+    old, new = (_write_profile(scene, name) for name in ("old", "new"))
+    attach = ("profile", "attach", f"{scene.image}:v1")
+    scene.must(*attach, str(old))
+
+    def profile(here: Scene) -> str:
+        found: dict[str, Any] = json.loads(here.must("inspect", "--json", here.image))
+        assert found["disbelieved"] == []
+        return str(found["tags"][0]["profile"])
+
+    before = profile(scene)
+    after = f"sha256:{sha256(new.read_bytes()).hexdigest()}"
+    assert before == f"sha256:{sha256(old.read_bytes()).hexdigest()}"
+
+    def check(here: Scene) -> None:
+        assert profile(here) in {before, after}
+        here.must(*attach, str(new))
+        assert profile(here) == after
+
+    _kill_everywhere(scene, (*attach, str(new)), check, ("rename", "fsync", "fdatasync"))
+
+
+def _write_profile(scene: Scene, name: str) -> Path:
+    path = scene.folder / f"{name}.json"
+    path.write_bytes(encode_profile(Profile(name=name, seccomp=Seccomp(default=Action.ERRNO))))
+    return path

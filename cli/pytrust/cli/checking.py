@@ -9,7 +9,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option, parse_refs
-from pytrust.cli.documents import collection_json, verified_json
+from pytrust.cli.documents import collection_json, profile_of, verified_json
 from pytrust.cli.registry_answers import ask_registry
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import BadContent, DigestMismatch, ExitCode, PytrustError, Rollback
@@ -20,7 +20,10 @@ from pytrust.trust.names import ImageRef, RoleName, parse_collection
 if TYPE_CHECKING:
     from pytrust.trust.client.lookup import Client
     from pytrust.trust.client.trusted import Trusted, Verified
+    from pytrust.trust.collection.model import Target
     from pytrust.trust.registry import Descriptor
+
+_SHORT = 12  # hex digits of a digest, where it is one of many columns
 
 fresh_option = click.option(
     "--not-older-than",
@@ -191,18 +194,25 @@ def _say_pulled(found: Verified) -> None:
 def _say_collection(trusted: Trusted) -> None:
     collection = trusted.collection
     rows = [
-        (tag, str(target.digest), ", ".join(collection.vouchers(target)), target.signed_at)
+        (tag, str(target.digest), ", ".join(collection.vouchers(target)), target.signed_at, _profile(trusted, target))
         for tag, (_, target) in sorted(trusted.tags.items())
     ]
     voice.say(str(collection.name))
-    voice.table(("TAG", "DIGEST", "SIGNED BY", "SIGNED AT"), rows)
+    voice.table(("TAG", "DIGEST", "SIGNED BY", "SIGNED AT", "PROFILE"), rows)
     roles = [
         (role, str(trusted.versions[role]), f"{expires:%Y-%m-%d}", _rule(trusted, role))
         for role, expires in trusted.expiries.items()
     ]
     voice.table(("ROLE", "VERSION", "EXPIRES", "THRESHOLD"), roles)
+    for error in trusted.silent.values():
+        voice.note(f"warning: {error}")
     if trusted.first_use:
         voice.note("note: no pin covers this collection: its root was believed when it was seen first")
+
+
+def _profile(trusted: Trusted, target: Target) -> str:
+    said = profile_of(trusted, target)
+    return "" if said is None else said.digest.hex[:_SHORT]
 
 
 def _rule(trusted: Trusted, role: RoleName) -> str:

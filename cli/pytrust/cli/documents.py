@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pytrust.trust.collection.model import PROFILES
+from pytrust.trust.errors import PytrustError
+
 if TYPE_CHECKING:
-    from pytrust.trust.client.trusted import Trusted, Verified
+    from pytrust.trust.client.trusted import SignedStatement, Trusted, Verified
     from pytrust.trust.collection.model import Target
 
 
@@ -49,7 +52,12 @@ def collection_json(trusted: Trusted) -> dict[str, Any]:
     return {
         "name": collection.name,
         "tags": [
-            {**target_json(target), "signers": list(collection.vouchers(target))} for _, target in trusted.tags.values()
+            {
+                **target_json(target),
+                "signers": list(collection.vouchers(target)),
+                "profile": str(said.digest) if (said := profile_of(trusted, target)) else None,
+            }
+            for _, target in trusted.tags.values()
         ],
         "signers": [
             {"name": item.name, "keys": [key.id for key in item.authority.keys]} for item in collection.signers
@@ -64,6 +72,18 @@ def collection_json(trusted: Trusted) -> dict[str, Any]:
             }
             for role, expires in trusted.expiries.items()
         ],
+        "disbelieved": [
+            {"role": role, "code": error.code, "message": str(error), "hint": error.hint}
+            for role, error in trusted.silent.items()
+        ],
         "refreshed": trusted.refreshed.isoformat(),
         "offline": trusted.offline,
     }
+
+
+def profile_of(trusted: Trusted, target: Target) -> SignedStatement | None:
+    """The profile of what a tag points to; None also where nothing of the kind is believed."""
+    try:
+        return trusted.statement(PROFILES, target.digest)
+    except PytrustError:
+        return None

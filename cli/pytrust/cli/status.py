@@ -89,7 +89,7 @@ def _look(workspace: Workspace, names: tuple[str, ...]) -> _Report:
     with voice.working(f"looking at {len(chosen)} collections"):
         for name in chosen:
             try:
-                report.rows.extend(_stored(workspace, name) if embedded else _looked_up(workspace, name))
+                report.rows.extend(_stored(workspace, name) if embedded else _looked_up(workspace, name, report))
             except PytrustError as error:
                 report.failures.append((name, error))
         if embedded:
@@ -121,8 +121,9 @@ def _stored(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
             yield _Row(name, form, role, file.version, file.expires, authority.threshold, present, absent, stale)
 
 
-def _looked_up(workspace: Workspace, name: CollectionName) -> Iterator[_Row]:
+def _looked_up(workspace: Workspace, name: CollectionName, report: _Report) -> Iterator[_Row]:
     trusted = workspace.client().open(name)
+    report.failures.extend((name, error) for error in trusted.silent.values())
     for role, expires in sorted(trusted.expiries.items()):
         authority = trusted.collection.authority(role)
         threshold = authority.threshold if authority else 0

@@ -46,6 +46,9 @@ from pytrust.trust.image import Platform
 from pytrust.trust.limits import PROFILES_LIFETIME, STATEMENT_MAX_BYTES
 from pytrust.trust.names import Digest, Format, RoleName
 from pytrust.trust.publish.online import make_online
+from pytrust.trust.publish.proposal import Proposal
+from pytrust.trust.publish.proposal import encode as encode_proposal
+from pytrust.trust.publish.waiting import versions
 from pytrust.trust.store.interface import RoleFile
 
 V1, V2 = digest("v1"), digest("v2")
@@ -588,6 +591,18 @@ def test_a_damaged_file_is_not_built_upon(attached: House) -> None:
         attached.owner().attach(NAME, PROFILES, [said(V2)], [ALICE])
     with pytest.raises(BadSignature, match="profiles of docker.io/foo/web"):
         attached.owner().sign(NAME, [target("v3")], [ALICE])
+
+
+def test_a_proposal_of_profiles_for_longer_than_they_live(attached: House) -> None:
+    """Whoever approves is shown what is said, not until when."""
+    held = state(attached).delegated[PROFILES]
+    longer = replace(held, version=2, expires=attached.now + lifetime(RELEASES), statements={V1: said(V1, "weaker")})
+    data = tuf.write_targets(NAME, PROFILES, longer)
+    found = attached.publisher.load(NAME)
+    with attached.store.writing(NAME) as transaction:
+        transaction.set_proposal(NAME, encode_proposal(Proposal({Format.TUF: {PROFILES: data}}, versions(found))))
+    with pytest.raises(BadMetadata, match="profiles in the change to docker.io/foo/web has version 2 and ends"):
+        attached.publisher.proposal(NAME)
 
 
 # -- other clients -----------------------------------------------------------------------------------------------------
