@@ -222,6 +222,7 @@ SECCOMP_DIGITS_MAX: Final = 20  # of an argument: 64 bits without a sign
 
 # Trials of containers on an engine.
 TRIAL_START_TIMEOUT: Final = 15.0  # seconds; two on a busy host, for ever where the runtime is not let through
+TRIAL_RUNTIME_GRACE: Final = 1.0  # seconds in which a runtime notices that what it started is gone; half of one does
 TRIAL_STOP_GRACE: Final = 3.0  # seconds from the signal to stop to the end
 TRIAL_REMOVE_TIMEOUT: Final = 5.0  # seconds for one attempt to remove a container; it hangs while its runtime does
 TRIAL_REMOVE_ATTEMPTS: Final = 4

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from pytrust.policy.engine.address import EngineAddress
@@ -28,6 +29,14 @@ from pytrust.trust.limits import (
 
 TOO_TIGHT: Final = "the runtime was not let through: the floor is too tight"
 """The complaint of a trial whose container hung between create and start."""
+
+
+@dataclass(slots=True)
+class _Trial:
+    """``container`` is the id, as soon as it is known."""
+
+    name: str
+    container: str = ""
 
 
 class EngineLaboratory:
@@ -52,33 +61,31 @@ class EngineLaboratory:
             Unreachable, AccessDenied, TooSlow, BadContent, ServerError: the engine cannot be used at all.
         """
         body = create_body(image, options, confinement)
-        with self._named() as name:
+        with self._trial() as trial:
             try:
-                container = self.containers.create(name, body)
+                trial.container = self.containers.create(trial.name, body)
             except NotFound:
                 raise
             except (Refused, ServerError) as error:  # what it was asked for, such as a capability that is not there
                 return Outcome(False, None, None, str(error))
-            complaint = self._start(name, container)
-            if complaint:
-                return Outcome(False, None, None, complaint)
-            return self._watch(name, workload)
+            complaint = self._start(trial)
+            return Outcome(False, None, None, complaint) if complaint else self._watch(trial.name, workload)
 
     @contextmanager
-    def _named(self) -> Iterator[str]:
-        """A container's name; what has it in the end is removed, even if nobody knows whether it was made."""
-        name = f"pytrust-trial-{secrets.token_hex(8)}"
+    def _trial(self) -> Iterator[_Trial]:
+        """What has its name in the end is removed, even if nobody knows whether it was made."""
+        trial = _Trial(f"pytrust-trial-{secrets.token_hex(8)}")
         try:
-            yield name
+            yield trial
         finally:
-            self._remove(name)
+            self._remove(trial)
 
-    def _start(self, name: str, container: str) -> str:
+    def _start(self, trial: _Trial) -> str:
         """Empty, or why it did not start."""
         try:
-            self.containers.start(name, self._patience)
+            self.containers.start(trial.name, self._patience)
         except TooSlow:
-            return _free(container)
+            return _free(trial.container)
         except (Refused, ServerError) as error:
             return str(error)
         return ""
@@ -98,25 +105,19 @@ class EngineLaboratory:
         self.containers.kill(name, signal)
         return self.containers.wait(name, TRIAL_STOP_GRACE)
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, trial: _Trial) -> None:
         """Raises ``ServerError`` where it stays."""
         last: PytrustError | None = None
         for _ in range(TRIAL_REMOVE_ATTEMPTS):
             try:
-                self.containers.remove(name, TRIAL_REMOVE_TIMEOUT)
+                self.containers.remove(trial.name, TRIAL_REMOVE_TIMEOUT)
             except (TooSlow, ServerError, Refused) as error:
                 last = error
-                self._free_by_name(name)
+                _free(trial.container)
             else:
                 return
-        hint = f"when its processes are gone: docker rm -f {name}"
-        raise ServerError(f"the container {name} cannot be removed: {last}", hint=hint)
-
-    def _free_by_name(self, name: str) -> None:
-        try:
-            _free(self.containers.state(name).id)
-        except (TooSlow, ServerError, NotFound):
-            return
+        hint = f"when its processes are gone: docker rm -f {trial.name}"
+        raise ServerError(f"the container {trial.name} cannot be removed: {last}", hint=hint)
 
 
 def _live(state: State) -> Live:
@@ -126,9 +127,9 @@ def _live(state: State) -> Live:
 
 
 def _free(container: str) -> str:
-    """End the runtime that is stuck with a container; what is to be said of the start."""
+    """End the runtime that is stuck with a container, if it has an id; what is to be said of the start."""
     try:
-        ended = end_runtime(container)
+        ended = end_runtime(container) if container else ()
     except PermissionError:
         return f"{TOO_TIGHT}; its processes are root's, and stay"
     return TOO_TIGHT if ended else "the engine did not start it in time"

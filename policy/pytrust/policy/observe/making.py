@@ -16,7 +16,8 @@ LABEL: Final = "pytrust.trial"
 
 _PORT_MAX: Final = 65535
 _PUBLISHED: Final = re.compile(
-    r"(?:(?:(?P<ip>[0-9.]+|\[[0-9A-Fa-f:]+\]):)?(?P<host>[0-9]{0,5}):)?(?P<inside>[0-9]{1,5})(?:/(?P<kind>tcp|udp|sctp))?"
+    r"(?:(?:(?P<ip>[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9A-Fa-f:]+\]):)?(?P<host>[1-9][0-9]{0,4})?:)?"
+    r"(?P<inside>[1-9][0-9]{0,4})(?:/(?P<kind>tcp|udp|sctp))?"
 )
 _MOUNT: Final = re.compile(r"/[^:\0]*:/[^:\0]*(?::(?:ro|rw))?")
 _TMPFS: Final = re.compile(r"(?P<path>/[^:\0]*)(?::(?P<options>[A-Za-z0-9=,._-]*))?")
@@ -70,7 +71,7 @@ def _published(text: str) -> tuple[str, list[dict[str, str]]]:
     if found is None or int(found["inside"]) > _PORT_MAX or int(found["host"] or 0) > _PORT_MAX:
         raise UsageError(f"{text[:100]!r} publishes no port", hint="write [IP:][PORT:]PORT[/tcp]")
     binding = {"HostIp": (found["ip"] or "").strip("[]"), "HostPort": found["host"] or ""}
-    return f"{int(found['inside'])}/{found['kind'] or 'tcp'}", [binding]
+    return f"{found['inside']}/{found['kind'] or 'tcp'}", [binding]
 
 
 def _tmpfs(text: str) -> tuple[str, str]:

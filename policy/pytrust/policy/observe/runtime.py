@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from pytrust.trust.limits import PROC_FILE_MAX_BYTES
+from pytrust.trust.limits import PROC_FILE_MAX_BYTES, TRIAL_RUNTIME_GRACE
 
 _PROC: Final = Path("/proc")
+_POLL: Final = 0.05  # seconds
 _RUNTIMES: Final = ("runc", "crun", "runsc", "youki")
 
 
@@ -31,10 +33,21 @@ def control_group(pid: int, container: str) -> str:
 def end_runtime(container: str) -> tuple[int, ...]:
     """Kill the runtime's processes that are about this container and no other; gives their ids.
 
+    First goes what would have become the container's program: whoever waits for that sees it, and tidies up. Those
+    who do not are ended after a moment; to kill all at once leaves a shim behind in the engine.
+
     Raises:
         PermissionError: they are another user's.
     """
-    return tuple(pid for pid in _processes() if _is_runtime(pid, container) and _end(pid, container))
+    inside = tuple(pid for pid in _stuck(container) if control_group(pid, container) and _end(pid, container))
+    end = time.monotonic() + TRIAL_RUNTIME_GRACE
+    while inside and _stuck(container) and time.monotonic() < end:
+        time.sleep(_POLL)
+    return inside + tuple(pid for pid in _stuck(container) if _end(pid, container))
+
+
+def _stuck(container: str) -> list[int]:
+    return [pid for pid in _processes() if _is_runtime(pid, container)]
 
 
 def _processes() -> Iterator[int]:
