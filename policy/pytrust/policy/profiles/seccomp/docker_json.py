@@ -26,6 +26,7 @@ _KERNEL_MAX: Final = 255  # of either number: Docker reads eight bits
 
 _Name = Annotated[str, Meta(pattern="^[a-z0-9_]{1,64}$")]
 _ArchName = Annotated[str, Meta(pattern="^[a-z0-9]{1,32}$")]
+_Value = Annotated[int, Meta(ge=0)]
 _Flag = Annotated[str, Meta(pattern="^SECCOMP_FILTER_FLAG_[A-Z_]{1,32}$")]
 
 
@@ -35,8 +36,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class _Arg(_Part, frozen=True, kw_only=True):
     index: Annotated[int, Meta(ge=0, le=5)]
-    value: int = 0
-    value_two: int = 0
+    value: _Value = 0
+    value_two: _Value = 0
     op: Op
 
 

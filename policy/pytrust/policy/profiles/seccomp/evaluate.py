@@ -34,7 +34,7 @@ __all__ = [
 Args = tuple[int, int, int, int, int, int]
 
 NO_ARGS: Final[Args] = (0, 0, 0, 0, 0, 0)
-_SKIPPED: Final = 0xFFFFFFFF  # -1: how a tracer skips a call; x86-64 asks the filter about it in any case
+_SKIPPED: Final = 0xFFFFFFFF  # -1: how a tracer skips a call; it has the bit of x32, and libseccomp lets it be none
 _UPPER: Final = 1 << 32
 
 
@@ -82,8 +82,10 @@ def decide(  # noqa: PLR0913
         BadContent, UsageError: as for ``evaluate``.
     """
     number = number_of(arch, call)
-    if arch == X86_64 and number & X32_BIT and number != _SKIPPED:
-        arch = X32
+    if arch in {X86_64, X32}:
+        if number >= X32_BIT and X32 not in resolved.architectures and _covered(resolved, X86_64, host):
+            return _beyond(filter_of(resolved, X86_64, unknown), number)
+        arch = X32 if number & X32_BIT else X86_64
     if not _covered(resolved, arch, host):
         return Decision(FOREIGN, "foreign")
     return decide_in(filter_of(resolved, arch, unknown), number, args, wide=is_wide(arch))
@@ -91,7 +93,7 @@ def decide(  # noqa: PLR0913
 
 def decide_in(loaded: Filter, number: int, args: Args, *, wide: bool) -> Decision:
     """As ``decide``, for one architecture's part of a profile."""
-    if loaded.last is not None and number > loaded.last and number != _SKIPPED:
+    if loaded.last is not None and number > loaded.last:
         return Decision(UNKNOWN, "unknown")
     for case in loaded.cases.get(number, ()):
         if all(holds(condition, args, wide=wide) for condition in case.conditions):
@@ -144,6 +146,15 @@ def probes(values: dict[int, frozenset[int]]) -> Iterator[Args]:
     columns = [sorted(values.get(index, (0,))) for index in range(6)]
     a, b, c, d, e, f = columns
     yield from islice(product(a, b, c, d, e, f), SECCOMP_PROBES_MAX)
+
+
+def _beyond(loaded: Filter, number: int) -> Decision:
+    """Of x86-64, where calls of x32 are not named: libseccomp refuses every number from its bit on."""
+    if number == _SKIPPED:
+        return Decision(loaded.default, "default")
+    if loaded.last is not None and not number & X32_BIT:
+        return Decision(UNKNOWN, "unknown")
+    return Decision(FOREIGN, "foreign")
 
 
 def _covered(resolved: Resolved, arch: Arch, host: Arch | None) -> bool:

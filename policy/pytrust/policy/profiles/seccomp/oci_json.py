@@ -20,6 +20,8 @@ from pytrust.trust.limits import SECCOMP_DIGITS_MAX, SECCOMP_FILE_MAX_BYTES
 
 _MAX_DEPTH: Final = 6
 
+_Value = Annotated[int, Meta(ge=0)]
+
 
 class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename="camel"):
     """As the document has it."""
@@ -27,8 +29,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class _Arg(_Part, frozen=True, kw_only=True):
     index: Annotated[int, Meta(ge=0, le=5)]
-    value: int
-    value_two: int = 0
+    value: _Value
+    value_two: _Value = 0
     op: Op
 
 
