@@ -9,6 +9,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
+from pytrust.cli.home import make_home
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode
 
@@ -72,7 +73,7 @@ def _measured(workspace: Workspace, path: Path, runc: str) -> Floors:
         with voice.working(f"measuring {_SAID[confined]}"):
             found[runc, confined] = measure(laboratory, host, no_new_privileges=confined)
     floors = {**kept, **found}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_home(workspace.home)
     write_floors(path, floors)
     return floors
 
