@@ -295,6 +295,22 @@ def test_a_signers_new_key_signs_profiles(house: House) -> None:
     assert content(house, V1) == b"a profile"
 
 
+def test_a_new_key_that_is_not_at_hand_is_waited_for(house: House) -> None:
+    """The owner has its public half only; until it has signed, the old state stays."""
+    house.owner().add_signer(NAME, BOB, public("bob"), None, [ALICE])
+    house.owner().attach(NAME, PROFILES, [said(V1)], [ALICE])
+    outcome = house.owner().add_signer(NAME, ALICE, public("fresh"), None, [BOB])
+    assert [(item.role, item.count) for item in outcome.missing] == [(PROFILES, 1)]
+    assert content(house, V1) == b"a profile"
+    house.ring.add(RoleName("fresh"), private("fresh"), lambda _: PASSPHRASE)
+    _, shown, _ = house.publisher.proposal(NAME)
+    assert house.owner().approve(NAME, [ALICE], shown).missing == ()
+    authority = state(house).authority(PROFILES)
+    assert authority is not None
+    assert authority.keys == (public("fresh"),)
+    assert content(house, V1) == b"a profile"
+
+
 def test_other_changes_leave_them_alone(house: House) -> None:
     owner = house.owner()
     owner.attach(NAME, PROFILES, [said(V1)], [ALICE])
