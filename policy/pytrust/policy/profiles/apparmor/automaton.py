@@ -87,6 +87,24 @@ def includes(wide: tuple[str, ...], narrow: str) -> bool:
     return True
 
 
+def overlap(one: str, other: str) -> bool:
+    """Whether some path is covered by both; a yes may be wrong, where it takes too long to find out, a no is not.
+
+    Raises ``BadContent`` for a glob without a reading.
+    """
+    inner, outer = automaton((one,)), automaton((other,))
+    todo = [(state, outer.begin()) for state in inner.begin()]
+    seen = set(todo)
+    while todo and len(seen) <= APPARMOR_STEPS_MAX:
+        state, states = todo.pop()
+        if state == inner.final and outer.final in states:
+            return True
+        found = {pair for pair in _next(inner, outer, state, states) if pair[1] and pair not in seen}
+        seen |= found
+        todo += found
+    return bool(todo)
+
+
 def _next(inner: Automaton, outer: Automaton, state: int, states: _States) -> Iterator[tuple[int, _States]]:
     for mask, goal in inner.arcs[state]:
         for block in _blocks(mask, outer, states):
