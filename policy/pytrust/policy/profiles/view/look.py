@@ -138,7 +138,7 @@ def _rest(resolved: Resolved, arch: Arch) -> Iterator[Line]:
         if rule.action not in OPENS:
             shown = [name for name in rule.names if name in known]
             if shown:
-                yield Line(" ".join(shown), str(verdict_of(rule.action, rule.errno)), rule.comment)
+                yield Line(" ".join(shown), str(verdict_of(rule.action, rule.errno)))
     yield Line("every other call", str(verdict_of(resolved.default, resolved.default_errno)))
 
 

@@ -43,7 +43,7 @@ def _figures(figures: Figures, dangerous: int) -> str:
     return (
         '<section class="figures">'
         f"{_figure(figures.open, 'calls are open', 'good')}{_figure(figures.shut, f'of {_DOCKER} are shut', '')}"
-        f"{_figure(dangerous, 'open ones are dangerous', 'bad' if dangerous else 'good')}</section>"
+        f"{_figure(dangerous, 'dangerous ones are open', 'bad' if dangerous else 'good')}</section>"
         f'{_bar(figures)}<p class="note">{_DOCKER} opens {figures.docker} of {figures.every} calls{more}</p>'
     )
 
@@ -96,8 +96,7 @@ def _file(line: Line) -> str:
 
 
 def _refused(line: Line) -> str:
-    comment = f'<p class="why">{_text(line.why)}</p>' if line.why else ""
-    return f'<li><p>{_text(line.name)} <span class="limit">{_text(line.limit)}</span></p>{comment}</li>'
+    return f'<li><p>{_text(line.name)} <span class="limit">{_text(line.limit)}</span></p></li>'
 
 
 def _part(title: str, lines: Iterable[Line], spell: Callable[[Line], str], empty: str) -> str:

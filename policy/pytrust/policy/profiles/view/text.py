@@ -54,7 +54,7 @@ def view_json(view: View) -> dict[str, Any]:
         "figures": view.figures._asdict(),
         "facts": dict(view.facts),
         "calls": [{"purpose": section.title, "calls": [_line(one) for one in section.lines]} for section in view.calls],
-        "refused": [{"calls": one.name, "answer": one.limit, "comment": one.why} for one in view.rest],
+        "refused": [{"calls": one.name, "answer": one.limit} for one in view.rest],
         "capabilities": [_line(one) for one in view.capabilities],
         "files": [_line(one) for one in view.files],
         "networks": [{"family": one.name, "type": one.limit} for one in view.networks],
