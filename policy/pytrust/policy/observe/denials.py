@@ -54,7 +54,6 @@ class DenialWatch:
         self._sources, self._find, self._store = tuple(sources), find, store
         self._say = say
         self._tally = Tally(on_denial)
-        self._whose = Whose()
         self._began, self._lost = time.time(), dict.fromkeys((source.name for source in sources), 0)
         self._said: set[str] = set()
         self._pace = Pace()
@@ -66,46 +65,55 @@ class DenialWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and keep what was seen."""
+        """End, and keep what was seen; also of a watch that never began."""
         self._end.set()
-        if self._thread.ident is not None:
+        if self._thread.ident is None:
+            self._close()
+        else:
             self._thread.join(_STOP_WITHIN)
 
     def _run(self) -> None:
+        whose = Whose()
         try:
-            flushed = 0.0
-            while not self._end.is_set():
-                self._look()
-                if time.monotonic() - flushed > DENIALS_FLUSH_INTERVAL:
-                    self._keep()
-                    flushed = time.monotonic()
-            self._look()
-            self._keep()
-        except OSError as error:
-            self._once(f"denials are watched no more: {(error.strerror or str(error)).lower()}")
+            self._watch(whose)
+        except Exception as error:  # noqa: BLE001 - nobody else would say that nothing is seen any more
+            self._once(f"denials are watched no more: {type(error).__name__}: {error}")
         finally:
-            for source in self._sources:
-                source.close()
-            self._whose.close()
+            whose.close()
+            self._close()
 
-    def _look(self) -> None:
+    def _watch(self, whose: Whose) -> None:
+        flushed = 0.0
+        while not self._end.is_set():
+            self._look(whose)
+            if time.monotonic() - flushed > DENIALS_FLUSH_INTERVAL:
+                self._keep()
+                flushed = time.monotonic()
+        self._look(whose)
+        self._keep()
+
+    def _close(self) -> None:
+        for source in self._sources:
+            source.close()
+
+    def _look(self, whose: Whose) -> None:
         """Wait a moment, and take what has come."""
         ready = select.poll()
         for file in (file for source in self._sources for file in source.files()):
             ready.register(file, select.POLLIN)
         ready.poll(_PATIENCE * 1000)
-        self._whose.learn()
+        whose.learn()
         for source in self._sources:
             batch = source.read()
             self._lost[source.name] += batch.lost
             for group in batch.groups:
                 self._confined(container_in(group))
             for refusal in batch.refusals:
-                self._take(refusal)
+                self._take(refusal, whose.container(refusal))
             self._end.wait(self._pace.spend(len(batch.refusals)))
 
-    def _take(self, refusal: Refusal) -> None:
-        confined = self._confined(self._whose.container(refusal))
+    def _take(self, refusal: Refusal, container: str) -> None:
+        confined = self._confined(container)
         if confined is not None:
             self._tally.add(refusal, confined, time.time())
 

@@ -93,7 +93,7 @@ def is_open(profile: Profile, opening: Opening) -> bool:
     if any(rule.action is Action.ALLOW and not rule.args for rule in named):
         return True
     if opening.call in LIMITED:
-        return all(rule in named for rule in _limited([opening]))
+        return all(rule in rules for rule in _limited([opening]))
     return profile.seccomp.default is Action.ALLOW and not named
 
 

@@ -1,0 +1,108 @@
+"""Records of the kernel's ring: layouts as perf_event_open(2) has them, and what is no record."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytrust.policy.observe.denials_ring import (
+    Ended,
+    Grouped,
+    Layout,
+    Lost,
+    Named,
+    parse_layout,
+    parse_list,
+    parse_records,
+)
+from pytrust.trust.errors import BadContent
+
+LAYOUT = Layout(8, 16)
+FORMAT = """name: sys_exit
+ID: 442
+format:
+	field:unsigned short common_type;	offset:0;	size:2;	signed:0;
+	field:int common_pid;	offset:4;	size:4;	signed:1;
+
+	field:long id;	offset:8;	size:8;	signed:1;
+	field:long ret;	offset:16;	size:8;	signed:1;
+
+print fmt: "NR %ld = %ld", REC->id, REC->ret
+"""
+
+
+def record(kind, body):
+    return struct.pack("=IHH", kind, 0, 8 + len(body)) + body
+
+
+def sample(tid, number, result, group=None, at=8):
+    event = struct.pack("=HBBi", 442, 0, 0, tid).ljust(at, b"\0") + struct.pack("=qq", number, result)
+    raw = struct.pack("=I", len(event) + 4) + event + b"\0" * 4  # the kernel fills up to eight bytes
+    return record(9, struct.pack("=II", 7, tid) + raw + (b"" if group is None else struct.pack("=Q", group)))
+
+
+def read(data, layout=LAYOUT):
+    return list(parse_records(data, layout))
+
+
+def test_calls_names_groups_and_losses_are_read():
+    data = (
+        sample(12, 83, -1, group=77)
+        + record(3, struct.pack("=II", 7, 12) + b"mkdir\0\0\0")
+        + record(19, struct.pack("=Q", 77) + b"/docker/abc\0\0\0\0\0")
+        + record(2, struct.pack("=QQ", 1, 5))
+        + record(4, b"\0" * 24)  # a process ended: nothing to us
+    )
+    assert read(data) == [Ended(12, 83, -1, 77), Named(12, "mkdir"), Grouped(77, "/docker/abc"), Lost(5)]
+
+
+def test_a_kernel_without_control_groups_tells_none():
+    assert read(sample(12, 83, -1)) == [Ended(12, 83, -1, 0)]
+
+
+def test_another_kernel_lays_events_out_in_another_way():
+    assert parse_layout(FORMAT) == LAYOUT
+    moved = parse_layout(FORMAT.replace("offset:8;", "offset:16;", 1).replace("ret;\toffset:16", "ret;\toffset:24"))
+    assert moved == Layout(16, 24)
+    assert read(sample(12, 83, -1, at=16), moved) == [Ended(12, 83, -1, 0)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", FORMAT.replace("long id", "int id"), FORMAT.replace("size:8", "size:4"), FORMAT.replace("ret;", "rat;")],
+)
+def test_a_layout_that_is_not_understood_is_no_layout(text):
+    with pytest.raises(BadContent):
+        parse_layout(text)
+
+
+def test_a_name_cannot_be_longer_than_the_kernels():
+    assert read(record(3, struct.pack("=II", 1, 2) + b"x" * 40)) == [Named(2, "x" * 16)]
+
+
+@pytest.mark.parametrize("kind", [2, 3, 9, 19])
+def test_a_record_that_is_too_short_says_nothing_and_hides_nothing(kind):
+    assert read(record(kind, b"\0\0\0\0") + sample(1, 2, -1)) == [Ended(1, 2, -1, 0)]
+
+
+def test_a_record_without_a_size_ends_it():
+    assert read(struct.pack("=IHH", 9, 0, 0) + sample(1, 2, -1)) == []
+
+
+@given(st.binary(max_size=300))
+def test_no_bytes_do_harm(data):
+    read(data)
+
+
+@pytest.mark.parametrize(("text", "numbers"), [("0\n", [0]), ("0-3", [0, 1, 2, 3]), ("0,2-3,7\n", [0, 2, 3, 7])])
+def test_processors_are_listed_as_the_kernel_does(text, numbers):
+    assert parse_list(text) == numbers
+
+
+@pytest.mark.parametrize("text", ["", "a", "0-", "-1", "0-1-2", "0,,1", "0\n1"])
+def test_what_is_no_list_is_none(text):
+    with pytest.raises(BadContent):
+        parse_list(text)
