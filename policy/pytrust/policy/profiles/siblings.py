@@ -34,10 +34,11 @@ nanosleep: restart_syscall
 poll: restart_syscall
 futex: restart_syscall
 rt_sigaction: rt_sigreturn
+set_robust_list: exit
 """
 
-_VDSO: Final = "clock_gettime gettimeofday time"  # calls where the host's clock cannot be read without one
-_ALWAYS: Final = "exit_group exit"  # how every program ends, where nobody killed it
+_VDSO: Final = "clock_gettime gettimeofday"  # calls where the host's clock cannot be read without one
+_ALWAYS: Final = "exit_group"  # how every program ends, where nobody killed it
 
 # The same thing, to the same objects.
 _SPELLINGS: Final = """
