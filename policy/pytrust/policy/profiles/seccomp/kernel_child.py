@@ -77,7 +77,7 @@ def _some(program: bytes, calls: list[list[int]], deadline: float) -> list[int |
     if done < _LOADING or any(value for value in found[:_LOADING]):
         sys.exit("the filter could not be loaded")
     if died not in {0, signal.SIGSYS}:
-        sys.exit(f"call {calls[done - _LOADING]} ended by signal {died}")
+        sys.exit(f"call {calls[done - _LOADING]} ended the process")
     return [*(value - (value >> 63 << 64) for value in found[_LOADING:]), *([None] if died else [])]
 
 
