@@ -248,6 +248,7 @@ ELF_OBJECTS_MAX: Final = 4096  # programs and libraries of one image that are lo
 ELF_CODE_MAX_BYTES: Final = 256 * 1024**2  # of all functions that are looked at: 40 s; a browser has 150 MB
 ELF_SITE_MAX_BYTES: Final = 64 * 1024  # one function that is disassembled; the largest of C libraries have 20 kB
 ELF_TRACE_STEPS_MAX: Final = 200_000  # instructions that one value is followed through; the most seen are 30,000
+STATIC_PROGRAMS_MAX: Final = 256  # of one image; a script names some dozens
 SCRIPT_MAX_BYTES: Final = 1024 * 1024  # read of a script; entrypoints have some kB
 
 # What is signed about single images.
@@ -276,6 +277,9 @@ DENIALS_PER_CONTAINER_MAX: Final = 512  # rows: a program and a call; a containe
 DENIALS_MAX: Final = 20_000  # rows on disk: 5 MB; the oldest go
 DENIALS_RATE: Final = 1000.0  # looked at in a second: 3 % of a core; the kernel keeps some and counts the rest as lost
 DENIALS_BURST: Final = 5000  # looked at without a pause: what a program does that starts badly
+DENIALS_LOUD: Final = 200  # refusals of one thread in a second, after which it is left out for a while
+DENIALS_MUTED_FOR: Final = 10.0  # seconds; then it is heard again
+DENIALS_MUTED_MAX: Final = 32  # threads at once: words of the kernel's filter, which it looks at for each EPERM
 DENIALS_FLUSH_INTERVAL: Final = 1.0  # seconds until what was seen is on disk
 DENIALS_CONTAINERS_MAX: Final = 1024  # of which the profile is kept in memory
 DENIALS_LOOK_AGAIN: Final = 30.0  # seconds until a container that was not known is asked for again
