@@ -28,6 +28,8 @@ _READ: Final = (
     "/sys/kernel/mm/transparent_hugepage/{enabled,hpage_pmd_size}",
 )
 _WRITE: Final = ("/dev/full", "/dev/null", "/dev/zero")
+_CGROUPS: Final = "fs/cgroup/"
+_BESIDE_CGROUPS: Final = ",".join(f"{_CGROUPS[:at]}[^{_CGROUPS[at]}]**" for at in range(len(_CGROUPS)))
 
 BASE_FILES: Final = (
     *(FileRule(path=path, modes="r") for path in _READ),
@@ -38,7 +40,7 @@ BASE_FILES: Final = (
 BASE_DENIALS: Final = (
     FileRule(path="/proc/[^0-9]**", modes="wlk", transition="ix"),
     FileRule(path="/proc/{kcore,keys,kmsg,latency_stats,sched_debug,sysrq-trigger,timer_list}", modes="rwlkm"),
-    FileRule(path="/sys/{[^f]**,f[^s]**,fs/[^c]**,fs/c[^g]**}", modes="wlk", transition="ix"),
+    FileRule(path=f"/sys/{{{_BESIDE_CGROUPS}}}", modes="wlk", transition="ix"),
     FileRule(path="/sys/{firmware,devices/virtual/powercap,kernel/security}/{,**}", modes="rwlkm"),
 )
 """Denied to every container; a transition stands for all ways to execute."""

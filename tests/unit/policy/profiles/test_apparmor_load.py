@@ -1,0 +1,72 @@
+"""The kernel's list of profiles, and hosts without AppArmor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytrust.policy.profiles.apparmor.load import label_of, load, loaded
+from pytrust.policy.profiles.apparmor.parser import compile_text, complaint_lines, reason_of
+from pytrust.trust.errors import BadContent, InvalidName, NotSetUp, Unsound
+
+LIST = "/usr/bin/man (enforce)\npytrust-a (enforce)\npytrust-b (complain)\nodd (name) (enforce)\npytrust-c//d (kill)\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "yes"),
+    [
+        ("pytrust-a", True),
+        ("pytrust-b", False),
+        ("pytrust", False),
+        ("pytrust-a (enforce)", False),
+        ("odd (name)", True),
+        ("pytrust-c", False),
+        ("", False),
+    ],
+)
+def test_a_profile_is_loaded_when_it_is_enforced(tmp_path: Path, name: str, yes: bool) -> None:
+    (tmp_path / "profiles").write_text(LIST)
+    assert loaded(name, tmp_path) is yes
+
+
+def test_hosts_without_apparmor(tmp_path: Path) -> None:
+    with pytest.raises(NotSetUp):
+        loaded("pytrust-a", tmp_path)
+
+
+def test_a_list_may_be_too_long(tmp_path: Path) -> None:
+    (tmp_path / "profiles").write_bytes(b"x" * (4 * 1024 * 1024 + 1))
+    with pytest.raises(Unsound):
+        loaded("pytrust-a", tmp_path)
+
+
+def test_a_process_that_is_gone_has_no_label() -> None:
+    assert label_of(2**22 + 1) == "unconfined"
+
+
+def test_only_our_own_names_are_loaded() -> None:
+    with pytest.raises(InvalidName):
+        load("profile x {}", "/usr/bin/x")
+
+
+def test_texts_are_bounded() -> None:
+    with pytest.raises(BadContent, match="characters"):
+        compile_text("#" * (2 * 1024 * 1024 + 1))
+
+
+def test_compiling_takes_a_file_of_features(tmp_path: Path) -> None:
+    with pytest.raises(NotSetUp, match="features"):
+        compile_text("profile x {}", tmp_path / "none")
+
+
+def test_the_parsers_words() -> None:
+    said = (
+        b"Cache read/write disabled: interface file missing. (Kernel needs AppArmor 2.4 compatibility patch.)\n\n"
+        b"Warning from stdin (line 1): something\nAppArmor parser error at line 3:  syntax   error\n\xff\n"
+    )
+    lines = complaint_lines(said)
+    assert lines == ["Warning from stdin (line 1): something", "AppArmor parser error at line 3: syntax error", "\\xff"]
+    assert reason_of(lines) == "AppArmor parser error at line 3: syntax error"
+    assert reason_of(lines[:1]) == lines[0]
+    assert reason_of([]) == "without a word"
