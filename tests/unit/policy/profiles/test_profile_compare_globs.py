@@ -82,7 +82,8 @@ def test_covered(asked, held, covered):
 
 
 def test_what_would_take_too_long_is_not_covered():
-    many = "/" + "*a" * 12 + "?" * 12
+    """It is, but the last fifteen bytes of all paths would have to be kept apart."""
+    tangle = parse_glob("/**a" + "?" * 14)
     begun = time.process_time()
-    assert not Cover([parse_glob("/" + "**a" * 10 + "?" * 14 + "b")]).covers(parse_glob(many))
-    assert time.process_time() - begun < 5
+    assert not Cover([tangle, parse_glob("/**")]).covers(tangle)
+    assert time.process_time() - begun < 1

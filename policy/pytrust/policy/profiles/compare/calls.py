@@ -44,7 +44,7 @@ def compared(before: Filter, after: Filter, arch: Arch, budget: Budget) -> Itera
     for number in sorted(named):
         ours, theirs = answers(before, number), answers(after, number)
         if ours != theirs:
-            yield from _call(names(arch)[number], (ours, theirs), _WIDE if is_wide(arch) else _NARROW, budget)
+            yield from call_differences(names(arch)[number], (ours, theirs), budget, wide=is_wide(arch))
     yield from _silent(before, after, arch, named)
 
 
@@ -53,16 +53,18 @@ def open_calls(loaded: Filter, arch: Arch) -> int:
     return sum(any(openness(one.action) for one in answers(loaded, number).possible()) for number in names(arch))
 
 
-def _call(name: str, both: tuple[Answers, Answers], bits: int, budget: Budget) -> Iterator[Found]:
+def call_differences(name: str, both: tuple[Answers, Answers], budget: Budget, *, wide: bool) -> Iterator[Found]:
+    """What is not alike about one call, with arguments of 64 bits or of 32."""
     rules = [rule for side in both for rule in side.rules]
     conditions = tuple(dict.fromkeys(arg for args, _ in rules for arg in args))
+    bits = _WIDE if wide else _NARROW
     everywhere = cases(conditions, bits, budget)
     if everywhere is None or (conditions and not budget.take(len(everywhere) * (len(rules) + 1))):
         yield Found(name, None, None)
         return
     pairs: dict[tuple[Verdict, ...], list[tuple[int, ...]]] = {}
     for args in everywhere:
-        pairs.setdefault(tuple(side.to(args, wide=bits == _WIDE) for side in both), []).append(args)
+        pairs.setdefault(tuple(side.to(args, wide=wide) for side in both), []).append(args)
     for (one, other), where in pairs.items():
         if one != other:
             told = region_words(where, everywhere, conditions, bits) if len(pairs) > 1 else ""

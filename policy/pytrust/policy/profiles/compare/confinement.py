@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Final, NamedTuple
 
+import msgspec
+
 from pytrust.policy.profiles.apparmor.glob import Glob, parse_glob
 from pytrust.policy.profiles.compare.difference import Change, Difference, joined, placed
 from pytrust.policy.profiles.compare.globs import Cover
@@ -61,11 +63,11 @@ def _user(before: Profile, after: Profile) -> Difference:
     if before.user == after.user:
         return Difference()
     change = Change("user", before.user or "the image's own", after.user or "the image's own")
-    return placed(change, _might(before.user), _might(after.user))
+    return placed(change, might(before.user), might(after.user))
 
 
-def _might(user: str) -> int:
-    """2 for root, 1 for a user in root's group, 0 for others."""
+def might(user: str) -> int:
+    """How much a user can do: 2 for root, 1 for a user in root's group, 0 for others."""
     uid, _, gid = user.partition(":")
     return 2 if uid in _ROOT else int(gid in _ROOT - {""})
 
@@ -86,12 +88,35 @@ def _apparmor(before: Profile, after: Profile) -> Difference:
     raise AssertionError(before, after)  # pragma: no cover
 
 
+def covered_rules(rules: AppArmor, by: AppArmor) -> tuple[FileRule, ...]:
+    """File rules with those of their modes that ``by`` allows on all of their files."""
+    covers, same = _covers(by), set(by.files)
+    kept = []
+    for rule in rules.files:
+        modes = [need.mode for need in _needs(rule) if rule in same or covers(need, rule.path)]
+        letters = "".join(mode for mode in modes if mode in _LETTERS)
+        transition = rule.transition if rule.transition in modes else ""
+        if modes:
+            kept.append(msgspec.structs.replace(rule, modes=letters, transition=transition))
+    return tuple(kept)
+
+
+def covered_networks(rules: AppArmor, by: AppArmor) -> tuple[NetworkRule, ...]:
+    """Those that ``by`` allows, too."""
+    refused = {change.subject for change in _networks(by, rules)}
+    return tuple(rule for rule in rules.networks if _network(rule) not in refused)
+
+
+def _network(rule: NetworkRule) -> str:
+    return f"network {rule.family} {rule.kind}".rstrip()
+
+
 def _networks(ours: AppArmor, theirs: AppArmor) -> Iterator[Change]:
-    held = set(ours.networks) | {NetworkRule(family=rule.family, kind=rule.kind) for rule in ours.networks}
+    held = set(ours.networks)
     whole = {rule.family for rule in ours.networks if not rule.kind}
     for rule in theirs.networks:
         if rule not in held and rule.family not in whole:
-            yield Change(f"network {rule.family} {rule.kind}".rstrip(), "refused", "allowed")
+            yield Change(_network(rule), "refused", "allowed")
 
 
 def _files(ours: AppArmor, theirs: AppArmor) -> Iterator[Change]:

@@ -89,7 +89,7 @@ def _resolved_difference(before: Resolved, after: Resolved, host: Host) -> Diffe
         return Difference()
     for one in (before, after):
         _bounded(one)
-    return joined(_calls(before, after, arch_of(host.arch)), strangers(before, after), *_settings(before, after))
+    return joined(_calls(before, after, arch_of(host.arch)), *_settings(before, after))
 
 
 def _bounded(resolved: Resolved) -> None:
@@ -110,6 +110,8 @@ def _calls(before: Resolved, after: Resolved, native: Arch) -> Difference:
     for arch in _FAMILIES[native]:
         for found in _on(arch, before, after, native, budget):
             places.setdefault(found, []).append(arch)
+    for found in strangers(before, after, budget):
+        places[found._replace(everywhere=True)] = []
     return joined(*(_told(found, arches, native) for found, arches in places.items()))
 
 

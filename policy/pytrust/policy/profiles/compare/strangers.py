@@ -1,18 +1,28 @@
 """Names in seccomp filters that no table of ours has: of later kernels, other architectures, or mistakes. Pure.
 
-A libseccomp that does not know such a name drops it without a word; one that does obeys it. So both filters are held
-against each other by what their rules could mean at most.
+A libseccomp that does not know such a name drops it without a word; one that does obeys it. So their rules are held
+against each other as if they were about a call that is known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator
 from functools import cache
+from typing import Final
 
-from pytrust.policy.profiles.compare.difference import Change, Difference, joined, openness, placed, shown
+import msgspec
+
+from pytrust.policy.profiles.compare.calls import Found, call_differences
+from pytrust.policy.profiles.compare.difference import shown
+from pytrust.policy.profiles.compare.regions import Budget
+from pytrust.policy.profiles.compare.single import alone, by_name, default_of, homes
 from pytrust.policy.profiles.model import Resolved, Rule
 from pytrust.policy.profiles.names import Syscall
-from pytrust.policy.profiles.seccomp.syscalls import KNOWN_ARCHES, table
+from pytrust.policy.profiles.seccomp.syscalls import KNOWN_ARCHES, is_wide, table
+from pytrust.policy.profiles.seccomp.verdict import Verdict
+
+_NAMELESS: Final = (Syscall("?"),)
+_GROUP_WORK: Final = 200  # units of the budget for taking the rules of one name apart
 
 
 @cache
@@ -21,42 +31,28 @@ def known_names() -> frozenset[Syscall]:
     return frozenset(name for arch in KNOWN_ARCHES for name in table(arch))
 
 
-def strangers(before: Resolved, after: Resolved) -> Difference:
-    """Names that are open on one side alone."""
-    ours, theirs = _strange(before), _strange(after)
-    return joined(*(_one(name, before, after, ours, theirs) for name in sorted(ours.keys() | theirs.keys())))
+def strangers(before: Resolved, after: Resolved, budget: Budget) -> Iterator[Found]:
+    """What is not alike about names that nobody here knows."""
+    ours, theirs = by_name(before), by_name(after)
+    groups: dict[tuple[tuple[Rule, ...], ...], list[Syscall]] = {}
+    for name in sorted((ours.keys() | theirs.keys()) - known_names()):
+        groups.setdefault((_nameless(ours.get(name, ())), _nameless(theirs.get(name, ()))), []).append(name)
+    for (mine, yours), names in groups.items():
+        for told, one, other, _ in dict.fromkeys(_group(mine, yours, (default_of(before), default_of(after)), budget)):
+            yield from (Found(f"{shown(name)}, which is not known here{told}", one, other) for name in names)
 
 
-def _strange(resolved: Resolved) -> Mapping[Syscall, tuple[Rule, ...]]:
-    found: dict[Syscall, dict[Rule, None]] = {}
-    for rule in resolved.rules:
-        for name in {*rule.names} - known_names():
-            found.setdefault(name, {})[Rule(names=(name,), action=rule.action, errno=rule.errno, args=rule.args)] = None
-    return {name: tuple(rules) for name, rules in found.items()}
+def _nameless(rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    return tuple(msgspec.structs.replace(rule, names=_NAMELESS) for rule in rules)
 
 
-def _one(
-    name: Syscall,
-    before: Resolved,
-    after: Resolved,
-    ours: Mapping[Syscall, tuple[Rule, ...]],
-    theirs: Mapping[Syscall, tuple[Rule, ...]],
-) -> Difference:
-    if before.default == after.default and set(ours.get(name, ())) == set(theirs.get(name, ())):
-        return Difference()
-    (least, most), (low, high) = _range(before, ours.get(name, ())), _range(after, theirs.get(name, ()))
-    change = Change(f"{shown(name)}, which is not known here", _words(most), _words(high))
-    if high > least:
-        return Difference(widened=(change,))
-    return placed(change, most, low) if most != low else Difference()
-
-
-def _range(resolved: Resolved, rules: tuple[Rule, ...]) -> tuple[int, int]:
-    """How little and how much can be let through."""
-    whole = [openness(rule.action) for rule in rules if not rule.args]
-    found = whole[:1] or [openness(resolved.default), *(openness(rule.action) for rule in rules)]
-    return min(found), max(found)
-
-
-def _words(most: int) -> str:
-    return "may be allowed" if most else "refused"
+def _group(
+    mine: tuple[Rule, ...], yours: tuple[Rule, ...], defaults: tuple[Verdict, Verdict], budget: Budget
+) -> Iterator[Found]:
+    if not budget.take(_GROUP_WORK):
+        yield Found("", None, None)
+        return
+    for home in homes(_NAMELESS[0]):
+        both = alone(mine, defaults[0], home), alone(yours, defaults[1], home)
+        if both[0] != both[1]:
+            yield from call_differences("", both, budget, wide=is_wide(home.arch))

@@ -1,0 +1,97 @@
+"""What else decides about sockets and System V IPC on 32-bit x86, and must not spoil a combination. Pure.
+
+There, libseccomp makes each rule about such a call for ``socketcall`` or ``ipc``, too, without its condition on the
+first argument; and runc does not count those calls when it looks for the largest number that a filter names, above
+which it answers ENOSYS. So a combination that is right call by call is looked at again as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+
+from pytrust.policy.profiles.compare.answers import Answers
+from pytrust.policy.profiles.compare.combine_calls import CombinedCalls, Said, rules_of
+from pytrust.policy.profiles.compare.difference import openness
+from pytrust.policy.profiles.compare.regions import Budget, cases
+from pytrust.policy.profiles.compare.single import Home, at, default_of
+from pytrust.policy.profiles.model import Resolved, Rule
+from pytrust.policy.profiles.names import Syscall
+from pytrust.policy.profiles.seccomp.syscalls import MULTIPLEXED, X86, table
+from pytrust.policy.profiles.seccomp.verdict import Verdict, verdict_of
+from pytrust.trust.limits import PROFILE_WORK_MAX
+
+_THROUGH: Final = tuple(sorted({through for through, _ in MULTIPLEXED.values()}))
+
+
+class _Group(NamedTuple):
+    """Calls that go through another one, that one included; ``more``: the safe side is that of letting through."""
+
+    through: Syscall
+    members: frozenset[Syscall]
+    sides: tuple[Resolved, Resolved]
+    more: bool
+
+    def is_safe(self, said: Mapping[Syscall, Said], default: Verdict) -> bool:
+        """Whether the combination lets through at least what the sides do, or at most."""
+        home = Home(X86, self.through)
+        rules = tuple(rule for name in sorted(said.keys() & self.members) for rule in rules_of((name,), said[name]))
+        ours = at(rules, default, home)
+        theirs = [at(self.rules(side), default_of(side), home) for side in self.sides]
+        conditions = {arg for one in (ours, *theirs) for args, _ in one.rules for arg in args}
+        tried = cases(conditions, 32, Budget(PROFILE_WORK_MAX))
+        return tried is not None and all(self._is_safe_for(args, ours, theirs) for args in tried)
+
+    def _is_safe_for(self, args: tuple[int, ...], ours: Answers, theirs: list[Answers]) -> bool:
+        got, *wanted = (openness(one.to(args, wide=False).action) for one in (ours, *theirs))
+        return got >= max(wanted) if self.more else got <= min(wanted)
+
+    def levelled(self, calls: CombinedCalls) -> CombinedCalls:
+        """One answer for all that goes through, and no rule left that says less (or more)."""
+        actions = [rule.action for side in self.sides for rule in self.rules(side)]
+        actions += [side.default for side in self.sides]
+        extreme = (max if self.more else min)(actions, key=openness)
+        said = dict(calls.said)
+        touched = self.members & said.keys()
+        for name in touched:
+            if not all(self._stays(openness(verdict.action), openness(extreme)) for _, verdict in said[name]):
+                said[name] = (((), verdict_of(extreme, None)),)
+        said[self.through] = (((), verdict_of(extreme, None)),)
+        return CombinedCalls(said, tuple(sorted({*calls.inexact, *touched, self.through})))
+
+    def _stays(self, open_: int, level: int) -> bool:
+        return open_ >= level if self.more else open_ <= level
+
+    def rules(self, side: Resolved) -> tuple[Rule, ...]:
+        """Those about the group."""
+        found = ((rule, tuple(name for name in rule.names if name in self.members)) for rule in side.rules)
+        return tuple(msgspec.structs.replace(rule, names=names) for rule, names in found if names)
+
+
+def mended(calls: CombinedCalls, sides: tuple[Resolved, Resolved], default: Verdict, *, more: bool) -> CombinedCalls:
+    """The same, with each group of calls on the safe side."""
+    for through in _THROUGH:
+        members = frozenset({through, *(name for name, (one, _) in MULTIPLEXED.items() if one == through)})
+        group = _Group(through, members, sides, more)
+        if not group.is_safe(calls.said, default):
+            calls = group.levelled(calls)
+    return calls
+
+
+def kept_names(named: Iterable[Syscall], sides: tuple[Resolved, Resolved], *, more: bool) -> tuple[Syscall, ...]:
+    """Names that a filter has to have besides ``named``, so that what is above the largest is no less (or no more)."""
+    ours, theirs = ({name for rule in side.rules for name in rule.names} for side in sides)
+    kept = (ours | theirs if more else ours & theirs) | {*named}
+    plain = [{name for name in names if _number(name)} for names in (ours, theirs)]
+    if more and kept & (plain[0] | plain[1]) and not all(plain):
+        kept.add(max(filter(_number, table(X86)), key=_number))
+    if not more and any(plain) and not any(map(_number, kept)):
+        kept.add(min(plain[0] | plain[1], key=_number))
+    return tuple(sorted(kept - {*named}))
+
+
+def _number(name: Syscall) -> int:
+    """Its number there, or 0 where runc does not count it."""
+    return 0 if name in MULTIPLEXED else table(X86).get(name, 0)
