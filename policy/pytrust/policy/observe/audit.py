@@ -36,10 +36,10 @@ _NONE: Final = "\0"  # in no path of a control group: the trial had no container
 
 
 class AuditRecorder:
-    """Records under ``base``, whose refusals stay (default: Docker's own profile)."""
+    """Records what ``watched`` logs (default: all that Docker's own profile lets through)."""
 
-    def __init__(self, base: Seccomp | None = None) -> None:
-        self._text = docker_text(logged(base or docker_default()))
+    def __init__(self, watched: Seccomp | None = None) -> None:
+        self._text = docker_text(watched or logged(docker_default()))
 
     @property
     def method(self) -> Method:

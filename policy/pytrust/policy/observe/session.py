@@ -1,21 +1,26 @@
 """One image recorded: the calls by the best recorder there is, and arguments and files by one that tells them.
 
 The second run is a check of the first, too: two recorders that know nothing of each other have to see the same calls.
-What only one of them saw counts as seen, and is told.
+What only one of them saw counts as seen, and is told. The second sees no process that ``docker exec`` brings in; where
+one of those opened sockets, a third run looks whether they were of families that are known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Final, NamedTuple
 
 from pytrust.policy.observe.judgement import why_not
 from pytrust.policy.observe.recorder import Choice
 from pytrust.policy.observe.recording import Recorder
 from pytrust.policy.observe.trial import Confinement, Laboratory, Live, RunOptions
+from pytrust.policy.profiles.arguments import BY_FIRST
 from pytrust.policy.profiles.names import Syscall
 from pytrust.policy.profiles.seen import Seen
 from pytrust.trust.errors import NotSetUp, Refused
+
+_OF_SOCKETS: Final = frozenset({"socket", "socketpair"})
 
 
 class Subject(NamedTuple):
@@ -34,6 +39,29 @@ class Session(NamedTuple):
     differ: tuple[Syscall, ...] = ()
 
 
+class _Runs(NamedTuple):
+    """Runs of one subject, each with a recorder of its own."""
+
+    laboratory: Laboratory
+    subject: Subject
+    max_lost: int
+    progress: Callable[[str], None]
+
+    def once(self, recorder: Recorder) -> Seen:
+        """What is seen; may be nothing."""
+        image, options, confinement, workload = self.subject
+        self.progress(f"recording {image} ({recorder.method})")
+        outcome, seen = recorder.record(self.laboratory, image, options, confinement, workload)
+        if not outcome.started or outcome.workload != 0:
+            raise Refused(f"{image} was not recorded: {why_not(outcome)}", hint="does it work without being recorded?")
+        if seen.lost > self.max_lost:
+            raise Refused(
+                f"{seen.lost} records of {seen.records + seen.lost} were lost, and {self.max_lost} may be",
+                hint="try again on a calmer host, or with a smaller workload",
+            )
+        return seen
+
+
 def record(
     laboratory: Laboratory, choice: Choice, subject: Subject, *, max_lost: int = 0, progress: Callable[[str], None]
 ) -> Session:
@@ -44,34 +72,28 @@ def record(
         NotSetUp: nothing of the container was seen: the engine is on another host.
         PytrustError: as ``Recorder.record``.
     """
-    seen = tuple(
-        _one(laboratory, recorder, subject, max_lost, progress)
-        for recorder in (choice.first, choice.second)
-        if recorder
-    )
-    return Session(seen, tuple(sorted(_differences(seen))))
+    runs = _Runs(laboratory, subject, max_lost, progress)
+    first = runs.once(choice.first)
+    if not first.calls:
+        hint = "record on the host where the engine runs, as root"
+        raise NotSetUp(f"nothing that {subject.image} did was seen", hint=hint)
+    if choice.second is None:
+        return Session((first,))
+    second = runs.once(choice.second)
+    sure = _sure(runs, choice, first, second)
+    return Session((first, sure), tuple(sorted(first.names ^ second.names)))
 
 
-def _one(
-    laboratory: Laboratory, recorder: Recorder, subject: Subject, max_lost: int, progress: Callable[[str], None]
-) -> Seen:
-    progress(f"recording {subject.image} ({recorder.method})")
-    image, options, confinement, workload = subject
-    outcome, seen = recorder.record(laboratory, image, options, confinement, workload)
-    if not outcome.started or outcome.workload != 0:
-        raise Refused(f"{image} was not recorded: {why_not(outcome)}", hint="does it work without being recorded?")
-    if not seen.calls:
-        raise NotSetUp(f"nothing that {image} did was seen", hint="record on the host where the engine runs, as root")
-    if seen.lost > max_lost:
-        raise Refused(
-            f"{seen.lost} records of {seen.records + seen.lost} were lost, and {max_lost} may be",
-            hint="try again on a calmer host, or with a smaller workload",
-        )
-    return seen
+def _sure(runs: _Runs, choice: Choice, first: Seen, second: Seen) -> Seen:
+    """What the second run saw, without the arguments of calls that were also made where it cannot look."""
+    for call in (call for call in BY_FIRST if _programs(call, first) - _programs(call, second)):
+        known = {values[0] for seen, values in second.arguments or () if seen == call}
+        others = choice.others if call in _OF_SOCKETS else None
+        if others is None or call in runs.once(others(call, known)).names:
+            kept = frozenset(argument for argument in second.arguments or () if argument.call != call)
+            second = replace(second, arguments=kept)
+    return second
 
 
-def _differences(seen: tuple[Seen, ...]) -> Iterator[Syscall]:
-    everything = frozenset[Syscall]().union(*(run.names for run in seen))
-    for name in everything:
-        if not all(name in run.names for run in seen):
-            yield name
+def _programs(call: Syscall, seen: Seen) -> set[str]:
+    return {program for name, program in seen.calls if name == call}

@@ -17,8 +17,9 @@ from pytrust.policy.profiles.seen import Argument
 
 CLONE: Final = Syscall("clone")
 CLONE3: Final = Syscall("clone3")
-_BY_FIRST: Final = frozenset(map(Syscall, ("socket", "socketpair", "personality")))
-LIMITED: Final = frozenset({CLONE, CLONE3, *_BY_FIRST})
+BY_FIRST: Final = tuple(map(Syscall, ("personality", "socket", "socketpair")))
+"""Those that a rule looks at the first argument of, for single values."""
+LIMITED: Final = frozenset({CLONE, CLONE3, *BY_FIRST})
 """The calls whose rules are made here."""
 
 NAMESPACES: Final = {
@@ -35,7 +36,7 @@ _FAMILIES: Final = {number: f"AF_{word.upper()}" for word, number in FAMILIES.it
 
 def limited_rules(calls: Iterable[Syscall], arguments: frozenset[Argument] | None) -> Iterator[Rule]:
     """Rules for those of ``calls`` that are limited, and for ``clone3``; the rest is not looked at."""
-    asked = sorted(set(calls) & _BY_FIRST)
+    asked = sorted(set(calls).intersection(BY_FIRST))
     if {CLONE, CLONE3} & set(calls):
         yield clone_rule(namespaces(arguments))
     yield Rule(names=(CLONE3,), action=Action.ERRNO, errno=ENOSYS, comment="its flags cannot be seen: use clone")
@@ -64,7 +65,7 @@ def namespaces(arguments: frozenset[Argument] | None) -> int:
 
 def argument_evidence(arguments: frozenset[Argument] | None) -> Iterator[Evidence]:
     """A line for every argument that a rule was made for."""
-    for call in sorted(_BY_FIRST):
+    for call in BY_FIRST:
         yield from (_evidence(call, _word(call, value)) for value in _first(call, arguments))
     used = namespaces(arguments)
     yield from (_evidence(CLONE, name) for flag, name in NAMESPACES.items() if used & flag)
