@@ -130,6 +130,7 @@ def denials_path(workspace: Workspace) -> Path:
 def _show(path: Path, container: str | None, since: float, *, as_json: bool) -> int:
     from pytrust.policy.observe.denials_store import read_denials, read_watches
     from pytrust.policy.observe.denials_words import HEADERS, document, row, seen_lines, watch_document
+    from pytrust.trust.limits import DENIALS_LOUD
 
     found = [denial for denial in read_denials(path, since) if _is_of(denial, container)]
     watches, now = read_watches(path), time.time()
@@ -140,6 +141,8 @@ def _show(path: Path, container: str | None, since: float, *, as_json: bool) -> 
     if found:
         voice.table(HEADERS, [row(denial) for denial in found])
         voice.note("hint: pytrust profile extend PROFILE --from-denied -o NEW")
+        if any(denial.count >= DENIALS_LOUD for denial in found):
+            voice.note(f"note: who is refused {DENIALS_LOUD} calls in a second is not counted for a while")
     else:
         voice.say("nothing was refused, as far as anybody watched")
     for line in seen_lines(watches, now):

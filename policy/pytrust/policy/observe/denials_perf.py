@@ -8,39 +8,35 @@ that ends. Needs root (CAP_PERFMON, and CAP_SYS_ADMIN to look at tracefs), and a
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import mmap
 import os
 import struct
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from pytrust.policy.observe.denials_kernel import call, own_arch, tracepoint
 from pytrust.policy.observe.denials_latest import Latest
+from pytrust.policy.observe.denials_loud import Loud
 from pytrust.policy.observe.denials_model import Batch, Refusal
 from pytrust.policy.observe.denials_ring import (
     Ended,
     Grouped,
-    Layout,
     Lost,
     Named,
-    parse_layout,
     parse_list,
     parse_records,
 )
-from pytrust.policy.profiles.names import AARCH64, X86_64, Action, Arch, GoArch, Syscall
-from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X32_BIT, X86, arch_of, table
+from pytrust.policy.profiles.names import AARCH64, X86_64, Action, Arch
+from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X32_BIT, X86
 from pytrust.trust.errors import AccessDenied, NotSetUp, PytrustError
 from pytrust.trust.limits import DENIALS_PROCESSES_MAX, DENIALS_RING_PAGES, PROC_FILE_MAX_BYTES
 
-_GO_ARCHES: Final = {"x86_64": GoArch("amd64"), "aarch64": GoArch("arm64")}
 _NARROW: Final = {X86_64: X86, AARCH64: ARM}
 _PROCESSORS: Final = Path("/sys/devices/system/cpu/online")
-_MOUNTED: Final = Path("/sys/kernel/tracing")
-_EVENT: Final = "events/raw_syscalls/sys_exit"
-_FILE_MAX: Final = 64 * 1024
-_FILTER: Final = f"ret == -{errno.EPERM}".encode()
+_FILTER: Final = f"ret == -{errno.EPERM}"
 
 _ATTRIBUTES: Final = struct.Struct("=IIQQQQQII48x")  # perf_event_attr up to version 5; the rest is zero
 _TRACEPOINT: Final = 2  # PERF_TYPE_TRACEPOINT
@@ -54,12 +50,8 @@ _SET_FILTER: Final = 0x40082406  # PERF_EVENT_IOC_SET_FILTER
 _POSITIONS: Final = 1024  # data_head, data_tail, data_offset, data_size in perf_event_mmap_page
 _QUADS: Final = struct.Struct("=4Q")
 _QUAD: Final = struct.Struct("=Q")
-_CREATE: Final = 6  # FSCONFIG_CMD_CREATE
-_FSOPEN_CLOEXEC = _FSMOUNT_CLOEXEC = 1
 _PAGE: Final = mmap.PAGESIZE
 _ELF_32: Final = b"\x7fELF\x01"
-
-_libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
 class CallsSource:
@@ -74,13 +66,13 @@ class CallsSource:
 
     def __init__(self) -> None:
         self._rings: list[_Ring] = []
+        self._loud, self._muted = Loud(), frozenset[int]()
         self._names = Latest[int, str](DENIALS_PROCESSES_MAX)
         self._groups = Latest[int, str](DENIALS_PROCESSES_MAX)
-        self._arch = _own_arch()
+        self._arch = own_arch()
         try:
-            identity, self._layout = _tracepoint(self._arch)
-            for processor in parse_list(_PROCESSORS.read_text()):
-                self._rings.append(_Ring(self._arch, identity, processor))
+            self._identity, self._layout = tracepoint(self._arch)
+            self._open()
         except OSError as error:
             self.close()
             raise _refused(error) from error
@@ -94,8 +86,9 @@ class CallsSource:
 
     def read(self) -> Batch:
         """See ``Source``."""
+        data = [self._hush(), *(ring.take() for ring in self._rings)]
         lost, refusals, groups = 0, [], []
-        for record in (record for ring in self._rings for record in parse_records(ring.take(), self._layout)):
+        for record in (record for one in data for record in parse_records(one, self._layout)):
             match record:
                 case Lost(records):
                     lost += records
@@ -105,6 +98,7 @@ class CallsSource:
                     self._groups.put(group, path)
                     groups.append(path)
                 case Ended():
+                    self._loud.hear(record.tid)
                     refusals.append(self._refusal(record))
         return Batch(tuple(refusals), lost, tuple(groups))
 
@@ -113,6 +107,25 @@ class CallsSource:
         for ring in self._rings:
             ring.close()
         self._rings.clear()
+
+    def _hush(self) -> bytes:
+        """The kernel is asked to leave out those who flood: they would take the room of others' records.
+
+        A filter cannot be changed, so that the rings are made anew; gives what was left in the old ones.
+        """
+        muted = self._loud.muted(time.monotonic())
+        if muted == self._muted:
+            return b""
+        left = b"".join(ring.take() for ring in self._rings)
+        self.close()
+        self._muted = muted
+        self._open()
+        return left
+
+    def _open(self) -> None:
+        """A ring for each processor; those that come later are not heard until then."""
+        for processor in parse_list(_PROCESSORS.read_text()):
+            self._rings.append(_Ring(self._arch, self._identity, processor, self._muted))
 
     def _refusal(self, ended: Ended) -> Refusal:
         name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or self._names.get(ended.tid) or ""
@@ -132,7 +145,7 @@ class CallsSource:
 class _Ring:
     """The records of one processor."""
 
-    def __init__(self, arch: Arch, identity: int, processor: int) -> None:
+    def __init__(self, arch: Arch, identity: int, processor: int, muted: frozenset[int]) -> None:
         try:
             self.file = _opened(arch, identity, processor, _SAMPLE | _SAMPLE_GROUP, _DISABLED | _COMM | _GROUPS)
         except OSError as error:
@@ -141,8 +154,9 @@ class _Ring:
             self.file = _opened(arch, identity, processor, _SAMPLE, _DISABLED | _COMM)
         try:
             self._map = mmap.mmap(self.file, (1 + DENIALS_RING_PAGES) * _PAGE)
-            _call(arch, "ioctl", self.file, _SET_FILTER, _FILTER)
-            _call(arch, "ioctl", self.file, _ENABLE, 0)
+            others = "".join(f" && common_pid != {tid}" for tid in sorted(muted))
+            call(arch, "ioctl", self.file, _SET_FILTER, f"{_FILTER}{others}".encode())
+            call(arch, "ioctl", self.file, _ENABLE, 0)
         except OSError:
             os.close(self.file)
             raise
@@ -163,48 +177,7 @@ class _Ring:
 
 def _opened(arch: Arch, identity: int, processor: int, sample: int, flags: int) -> int:
     attributes = _ATTRIBUTES.pack(_TRACEPOINT, _ATTRIBUTES.size, identity, 1, sample, 0, flags, 1, 0)
-    return _call(arch, "perf_event_open", attributes, _ANY_PROCESS, processor, -1, _CLOSE_ON_EXEC)
-
-
-def _tracepoint(arch: Arch) -> tuple[int, Layout]:
-    """Its number in this kernel, and how its events are laid out."""
-    folder = _tracefs(arch)
-    try:
-        identity, layout = _text(folder, "id"), parse_layout(_text(folder, "format"))
-    except FileNotFoundError as error:
-        raise NotSetUp("this kernel does not trace calls", hint="it needs CONFIG_FTRACE_SYSCALLS") from error
-    finally:
-        os.close(folder)
-    if not identity.strip().isdigit():
-        raise NotSetUp("this kernel does not number its tracepoints", hint="it needs CONFIG_FTRACE_SYSCALLS")
-    return int(identity), layout
-
-
-def _tracefs(arch: Arch) -> int:
-    """Its folder: where it is mounted, else a mount of our own that nobody sees."""
-    if (_MOUNTED / _EVENT).is_dir():
-        return os.open(_MOUNTED, os.O_PATH | os.O_CLOEXEC)
-    context = _call(arch, "fsopen", b"tracefs", _FSOPEN_CLOEXEC)
-    try:
-        _call(arch, "fsconfig", context, _CREATE, None, None, 0)
-        return _call(arch, "fsmount", context, _FSMOUNT_CLOEXEC, 0)
-    finally:
-        os.close(context)
-
-
-def _text(folder: int, name: str) -> str:
-    file = os.open(f"{_EVENT}/{name}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder)
-    try:
-        return os.read(file, _FILE_MAX).decode("ascii", "replace")
-    finally:
-        os.close(file)
-
-
-def _own_arch() -> Arch:
-    machine = os.uname().machine
-    if machine not in _GO_ARCHES:
-        raise NotSetUp(f"refused calls cannot be watched on {machine}")
-    return arch_of(_GO_ARCHES[machine])
+    return call(arch, "perf_event_open", attributes, _ANY_PROCESS, processor, -1, _CLOSE_ON_EXEC)
 
 
 def _arch_of(ended: Ended, own: Arch) -> Arch:
@@ -219,15 +192,6 @@ def _read(tid: int, name: str, most: int = PROC_FILE_MAX_BYTES) -> bytes:
     with suppress(OSError), Path(f"/proc/{tid}/{name}").open("rb", buffering=0) as file:
         return file.read(most) or b""
     return b""
-
-
-def _call(arch: Arch, name: str, *arguments: bytes | int | None) -> int:
-    """A call that Python has no name for; raises ``OSError``."""
-    given = int(_libc.syscall(table(arch)[Syscall(name)], *arguments))
-    if given < 0:
-        number = ctypes.get_errno()
-        raise OSError(number, os.strerror(number))
-    return given
 
 
 def _refused(error: OSError) -> PytrustError:
