@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from pytrust.policy.profiles.model import Resolved
 from pytrust.policy.profiles.names import X86_64, Arch, Syscall
 from pytrust.policy.profiles.seccomp.runc import filter_of
-from pytrust.policy.profiles.seccomp.syscalls import AUDIT_ARCHES, X32, X32_BIT
+from pytrust.policy.profiles.seccomp.syscalls import AUDIT_ARCHES, KNOWN_ARCHES, X32, X32_BIT
 from pytrust.policy.profiles.seccomp.verdict import UNKNOWN, Verdict, from_value, to_value
 from pytrust.trust.errors import BadContent
 from pytrust.trust.limits import SECCOMP_PROGRAM_MAX
@@ -101,11 +101,12 @@ def run(program: Program, words: Sequence[int]) -> Verdict:
 def unknown_calls_stub(resolved: Resolved, unknown: frozenset[Syscall] = frozenset()) -> Program:
     """What runc puts before the filter: numbers above those that are named fail with ENOSYS; empty where it does not.
 
+    Architectures whose numbers we do not know are left out: no kernel of those that we know makes their calls.
+
     Raises:
         BadContent: runc refuses the profile.
-        UsageError: an architecture whose numbers we do not know.
     """
-    arches = dict.fromkeys(resolved.architectures)
+    arches = filter(KNOWN_ARCHES.__contains__, dict.fromkeys(resolved.architectures))
     lasts = {arch: filter_of(resolved, arch, unknown).last for arch in arches}
     return tuple(_stub({arch: last for arch, last in lasts.items() if last is not None}))
 
