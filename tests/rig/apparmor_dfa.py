@@ -31,13 +31,22 @@ class Tables(NamedTuple):
 
     def permissions(self, path: bytes, *, owner: bool = True) -> frozenset[str]:
         """Letters of ``rwalkmx`` that the policy gives for a path."""
-        state = _START
+        state = self.begin()
         for byte in path:
-            state = self._step(state, byte)
+            state = self.step(state, byte)
+        return self.letters(state, owner=owner)
+
+    def begin(self) -> int:
+        """The state before the first byte."""
+        return _START
+
+    def letters(self, state: int, *, owner: bool = True) -> frozenset[str]:
+        """What is given for a path that ends in a state."""
         bits = self.accept[state] >> (0 if owner else _OTHERS)
         return frozenset(letter for letter, bit in _LETTERS.items() if bits & bit)
 
-    def _step(self, state: int, byte: int) -> int:
+    def step(self, state: int, byte: int) -> int:
+        """The state after a byte."""
         column = self.classes[byte] if self.classes else byte
         while True:
             base = self.base[state]

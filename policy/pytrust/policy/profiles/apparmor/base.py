@@ -38,9 +38,9 @@ BASE_FILES: Final = (
 """Allowed to every container."""
 
 BASE_DENIALS: Final = (
-    FileRule(path="/proc/[^0-9]**", modes="wlk", transition="ix"),
+    FileRule(path="/proc/[^0-9]**", modes="wlkm", transition="ix"),
     FileRule(path="/proc/{kcore,keys,kmsg,latency_stats,sched_debug,sysrq-trigger,timer_list}", modes="rwlkm"),
-    FileRule(path=f"/sys/{{{_BESIDE_CGROUPS}}}", modes="wlk", transition="ix"),
+    FileRule(path=f"/sys/{{{_BESIDE_CGROUPS}}}", modes="wlkm", transition="ix"),
     FileRule(path="/sys/{firmware,devices/virtual/powercap,kernel/security}/{,**}", modes="rwlkm"),
 )
 """Denied to every container; a transition stands for all ways to execute."""
