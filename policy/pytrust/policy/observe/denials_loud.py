@@ -27,6 +27,7 @@ class Loud:
         for tid, count in self._heard.most_common(DENIALS_MUTED_MAX):
             if count >= DENIALS_LOUD and len(self._muted) < DENIALS_MUTED_MAX:
                 self._muted[tid] = now + DENIALS_MUTED_FOR
+                del self._heard[tid]
         if now - self._second >= 1:
             self._heard.clear()
             self._second = now
