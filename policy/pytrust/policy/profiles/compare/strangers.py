@@ -18,6 +18,7 @@ from pytrust.policy.profiles.compare.regions import Budget
 from pytrust.policy.profiles.compare.single import alone, by_name, default_of, homes
 from pytrust.policy.profiles.model import Resolved, Rule
 from pytrust.policy.profiles.names import Syscall
+from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.syscalls import KNOWN_ARCHES, is_wide, table
 from pytrust.policy.profiles.seccomp.verdict import Verdict
 
@@ -27,8 +28,9 @@ _GROUP_WORK: Final = 200  # units of the budget for taking the rules of one name
 
 @cache
 def known_names() -> frozenset[Syscall]:
-    """Every name of every table."""
-    return frozenset(name for arch in KNOWN_ARCHES for name in table(arch))
+    """Every name of every table, and those of other architectures that Docker names."""
+    foreign = {name for rule in docker_default().rules for name in rule.names}
+    return frozenset(foreign.union(*(table(arch) for arch in KNOWN_ARCHES)))
 
 
 def strangers(before: Resolved, after: Resolved, budget: Budget) -> Iterator[Found]:
