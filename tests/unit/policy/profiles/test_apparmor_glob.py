@@ -112,6 +112,24 @@ def test_literals(path: str | bytes, glob: str) -> None:
     assert literal(path) == glob
 
 
+@pytest.mark.parametrize(
+    ("glob", "spelled"),
+    [
+        ("/\\100{a,b}", "/[\\100]{a,b}"),
+        ("/a@b", "/a\\100b"),
+        ("/[a,]", "/[,a]"),
+        ("/[-a]", "/[-a]"),
+        ("/[\\136-b]", "/[b\\136-a]"),
+        ("/[\\136b]", "/[b\\136]"),
+        ("/[^\\001-\\376]", "/\\377"),
+        ("/[^/]", "/?"),
+        ("/\\{", "/\\173"),
+    ],
+)
+def test_spellings_that_the_parser_reads_in_one_way(glob: str, spelled: str) -> None:
+    assert spell_glob(parse_glob(glob)) == spelled
+
+
 @pytest.mark.parametrize("path", ["", "a", "/a//b", "//a", "/a\0b", "/" + "\n" * 1024, "/" + "a" * 4096])
 def test_what_is_no_path_of_the_kernel_is_no_literal(path: str) -> None:
     with pytest.raises(UsageError):
