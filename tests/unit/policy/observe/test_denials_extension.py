@@ -88,6 +88,12 @@ def test_a_socket_is_opened_for_its_family_alone():
     assert (verdict(both, "socket", 10), verdict(both, "socket", 16)) == (ALLOW, ALLOW)
 
 
+def test_a_socket_changes_nothing_about_threads():
+    old = profile(Rule(names=(Syscall("clone3"),), action=Action.KILL_PROCESS))
+    assert verdict(extended(old, [given("socket", "AF_INET")]), "clone3") == verdict(old, "clone3")
+    assert all("clone3" not in rule.names for rule in extended(profile(), [given("socket")]).seccomp.rules)
+
+
 def test_a_socket_whose_family_nobody_knows_has_dockers_limits():
     new = extended(profile(), [given("socket")])
     assert verdict(new, "socket", 2) == ALLOW

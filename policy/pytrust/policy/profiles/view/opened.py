@@ -35,10 +35,9 @@ def opened(resolved: Resolved, arch: Arch) -> Mapping[Syscall, Opened]:
 
 def _opened(loaded: Filter, arch: Arch) -> Iterator[tuple[Syscall, Opened]]:
     for number, name in names(arch).items():
-        if loaded.last is None or number <= loaded.last:
-            found = _of(loaded, loaded.cases.get(number, ()))
-            if found.actions:
-                yield name, found
+        found = _of(loaded, loaded.cases.get(number, ()))
+        if found.actions:
+            yield name, found
 
 
 def _of(loaded: Filter, cases: Sequence[Case]) -> Opened:
