@@ -45,6 +45,7 @@ GROUPS: Final = {
 GROUPS["+all_32"] = [short for short in SHORT if short not in GROUPS["+all_64"]]
 SPARE: Final = [name for name, number in table(X86_64).items() if 424 <= number <= 450]
 UNSAYABLE: Final = {"17-sim-arch_merge", "35-sim-negative_one", "29-sim-pseudo_syscall"}
+BEYOND_PYSECCOMP: Final = {"loongarch64", "m68k", "sh", "sheb"}
 OTHER_ORDER: Final = {"26-sim-arch_all_be_basic", "33-sim-socket_syscalls_be", "37-sim-ipc_syscalls_be"}
 
 
@@ -90,7 +91,7 @@ def profile(found: dict[str, Any]) -> Resolved:
             for index, op, first, second in args
         )
         rules.append(Rule(names=(Syscall(name),), action=verdict.action, errno=verdict.errno, args=conditions))
-    arches = tuple(Arch(f"SCMP_ARCH_{name.upper()}") for name in found["arches"])
+    arches = tuple(Arch(f"SCMP_ARCH_{name.upper()}") for name in found["arches"] if name not in BEYOND_PYSECCOMP)
     return Resolved(default=default.action, default_errno=default.errno, architectures=arches, rules=tuple(rules))
 
 

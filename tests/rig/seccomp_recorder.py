@@ -6,6 +6,7 @@ those of that module, not ours.
 
 from __future__ import annotations
 
+import copy
 import json
 import runpy
 import sys
@@ -42,6 +43,7 @@ class Attr:
 class SyscallFilter:
     def __init__(self, defaction: int) -> None:
         self.asked: dict[str, Any] = {}
+        self.kept: list[dict[str, Any]] = []
         self.reset(defaction)
 
     def reset(self, defaction: int = -1) -> None:
@@ -66,6 +68,18 @@ class SyscallFilter:
 
     def syscall_priority(self, syscall: str | int, priority: int) -> None:
         """Of the order alone."""
+
+    def start_transaction(self) -> None:
+        self.kept.append(copy.deepcopy(self.asked))
+
+    def commit_transaction(self) -> None:
+        self.kept.pop()
+
+    def reject_transaction(self) -> None:
+        self.asked = self.kept.pop()
+
+    def precompute(self) -> None:
+        """Of the time that it takes alone."""
 
     def set_attr(self, attr: int, value: int) -> None:
         self.asked["other"].append(["attribute", attr, value])
