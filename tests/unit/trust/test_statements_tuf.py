@@ -15,8 +15,9 @@ from tuf.api import metadata as foreign_tuf
 
 from pytrust.trust.collection.model import PROFILES, RELEASES, TARGETS, Authority, Delegation, Targets
 from pytrust.trust.collection.statement import Statement
-from pytrust.trust.errors import BadMetadata
+from pytrust.trust.errors import BadMetadata, InvalidName
 from pytrust.trust.formats import tuf
+from pytrust.trust.formats.tuf.paths import statement_digest
 from pytrust.trust.limits import STATEMENT_MAX_BYTES
 from pytrust.trust.names import Digest
 
@@ -103,6 +104,12 @@ FORGED: dict[str, dict[str, Any]] = {
 def test_an_entry_with_another_reading_is_refused(change: dict[str, Any]) -> None:
     with pytest.raises(BadMetadata):
         tuf.read_targets(NAME, PROFILES, signed(**change))
+
+
+@pytest.mark.parametrize("path", [change["path"] for change in FORGED.values() if "path" in change])
+def test_a_path_that_is_of_no_image(path: str) -> None:
+    with pytest.raises(InvalidName):
+        statement_digest(PROFILES, path)
 
 
 def test_one_image_twice_is_refused() -> None:

@@ -83,7 +83,7 @@ class Trusted(NamedTuple):
         """
         if (why := self.silent.get(role)) is not None:
             raise type(why)(str(why), hint=why.hint)
-        held = self.collection.delegated.get(role) if self.collection.authority(role) else None
+        held = self.collection.delegated.get(role)
         found = None if held is None else _statement(self, held.statements, digest)
         return None if found is None else SignedStatement(found.content, found.digest, self.expires(role))
 

@@ -89,9 +89,7 @@ def _stating(
 
 
 def _said(collection: Collection, role: RoleName) -> Mapping[Digest, Statement]:
-    if collection.authority(role) is None or role not in collection.delegated:
-        return {}
-    return collection.delegated[role].statements
+    return collection.delegated[role].statements if role in collection.delegated else {}
 
 
 def _signed(collection: Collection) -> set[Digest]:
