@@ -117,6 +117,28 @@ def test_a_pattern_means_the_same_to_the_parser(glob: str) -> None:
     assert next(differing(alone(glob), glob), None) is None
 
 
+@pytest.mark.parametrize(
+    "glob",
+    [
+        "/**",
+        "/x/**",
+        "/x/*",
+        "/x/***",
+        "/x/**/a",
+        "/x/*/a",
+        "/x{/**,b}",
+        "/x{/*/,b}",
+        "/x[/]*",
+        "/x/{,*}",
+        "/x**/",
+        "/{,**/}a",
+        *(rule.path for rule in (*BASE_FILES, *BASE_DENIALS)),
+    ],
+)
+def test_patterns_that_are_easily_read_otherwise(glob: str) -> None:
+    assert next(differing(alone(glob), glob), None) is None
+
+
 @pytest.mark.parametrize("byte", [*range(1, 47), *range(48, 256)])
 def test_every_byte_of_a_path_is_itself(byte: int) -> None:
     glob = literal(b"/a" + bytes((byte,)) + b"z")
