@@ -48,6 +48,7 @@ from pytrust.trust.publish.online import make_online
 from pytrust.trust.publish.proposal import Proposal
 from pytrust.trust.publish.proposal import encode as encode_proposal
 from pytrust.trust.publish.waiting import versions
+from pytrust.trust.server.overview import collection_row
 from pytrust.trust.store.interface import RoleFile
 
 V1, V2 = digest("v1"), digest("v2")
@@ -618,6 +619,12 @@ def test_a_proposal_of_profiles_for_longer_than_they_live(attached: House) -> No
 
 
 # -- other clients -----------------------------------------------------------------------------------------------------
+
+
+def test_the_page_of_a_server_shows_a_role_and_no_signer(attached: House) -> None:
+    row = collection_row(attached.store, NAME)
+    assert row.signers == ("alice",)
+    assert [item.version for item in row.roles if item.role == PROFILES] == [1]
 
 
 def test_python_tuf_reads_on(attached: House, tmp_path: Path) -> None:

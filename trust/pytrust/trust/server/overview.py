@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP
+from pytrust.trust.collection.model import ROOT, SHARED, SNAPSHOT, TARGETS, TIMESTAMP
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.formats import tuf
 from pytrust.trust.formats.notary.files import read_file, read_targets
@@ -11,7 +11,7 @@ from pytrust.trust.names import CollectionName, Format, RoleName
 from pytrust.trust.server.backend import CollectionRow, RoleRow
 from pytrust.trust.store.interface import Reader
 
-_SHOWN = (ROOT, TARGETS, RELEASES, SNAPSHOT, TIMESTAMP)
+_SHOWN = (ROOT, TARGETS, *SHARED, SNAPSHOT, TIMESTAMP)
 
 
 def collection_row(reader: Reader, name: CollectionName) -> CollectionRow:
@@ -45,7 +45,7 @@ def _signers(reader: Reader, name: CollectionName, form: Format) -> tuple[str, .
             names = [role_name(item.name) or RoleName(item.name) for item in read_targets(TARGETS, data).delegations]
     except PytrustError:
         return ()
-    return tuple(sorted(item for item in names if item != RELEASES))
+    return tuple(sorted(item for item in names if item not in SHARED))
 
 
 def _stored(role: RoleName, form: Format) -> RoleName:
