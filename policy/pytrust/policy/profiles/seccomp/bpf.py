@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.model import Resolved
@@ -70,8 +71,10 @@ def program_bytes(program: Program) -> bytes:
 
 def words_of(arch: Arch, number: int, args: Sequence[int]) -> tuple[int, ...]:
     """A call as the words of ``struct seccomp_data``; its address is 0."""
-    halves = (half for arg in args for half in (arg & _WORD, arg >> 32 & _WORD))
-    return (number & _WORD, AUDIT_ARCHES[arch], 0, 0, *halves)
+    a, b, c, d, e, f = args
+    upper = (a >> 32 & _WORD, b >> 32 & _WORD, c >> 32 & _WORD, d >> 32 & _WORD, e >> 32 & _WORD, f >> 32 & _WORD)
+    lower = (a & _WORD, b & _WORD, c & _WORD, d & _WORD, e & _WORD, f & _WORD)
+    return (number & _WORD, AUDIT_ARCHES[arch], 0, 0, *chain.from_iterable(zip(lower, upper, strict=True)))
 
 
 def run(program: Program, words: Sequence[int]) -> Verdict:

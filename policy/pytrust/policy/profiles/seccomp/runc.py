@@ -78,7 +78,8 @@ def filter_of(resolved: Resolved, arch: Arch, unknown: frozenset[Syscall] = froz
         if verdict != default:
             for number, conditions in _numbered(rule, arch, unknown):
                 found.setdefault(number, []).append(Case(conditions, verdict, position))
-    cases = {number: _ordered(several, wide=is_wide(arch)) for number, several in found.items()}
+    wide = is_wide(arch)
+    cases = {number: _ordered(several, wide=wide) for number, several in found.items()}
     return Filter(default, cases, _last(resolved, arch, unknown))
 
 
@@ -107,26 +108,28 @@ def _refuse(resolved: Resolved) -> None:
 def _numbered(rule: Rule, arch: Arch, unknown: frozenset[Syscall]) -> Iterator[tuple[int, tuple[Arg, ...]]]:
     numbers, wide = table(arch), is_wide(arch)
     for args in split_conditions(rule.args):
+        conditions = _conditions(args, wide=wide)
         for name in rule.names:
             if name in unknown:
                 continue
             if arch == X86 and name in MULTIPLEXED:
                 through, call = MULTIPLEXED[name]
-                others = tuple(arg for arg in args if arg.index)
-                yield numbers[through], _conditions((Arg(index=0, op=Op.EQ, value=call), *others), wide=wide)
+                others = tuple(arg for arg in conditions if arg.index)
+                yield numbers[through], (Arg(index=0, op=Op.EQ, value=call), *others)
             if name in numbers:
-                yield numbers[name], _conditions(args, wide=wide)
+                yield numbers[name], conditions
 
 
 def _conditions(args: tuple[Arg, ...], *, wide: bool) -> tuple[Arg, ...]:
+    """But for masks of 0, which libseccomp takes for no condition."""
     most = -1 if wide else _LOWER
     return tuple(arg for arg in args if arg.op is not Op.MASKED_EQ or arg.value & most)
 
 
 def _ordered(cases: list[Case], *, wide: bool) -> tuple[Case, ...]:
-    for case in cases:
-        if not case.conditions:
-            return (case,)
+    whole = next((case for case in cases if not case.conditions), None)
+    if whole or len(cases) == 1:
+        return (whole or cases[0],)
     asked = [(tuple(_nodes(case.conditions, wide=wide)), case) for case in cases]
     return tuple(case for _, case in sorted(asked, key=cmp_to_key(_compare)))
 

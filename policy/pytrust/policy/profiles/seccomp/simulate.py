@@ -96,12 +96,12 @@ def _numbers(arch: Arch) -> Iterator[int]:
 
 
 def _arguments(cases: tuple[Case, ...]) -> tuple[list[Args], bool]:
+    if not any(case.conditions for case in cases):
+        return [NO_ARGS], False
     values: dict[int, set[int]] = {}
     for case in cases:
         for arg in case.conditions:
             values.setdefault(arg.index, {0, U64_MAX}).update(around(arg))
-    if not values:
-        return [NO_ARGS], False
     a, b, c, d, e, f = (sorted(values.get(index, (0,))) for index in range(6))
     tried = list(islice(product(a, b, c, d, e, f), SECCOMP_PROBES_MAX + 1))
     return tried[:SECCOMP_PROBES_MAX], len(tried) > SECCOMP_PROBES_MAX
