@@ -24,7 +24,7 @@ from pytrust.trust.errors import PytrustError
 
 Workload: TypeAlias = Callable[[Live], int]
 _PATIENCE: Final = 10.0  # seconds until a server answers
-_ANSWER: Final = 10.0
+_ANSWER: Final = 5.0
 _POLL: Final = 0.02
 _FAILURES: Final = (AssertionError, OSError, HTTPException, psycopg.Error, PytrustError, RigError, ValueError)
 
@@ -144,6 +144,8 @@ def record_nginx(site: Site, live: Live) -> None:
     site.expect("/missing", 404)
     site.expect("/folder/", 200)
     site.expect("/", 405, "POST", body=b"x" * 100_000)
+    with site.lines() as nonsense:
+        assert "400" in nonsense.ask("nonsense\r\n\r")
     site.exec(live, "nginx", "-s", "reload")
     site.signal(live, "USR1")
     time.sleep(0.3)
@@ -181,7 +183,11 @@ def record_redis(site: Site, live: Live) -> None:
         _save(redis, "BGSAVE", "rdb_bgsave_in_progress")
         redis.redis("CONFIG", "SET", "appendonly", "yes")
         until(lambda: "aof_rewrite_in_progress:0" in _info(redis), "the log is never rewritten")
-        redis.redis("SET", "b", "2")
+        redis.redis("SET", "large", b"x" * 200_000)
+        assert redis.redis("GET", "large") == b"x" * 200_000
+        redis.redis("MGET", *["large"] * 20)
+        redis.redis("INFO")
+        redis.redis("CLIENT", "LIST")
     assert site.exec(live, "redis-cli", "-p", str(site.port), "PING") == "PONG\n"
 
 
@@ -231,9 +237,10 @@ def record_memcached(site: Site, live: Live) -> None:
         _store(cache, "a", b"1")
         cache.say(b"get a\r\n")
         assert [cache.line() for _ in range(3)] == [b"VALUE a 0 1", b"1", b"END"]
-        cache.say(b"stats\r\n")
-        while cache.line() != b"END":
-            pass
+        for table in (b"stats\r\n", b"stats conns\r\n"):
+            cache.say(table)
+            while cache.line() != b"END":
+                pass
         _store(cache, "large", b"x" * 500_000)
         cache.say(b"get large\r\n")
         assert cache.line() == b"VALUE large 0 500000"
@@ -274,6 +281,7 @@ def record_httpd(site: Site, live: Live) -> None:
     site.expect("/", 200)
     site.expect("/big", 200)
     site.expect("/missing", 404)
+    site.expect("/big", 206, headers={"Range": "bytes=1-9"})
     assert site.expect("/cgi-bin/hello", 200, "POST", body=b"name") == b"hello name\n"
     assert "httpd" in site.exec(live, "ps")
 
@@ -299,6 +307,7 @@ def record_python(site: Site, live: Live) -> None:
     site.expect("/missing", 404)
     site.expect("/folder/", 200)
     at_once(3, lambda _: site.expect("/page", 200))
+    site.exec(live, "python3", "-c", "import calendar")
 
 
 def accept_python(site: Site, live: Live) -> None:
@@ -369,6 +378,7 @@ def record_postgres(site: Site, live: Live) -> None:
         assert base.execute("SELECT count(*) FROM t WHERE s LIKE '%x'").fetchall() == [(5000,)]
         base.execute("SET work_mem = '64kB'")
         base.execute("SELECT s, n FROM t, generate_series(1, 4) ORDER BY s, n DESC").fetchall()
+        base.execute("SELECT string_agg(repeat('y', 1000), ',') FROM t").fetchall()
         base.execute("UPDATE t SET s = 'y' WHERE n % 2 = 0")
         base.execute("VACUUM FULL ANALYZE t")
         base.execute("CHECKPOINT")
