@@ -151,6 +151,14 @@ def test_what_the_profile_did_not_do_is_not_put_down_to_it(engine, docker, confi
     assert summary(path) == []
 
 
+def test_a_capability_that_is_missing_is_guessed(engine, confined, tmp_path):
+    path = tmp_path / "d.db"
+    with watching(engine, path) as told:
+        confined(without("mkdir"), "/bin/busybox chown 7 /content; sleep 0.1", "--name=poor", "--cap-drop=ALL")
+        confined(without("mkdir"), "/bin/busybox chown 7 /content; sleep 0.1", "--name=rich")
+    assert [(one.name, one.capability, one.sure) for one in told] == [("poor", "CHOWN", False)]
+
+
 def test_one_that_floods_hides_no_other(engine, docker, confined, tmp_path):
     path, file = tmp_path / "d.db", tmp_path / "f.json"
     file.write_text(docker_text(without("chdir")))

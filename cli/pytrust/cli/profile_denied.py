@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pytrust.policy.observe.denials_model import Denial
     from pytrust.policy.profiles.compare.difference import Difference
     from pytrust.policy.profiles.model import Profile
+    from pytrust.policy.profiles.names import Capability
 
 _INTERVAL: Final = 0.5  # seconds between two looks for new denials
 _ANY: Final = "*"
@@ -77,6 +78,7 @@ examples:
   pytrust profile extend web.json --from-denied -o web2.json
   pytrust profile extend web.json --from-denied web --since 1h -o web2.json
   pytrust profile extend web.json --call mkdirat --call socket:AF_INET6 -o web2.json
+  pytrust profile extend web.json --capability CHOWN -o web2.json
 \b
 nothing is signed: look at the difference, prove it, then
   pytrust profile verify web2.json foo/web:v2 -- ./acceptance.sh
@@ -88,6 +90,7 @@ nothing is signed: look at the difference, prove it, then
 )
 @click.option("--since", metavar="TIME", help="With --from-denied: only what is newer, such as 1h.")
 @click.option("--call", "calls", multiple=True, metavar="NAME[:ARGUMENT]", help="A call to let through (repeatable).")
+@click.option("--capability", "capabilities", multiple=True, metavar="NAME", help="A capability to add (repeatable).")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where the new profile goes; - is stdout.")
 @click.pass_obj
 def extend(
@@ -96,17 +99,20 @@ def extend(
     from_denied: str | None,
     since: str | None,
     calls: tuple[str, ...],
+    capabilities: tuple[str, ...],
     output: str,
 ) -> int:
     """Propose the narrowest extension of PROFILE that lets through what was refused.
 
     Says what would be open that was not; calls that Docker itself refuses, and dangerous ones, are marked.
     """
-    from pytrust.policy.observe.denials_extension import extended
+    from pytrust.policy.observe.denials_extension import extended, with_capabilities
 
-    old = read_profile(profile)
+    old, added = read_profile(profile), _capabilities(capabilities)
+    if from_denied is None and not calls and not added:
+        raise UsageError("nothing is to be let through", hint="--from-denied, --call NAME or --capability NAME")
     wanted = _wanted(workspace, old, from_denied, since, calls)
-    new = extended(old, wanted)
+    new = with_capabilities(extended(old, wanted), added)
     if new == old:
         raise Refused("the profile lets all of that through already", hint="does the container run under this profile?")
     difference = _difference(old, new)
@@ -222,13 +228,11 @@ def _wanted(
     workspace: Workspace, profile: Profile, from_denied: str | None, since: str | None, calls: Sequence[str]
 ) -> tuple[Opening, ...]:
     from pytrust.cli.logview import parse_since
-    from pytrust.policy.observe.denials_extension import openings, parse_opening, strangers
+    from pytrust.policy.observe.denials_extension import openings, parse_opening, strangers, wanted_capabilities
     from pytrust.policy.observe.denials_store import read_denials
 
     given = tuple(map(parse_opening, calls))
     if from_denied is None:
-        if not given:
-            raise UsageError("nothing is to be let through", hint="--from-denied, or --call NAME")
         return given
     begin = 0.0 if since is None else parse_since(since, workspace.now()).timestamp()
     container = None if from_denied == _ANY else from_denied
@@ -238,7 +242,21 @@ def _wanted(
     foreign = strangers(profile, found)
     for arch in foreign:
         voice.note(f"warning: programs of {arch} were ended, and no extension lets them run: record with them")
+    for capability in wanted_capabilities(found):
+        voice.note(
+            f"note: calls failed, perhaps for want of the capability {capability}: --capability {capability} adds it"
+        )
     return (*openings(denial for denial in found if denial.arch not in foreign), *given)
+
+
+def _capabilities(names: Sequence[str]) -> tuple[Capability, ...]:
+    from pytrust.policy.profiles.names import CAPABILITIES, Capability
+
+    found = tuple(Capability(name.upper().removeprefix("CAP_")) for name in names)
+    for name in found:
+        if name not in CAPABILITIES:
+            raise UsageError(f"{name[:60]!r} is no capability", hint="such as CHOWN; see capabilities(7)")
+    return found
 
 
 def _is_of(denial: Denial, container: str | None) -> bool:

@@ -96,7 +96,8 @@ class EngineContainers(Engine):
         arch, kernel, generation = self._host = self._host or self._parts()
         host = Host(arch, kernel, bounding_set(described.host_config), generation)
         name = described.name.removeprefix("/")
-        return Confined(described.id, name, described.config.image, answers(resolve(seccomp, host), arch_of(arch)))
+        found = answers(resolve(seccomp, host), arch_of(arch))
+        return Confined(described.id, name, described.config.image, found, host.capabilities)
 
     def _parts(self) -> tuple[GoArch, tuple[int, int], Generation]:
         with self._call("GET", VERSION) as answer:

@@ -66,11 +66,25 @@ def parse_opening(text: str) -> Opening:
 
 
 def openings(denials: Iterable[Denial]) -> tuple[Opening, ...]:
-    """What denials ask for, a call each: how often it was refused, and to whom."""
+    """What denials ask for, a call each: how often the profile refused it, and to whom."""
     by_call: dict[Syscall, list[Denial]] = {}
     for denial in denials:
-        by_call.setdefault(denial.syscall, []).append(denial)
+        if not denial.capability:
+            by_call.setdefault(denial.syscall, []).append(denial)
     return tuple(_opening(call, several) for call, several in sorted(by_call.items()))
+
+
+def wanted_capabilities(denials: Iterable[Denial]) -> tuple[Capability, ...]:
+    """Those for want of which calls may have failed."""
+    return tuple(sorted({Capability(denial.capability) for denial in denials if denial.capability}))
+
+
+def with_capabilities(profile: Profile, wanted: Iterable[Capability]) -> Profile:
+    """The profile with more capabilities, and the evidence that somebody gave them."""
+    lacking = sorted(set(wanted) - set(profile.capabilities))
+    evidence = (Evidence(subject=f"capability:{name}", why=Why.GIVEN) for name in lacking)
+    held = tuple(sorted((*profile.capabilities, *lacking)))
+    return replace(profile, capabilities=held, evidence=(*profile.evidence, *evidence)) if lacking else profile
 
 
 def extended(profile: Profile, wanted: Sequence[Opening]) -> Profile:

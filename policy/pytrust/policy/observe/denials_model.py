@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-from pytrust.policy.profiles.names import Action, Arch, Syscall
+from pytrust.policy.profiles.names import Action, Arch, Capability, Syscall
 from pytrust.policy.profiles.seccomp.verdict import Verdict
 
 
@@ -59,12 +59,16 @@ class Answer(NamedTuple):
 
 
 class Confined(NamedTuple):
-    """A container that runs under a profile: its name, its image's, and what is refused by the number of the call."""
+    """A container that runs under a profile: its name, its image's, and what is refused by the number of the call.
+
+    ``capabilities`` are all that it can have.
+    """
 
     container: str
     name: str
     image: str
     answers: Mapping[Arch, Mapping[int, Answer]]
+    capabilities: frozenset[Capability]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,8 @@ class Denial:
 
     ``arch`` is that of the call, foreign where the profile does not name it. ``action`` is ERRNO where it was refused,
     LOG where it was let through and noted, and else how it was punished.
-    ``sure``: it was the profile; otherwise the kernel itself may have refused these arguments.
+    ``sure``: it was the profile; otherwise the kernel itself may have refused these arguments. With a ``capability``
+    the profile lets the call through, and the kernel refused it: perhaps because the container lacks that one.
     """
 
     container: str
@@ -84,6 +89,7 @@ class Denial:
     syscall: Syscall
     action: Action
     sure: bool
+    capability: str
     count: int
     first: float
     last: float

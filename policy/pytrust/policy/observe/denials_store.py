@@ -20,27 +20,29 @@ from pytrust.trust.limits import DENIALS_MAX, DENIALS_PER_CONTAINER_MAX
 _DENIALS_TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS denials (container TEXT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL,"
     " program TEXT NOT NULL, arch TEXT NOT NULL, syscall TEXT NOT NULL, action TEXT NOT NULL, sure INTEGER NOT NULL,"
+    " capability TEXT NOT NULL,"
     " count INTEGER NOT NULL, first REAL NOT NULL, last REAL NOT NULL,"
-    " PRIMARY KEY (container, program, arch, syscall, action)) WITHOUT ROWID"
+    " PRIMARY KEY (container, program, arch, syscall, action, capability)) WITHOUT ROWID"
 )
 _WATCHES_TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS watches (source TEXT PRIMARY KEY, since REAL NOT NULL, alive REAL NOT NULL,"
     " lost INTEGER NOT NULL) WITHOUT ROWID"
 )
 _SETUP: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _DENIALS_TABLE, _WATCHES_TABLE)
-_COLUMNS: Final = "container, name, image, program, arch, syscall, action, sure, count, first, last"
+_COLUMNS: Final = "container, name, image, program, arch, syscall, action, sure, capability, count, first, last"
 _ADD: Final = (
-    f"INSERT INTO denials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - words of our own
+    f"INSERT INTO denials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - words of our own
     " ON CONFLICT DO UPDATE SET count = min(count + excluded.count, 9007199254740991),"
     " sure = max(sure, excluded.sure), last = max(last, excluded.last), name = excluded.name, image = excluded.image"
 )
 _TRIM_ONE: Final = (
-    "DELETE FROM denials WHERE container = ?1 AND (program, arch, syscall, action) NOT IN"
-    " (SELECT program, arch, syscall, action FROM denials WHERE container = ?1 ORDER BY last DESC, count DESC LIMIT ?2)"
+    "DELETE FROM denials WHERE container = ?1 AND (program, arch, syscall, action, capability) NOT IN"
+    " (SELECT program, arch, syscall, action, capability FROM denials WHERE container = ?1"
+    " ORDER BY last DESC, count DESC LIMIT ?2)"
 )
 _TRIM_ALL: Final = (
-    "DELETE FROM denials WHERE (container, program, arch, syscall, action) NOT IN"
-    " (SELECT container, program, arch, syscall, action FROM denials ORDER BY last DESC LIMIT ?)"
+    "DELETE FROM denials WHERE (container, program, arch, syscall, action, capability) NOT IN"
+    " (SELECT container, program, arch, syscall, action, capability FROM denials ORDER BY last DESC LIMIT ?)"
 )
 _WATCH: Final = (
     "INSERT INTO watches VALUES (?, ?, ?, ?)"
@@ -134,14 +136,15 @@ def _row(denial: Denial) -> tuple[str | int | float, ...]:
         denial.syscall,
         denial.action,
         int(denial.sure),
+        denial.capability,
         denial.count,
         denial.first,
         denial.last,
     )
 
 
-def _denial(row: tuple[str, str, str, str, str, str, str, int, int, float, float]) -> Denial:
-    container, name, image, program, arch, syscall, action, sure, count, first, last = row
+def _denial(row: tuple[str, str, str, str, str, str, str, int, str, int, float, float]) -> Denial:
+    container, name, image, program, arch, syscall, action, sure, capability, count, first, last = row
     return Denial(
         container=container,
         name=name,
@@ -151,6 +154,7 @@ def _denial(row: tuple[str, str, str, str, str, str, str, int, int, float, float
         syscall=Syscall(syscall),
         action=Action(action),
         sure=bool(sure),
+        capability=capability,
         count=count,
         first=first,
         last=last,

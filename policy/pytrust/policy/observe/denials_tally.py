@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from pytrust.policy.observe.denials_meaning import answer_to
 from pytrust.policy.observe.denials_model import Confined, Denial, Refusal
+from pytrust.policy.observe.denials_wanting import wanting
 from pytrust.policy.profiles.seccomp.syscalls import names
 from pytrust.trust.limits import DENIALS_BURST, DENIALS_MAX, DENIALS_PER_CONTAINER_MAX, DENIALS_RATE
 
@@ -23,12 +24,13 @@ class Tally:
         self._counts: dict[_Key, int] = {}
 
     def add(self, refusal: Refusal, confined: Confined, now: float) -> None:
-        """Count it, if the container's profile explains it."""
+        """Count it, if the container's profile explains it, by its calls or by its capabilities."""
         answer = answer_to(refusal, confined.answers)
-        if answer is None:
+        capability = wanting(refusal, confined) if answer is None else None
+        if answer is None and capability is None:
             return
-        denial = _denial(refusal, confined, now, sure=answer.sure)
-        key = (denial.container, denial.program, denial.arch, denial.syscall, denial.action)
+        denial = _denial(refusal, confined, now, capability or "", sure=answer is not None and answer.sure)
+        key = (denial.container, denial.program, denial.arch, denial.syscall, denial.action, denial.capability)
         before = self._fresh.get(key)
         if before is None and len(self._fresh) >= DENIALS_PER_CONTAINER_MAX:
             return  # nobody keeps them now, or one container invents names of programs
@@ -66,7 +68,7 @@ class Pace:
         return max(-self._left / DENIALS_RATE, 0.0)
 
 
-def _denial(refusal: Refusal, confined: Confined, now: float, *, sure: bool) -> Denial:
+def _denial(refusal: Refusal, confined: Confined, now: float, capability: str, *, sure: bool) -> Denial:
     return Denial(
         container=confined.container,
         name=confined.name,
@@ -76,6 +78,7 @@ def _denial(refusal: Refusal, confined: Confined, now: float, *, sure: bool) -> 
         syscall=names(refusal.arch)[refusal.number],
         action=refusal.action,
         sure=sure,
+        capability=capability,
         count=1,
         first=now,
         last=now,

@@ -30,18 +30,35 @@ _SENTENCES: Final[Mapping[Action, str]] = {
 
 def sentence(denial: Denial) -> str:
     """``the profile of foo/web lacks mkdir: container web (nginx) was refused it 3 times``."""
+    if denial.capability:
+        return _wanting(denial)
     perhaps = "" if denial.sure else " or the kernel itself refused these arguments"
-    program = f" ({denial.program})" if denial.program else ""
-    times = "once" if denial.count == 1 else f"{denial.count} times"
     return (
         f"the profile of {denial.image} lacks {denial.syscall}{perhaps}:"
-        f" container {denial.name}{program} {_SENTENCES[denial.action]} {times}"
+        f" {_who(denial)} {_SENTENCES[denial.action]} {_times(denial)}"
     )
+
+
+def _wanting(denial: Denial) -> str:
+    return (
+        f"the profile of {denial.image} may lack the capability {denial.capability}:"
+        f" {denial.syscall} of {_who(denial)} failed {_times(denial)}"
+    )
+
+
+def _who(denial: Denial) -> str:
+    return f"container {denial.name}" + (f" ({denial.program})" if denial.program else "")
+
+
+def _times(denial: Denial) -> str:
+    return "once" if denial.count == 1 else f"{denial.count} times"
 
 
 def row(denial: Denial) -> tuple[str, ...]:
     """One denial under ``HEADERS``."""
     happened = _WORDS[denial.action] + ("" if denial.sure else ", perhaps by the kernel itself")
+    if denial.capability:
+        happened = f"failed, perhaps for want of the capability {denial.capability}"
     return (
         moment(denial.last),
         denial.name,
@@ -64,6 +81,7 @@ def document(denial: Denial) -> dict[str, Any]:
         "syscall": denial.syscall,
         "action": denial.action,
         "sure": denial.sure,
+        "capability": denial.capability or None,
         "count": denial.count,
         "first": datetime.fromtimestamp(denial.first, UTC).isoformat(),
         "last": datetime.fromtimestamp(denial.last, UTC).isoformat(),

@@ -15,6 +15,8 @@ from pytrust.policy.observe.denials_extension import (
     parse_opening,
     shut_by_docker,
     strangers,
+    wanted_capabilities,
+    with_capabilities,
 )
 from pytrust.policy.observe.denials_model import Denial
 from pytrust.policy.profiles.compare.diff import diff
@@ -54,6 +56,7 @@ def denial(call, count=1, program="nginx", name="web", **more):
         "arch": X86_64,
         "action": Action.ERRNO,
         "sure": True,
+        "capability": "",
         "first": 1.0,
         "last": 2.0,
     }
@@ -145,6 +148,18 @@ def test_evidence_says_who_was_refused_how_often():
         ("syscall:mkdir", Why.RECORDED, 5),
         ("argument:socket:AF_INET", Why.GIVEN, 0),
     ]
+
+
+def test_capabilities_are_added_only_when_they_are_asked_for():
+    found = [denial("chown", capability="CHOWN", sure=False), denial("mkdir")]
+    assert [one.call for one in openings(found)] == ["mkdir"]
+    assert wanted_capabilities(found) == ("CHOWN",)
+    new = with_capabilities(profile(), wanted_capabilities(found))
+    assert (new.capabilities, [(one.subject, one.why) for one in new.evidence]) == (
+        ("CHOWN",),
+        [("capability:CHOWN", Why.GIVEN)],
+    )
+    assert with_capabilities(new, wanted_capabilities(found)) == new
 
 
 def test_a_program_with_a_hostile_name_makes_one_short_line():

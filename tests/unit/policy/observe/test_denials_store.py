@@ -23,6 +23,7 @@ ONE = Denial(
     syscall=Syscall("mkdir"),
     action=Action.ERRNO,
     sure=False,
+    capability="",
     count=2,
     first=10.0,
     last=20.0,

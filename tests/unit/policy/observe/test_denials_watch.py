@@ -18,7 +18,7 @@ from pytrust.policy.observe.denials_tally import Pace, Tally
 from pytrust.policy.observe.denials_who import Whose, container_in
 from pytrust.policy.observe.denials_words import document, row, seen_lines, sentence
 from pytrust.policy.profiles.model import Resolved, Rule
-from pytrust.policy.profiles.names import X86_64, Action, Syscall
+from pytrust.policy.profiles.names import X86_64, Action, Capability, Syscall
 from pytrust.policy.profiles.seccomp.syscalls import table
 from pytrust.trust.errors import AccessDenied, Unreachable
 from pytrust.trust.limits import DENIALS_BURST, DENIALS_PER_CONTAINER_MAX, DENIALS_RATE
@@ -30,7 +30,7 @@ PROFILE = Resolved(
     architectures=(X86_64,),
     rules=(Rule(names=(Syscall("read"), Syscall("listns")), action=Action.ALLOW),),
 )
-CONFINED = Confined(WEB, "web", "foo/web", answers(PROFILE, X86_64))
+CONFINED = Confined(WEB, "web", "foo/web", answers(PROFILE, X86_64), frozenset({Capability("KILL")}))
 REFUSAL = Refusal(1, "nginx", X86_64, NUMBER, Action.ERRNO, 1, f"/docker/{WEB}")
 
 
@@ -272,6 +272,37 @@ def test_denials_are_told_in_sentences():
     )
     assert row(denial) == ("1970-01-01 00:00:00", "web", "foo/web", "nginx", "mkdir", "1", "refused")
     assert document(denial)["first"] == "1970-01-01T00:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("call", "errno", "capability"),
+    [
+        ("chown", 1, "CHOWN"),
+        ("setgroups", 1, "SETGID"),
+        ("kill", 1, None),  # the container has it
+        ("chown", 13, None),
+        ("openat", 1, None),
+    ],
+)
+def test_what_fails_for_want_of_a_capability_is_guessed(call, errno, capability):
+    open_all = Resolved(default=Action.ALLOW, architectures=(X86_64,))
+    confined = CONFINED._replace(answers=answers(open_all, X86_64))
+    tally = Tally([].append)
+    tally.add(REFUSAL._replace(number=table(X86_64)[Syscall(call)], errno=errno), confined, 1.0)
+    assert [(one.capability, one.sure) for one in tally.fresh()] == ([(capability, False)] if capability else [])
+    if capability:
+        (denial,) = tally.fresh()
+        assert (
+            sentence(denial)
+            == f"the profile of foo/web may lack the capability {capability}: {call} of container web (nginx) failed once"
+        )
+        assert row(denial)[-1] == f"failed, perhaps for want of the capability {capability}"
+
+
+def test_a_call_that_the_profile_refuses_is_not_put_down_to_a_capability():
+    tally = Tally([].append)
+    tally.add(REFUSAL._replace(number=table(X86_64)[Syscall("chown")]), CONFINED, 1.0)
+    assert [(one.syscall, one.capability) for one in tally.fresh()] == [("chown", "")]
 
 
 def test_what_can_be_seen_is_said():
