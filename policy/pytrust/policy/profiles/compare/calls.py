@@ -48,9 +48,21 @@ def compared(before: Filter, after: Filter, arch: Arch, budget: Budget) -> Itera
     yield from _silent(before, after, arch, named)
 
 
-def open_calls(loaded: Filter, arch: Arch) -> int:
+def open_calls(loaded: Filter, arch: Arch, budget: Budget) -> int:
     """How many calls a filter lets through, with some arguments at least."""
-    return sum(any(openness(one.action) for one in answers(loaded, number).possible()) for number in names(arch))
+    wide = is_wide(arch)
+    return sum(_opens(answers(loaded, number), budget, wide=wide) for number in names(arch))
+
+
+def _opens(said: Answers, budget: Budget, *, wide: bool) -> bool:
+    """Yes, too, where nobody can look at all arguments."""
+    if not any(openness(one.action) for one in said.possible()):
+        return False
+    conditions = {arg for args, _ in said.rules for arg in args}
+    tried = cases(conditions, _WIDE if wide else _NARROW, budget)
+    if tried is None or (conditions and not budget.take(len(tried) * len(said.rules))):
+        return True
+    return any(openness(said.to(args, wide=wide).action) for args in tried)
 
 
 def call_differences(name: str, both: tuple[Answers, Answers], budget: Budget, *, wide: bool) -> Iterator[Found]:

@@ -120,7 +120,7 @@ def _on(arch: Arch, before: Resolved, after: Resolved, native: Arch, budget: Bud
     if ours is not None and theirs is not None:
         yield from compared(ours, theirs, arch, budget)
     elif ours is not None or theirs is not None:
-        yield from _foreign(arch, ours, theirs)
+        yield from _foreign(arch, ours, theirs, budget)
 
 
 def _filter(resolved: Resolved, arch: Arch, native: Arch) -> Filter | None:
@@ -132,13 +132,16 @@ def _filter(resolved: Resolved, arch: Arch, native: Arch) -> Filter | None:
     return filter_of.__wrapped__(resolved, arch) if known else None
 
 
-def _foreign(arch: Arch, ours: Filter | None, theirs: Filter | None) -> Iterator[Found]:
-    """One filter kills every program of an architecture, and the other lets some calls through."""
+def _foreign(arch: Arch, ours: Filter | None, theirs: Filter | None, budget: Budget) -> Iterator[Found]:
+    """One filter kills every program of an architecture, the other looks at its calls."""
     loaded = ours or theirs
-    if loaded is not None and (count := open_calls(loaded, arch)):
-        some = Verdict(Action.ALLOW)
-        before, after = (FOREIGN, some) if ours is None else (some, FOREIGN)
-        yield Found(f"{count} calls of {short(arch)} programs", before, after, everywhere=True)
+    if loaded is None:
+        return
+    count = open_calls(loaded, arch, budget)
+    some = Verdict(Action.ALLOW) if count else loaded.default
+    before, after = (FOREIGN, some) if ours is None else (some, FOREIGN)
+    if before != after:
+        yield Found(f"{count or 'all'} calls of {short(arch)} programs", before, after, everywhere=True)
 
 
 def _told(found: Found, arches: list[Arch], native: Arch) -> Difference:
