@@ -233,11 +233,13 @@ PROC_FILE_MAX_BYTES: Final = 64 * 1024  # of a process's control group or words,
 
 # Images that are looked at without being run.
 IMAGE_TAR_MAX_BYTES: Final = 16 * 1024**3  # of an image as the engine gives it; it is on disk while it is looked at
-IMAGE_FILES_MAX: Final = 1_000_000  # files, folders and links of all layers; large ones have 200,000
+IMAGE_FILES_MAX: Final = 500_000  # files, folders and links of all layers; large ones have 200,000
 IMAGE_LAYERS_MAX: Final = 256  # engines make 127 at most
 IMAGE_PATH_MAX_CHARS: Final = 4096  # PATH_MAX of the kernel
 IMAGE_LINKS_MAX: Final = 40  # links on the way to one file, as in the kernel
 IMAGE_DOCUMENT_MAX_BYTES: Final = 4 * 1024 * 1024  # its manifest and its configuration; registries take 4 MB
+IMAGE_TAR_HEAD_MAX_BYTES: Final = 1024 * 1024  # what a tar says of one file: long names, attributes
+IMAGE_DEPTH_MAX: Final = 256  # folders in folders
 IMAGE_WORDS_MAX: Final = 4096  # of an entrypoint or a command
 IMAGE_EXPORT_TIMEOUT: Final = 120.0  # seconds without a byte: the engine reads a large layer before it sends one
 ELF_FILE_MAX_BYTES: Final = 512 * 1024 * 1024  # one program or library; the largest in use have 250 MB

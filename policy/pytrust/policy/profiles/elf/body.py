@@ -44,6 +44,15 @@ class Body:
         """It only aligns what comes next."""
         return "nop" in self.listing[number][2] or self.listing[number][2] == "int3"
 
+    def jumps_on_zero(self, source: int, to: int, registers: frozenset[str]) -> bool:
+        """It jumps there because one of these registers, just tested, is zero."""
+        _, _, name, operands = self.listing[source]
+        if name != "je" or operands != f"{self.listing[to][0]:#x}" or source == 0:
+            return False
+        _, _, tested, both = self.listing[source - 1]
+        left, _, right = both.partition(", ")
+        return tested == "test" and left == right and left in registers
+
     def leaves(self, number: int) -> bool:
         """It is a call or a jump."""
         name = self.listing[number][2]

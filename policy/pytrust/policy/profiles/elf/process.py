@@ -21,6 +21,7 @@ from pytrust.policy.profiles.elf.search import Asker, Libraries
 from pytrust.policy.profiles.elf.trace import Tracer
 from pytrust.policy.profiles.elf.tree import Config, resolve
 
+_MUSL_STAGES: Final = ("__dls2b", "__dls3")  # which it looks up by name, in itself
 _ERRORS_FROM: Final = 0xFFFFF000  # of 32 bits: an error's number, which is no call's
 
 
@@ -57,6 +58,8 @@ class Process:
                 self._load_named(name, (self._asker(main),), "loaded into every program")
             self._load(linker, f"links {path}")
             self._explorer.point(linker, linker.heads.entry)
+            for stage in _MUSL_STAGES:
+                self._explorer.export(linker, stage)
         elif main.dynamic.interpreter:
             files.problems[f"{path}: the image does not have {main.dynamic.interpreter}, which starts it"] = None
 

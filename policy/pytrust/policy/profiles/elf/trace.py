@@ -35,6 +35,7 @@ _FAMILY: Final = (
 _WIDE: Final = frozenset({*_OLD, *(parts.split()[0] for parts in _OLD.values())}) | {
     f"r{number}{suffix}" for number in _NUMBERED for suffix in ("", "d")
 }
+_LOW: Final = frozenset({"al", "bl", "cl", "dl", "sil", "dil", *(f"r{number}b" for number in _NUMBERED)})
 _CALLEE_KEEPS: Final = frozenset({"rbx", "rbp", "rsp", "r12", "r13", "r14", "r15"})
 _READS: Final = frozenset({"cmp", "test", "push", "nop", "bt", "ret", "jmp", "endbr64", "ud2", "prefetcht0"})
 _MOVES: Final = frozenset({"mov", "movabs", "movsxd", "movzx"})
@@ -160,7 +161,10 @@ class _Search:
             self._lose(state)
             return
         for source in body.before[state.number]:
-            self._pass(body, source, state)
+            if body.jumps_on_zero(source, state.number, _names_of(state.location)):
+                self._found(state, 0)
+            else:
+                self._pass(body, source, state)
         branches, pointed = self._tracer.entered(state, body)
         for branch in branches:
             self._into_caller(branch, state)
@@ -212,6 +216,8 @@ class _Search:
             self._push(state)
         elif name in _MOVES and (target in _WIDE or name == "movzx"):
             self._take(body, state, value)
+        elif name == "mov" and target in _LOW and _is_number(value):
+            self._found(state, int(value, 0) & 0xFF)  # the rest was cleared before
         elif name in _CLEARS and target == value:
             self._found(state, 0)
         elif name == "lea" and (found := _SUM.fullmatch(value)) and found[1] in _WIDE:
@@ -268,6 +274,10 @@ class _Search:
 
     def _found(self, state: State, number: int) -> None:
         self._numbers.add((number + state.added) % _NUMBER_MAX)
+
+
+def _names_of(location: Location) -> frozenset[str]:
+    return frozenset(name for name, family in _FAMILY.items() if family == location and name in _WIDE)
 
 
 def _is_number(text: str) -> bool:
