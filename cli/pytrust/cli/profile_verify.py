@@ -88,23 +88,26 @@ def verify(
 
 
 def _prove(workspace: Workspace, profile: Profile, task: Task) -> tuple[EngineKind, Proof]:
+    from pytrust.policy.observe.audit import AuditRecorder
     from pytrust.policy.observe.laboratory import EngineLaboratory
+    from pytrust.policy.observe.prove import Means
     from pytrust.policy.observe.prove import verify as proven
     from pytrust.policy.profiles.floor_file import FILE, read_floors
 
     laboratory = EngineLaboratory(workspace.engine.address)
     measured = read_floors(workspace.home.path / FILE)
-    return laboratory.engine(), proven(profile, laboratory, task, measured, voice.note)
+    return laboratory.engine(), proven(profile, Means(laboratory, AuditRecorder(), measured), task, voice.note)
 
 
 def _composed(path: str, image: str, given: RunOptions) -> RunOptions:
     """The options of a compose file's service, where none are given here."""
     from pytrust.policy.observe.compose import service_of
+    from pytrust.policy.observe.trial import RunOptions
 
     service = service_of(path, image)
     for note in service.notes:
         voice.note(f"note: {note}")
-    return type(given)(*(here or there for here, there in zip(given, service.options, strict=True)))
+    return RunOptions._make(here or there for here, there in zip(given, service.options, strict=True))
 
 
 def _say(image: str, kind: EngineKind, proof: Proof) -> None:

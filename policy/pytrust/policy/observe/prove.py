@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from pytrust.policy.observe.audit import AuditRecorder
 from pytrust.policy.observe.judgement import why_not
 from pytrust.policy.observe.proof import Answer, Check, Proof, some
 from pytrust.policy.observe.prove_rules import OnEngine, looks, on_engine
+from pytrust.policy.observe.recording import Recorder
 from pytrust.policy.observe.session import Subject
 from pytrust.policy.observe.shadow import Shadowed, shadowed
 from pytrust.policy.observe.trial import Confinement, Laboratory, Live, Outcome, RunOptions
@@ -38,29 +38,26 @@ class Task(NamedTuple):
     as_is: bool = False
 
 
-def verify(
-    profile: Profile, laboratory: Laboratory, task: Task, measured: Floors, on_progress: Callable[[str], None]
-) -> Proof:
-    """Prove ``profile`` for an image on the engine of ``laboratory``.
+class Means(NamedTuple):
+    """What it is proven with: ``recorder`` sees what a filter notes, ``measured`` are the floors of this host."""
 
-    Args:
-        profile: as it was recorded.
-        laboratory: where it is run.
-        task: what is run.
-        measured: the floors of this host.
-        on_progress: given one line before each thing that is looked at.
+    laboratory: Laboratory
+    recorder: Recorder
+    measured: Floors
+
+
+def verify(profile: Profile, means: Means, task: Task, on_progress: Callable[[str], None]) -> Proof:
+    """Prove ``profile`` for an image; ``on_progress`` is given one line before each thing that is looked at.
 
     Raises:
         BadContent: the profile is none for Docker.
         PytrustError: as ``Laboratory.run`` and ``Laboratory.engine`` say.
     """
-    subject = on_engine(profile, laboratory.engine(), measured, as_is=task.as_is)
-    return Proof(tuple(_checks(subject, laboratory, task, on_progress)))
+    subject = on_engine(profile, means.laboratory.engine(), means.measured, as_is=task.as_is)
+    return Proof(tuple(_checks(subject, means, task, on_progress)))
 
 
-def _checks(
-    subject: OnEngine, laboratory: Laboratory, task: Task, on_progress: Callable[[str], None]
-) -> Iterator[Check]:
+def _checks(subject: OnEngine, means: Means, task: Task, on_progress: Callable[[str], None]) -> Iterator[Check]:
     sound = True
     for name, look in looks(subject):
         on_progress(f"looking at the {name}")
@@ -70,7 +67,7 @@ def _checks(
     if not sound:
         yield _UNSOUND
         return
-    running = _Running(subject, laboratory, task)
+    running = _Running(subject, means, task)
     on_progress("running it in the profile's shadow")
     yield _timed("refused", running.shadow)
     for number in range(1, task.runs + 1):
@@ -91,7 +88,7 @@ def _timed(name: str, look: Callable[[], Answer]) -> Check:
 class _Running:
     """Trials with the acceptance workload; how it ended in the shadow is how it has to end under the profile."""
 
-    def __init__(self, subject: OnEngine, laboratory: Laboratory, task: Task) -> None:
+    def __init__(self, subject: OnEngine, means: Means, task: Task) -> None:
         profile = subject.profile
         confinement = Confinement(
             seccomp=subject.text,
@@ -101,19 +98,19 @@ class _Running:
         )
         options = task.options._replace(user=task.options.user or profile.user)
         self._subject = Subject(task.image, options, confinement, task.workload)
-        self._seccomp, self._laboratory = subject.seccomp, laboratory
+        self._seccomp, self._means = subject.seccomp, means
         self._before: Outcome | None = None
 
     def shadow(self) -> Answer:
-        if reason := AuditRecorder().missing():
+        if reason := self._means.recorder.missing():
             return None, f"what is refused cannot be seen: {reason}"
-        found = shadowed(self._laboratory, self._subject, self._seccomp)
+        found = shadowed(self._means.recorder, self._means.laboratory, self._subject, self._seccomp)
         if found.outcome.started and found.outcome.workload == 0:
             self._before = found.outcome
         return _of_shadow(found)
 
     def enforced(self) -> Answer:
-        outcome = self._laboratory.run(*self._subject)
+        outcome = self._means.laboratory.run(*self._subject)
         if reason := why_not(outcome, self._before):
             return False, reason
         ended = "does not stop by itself" if outcome.exit is None else f"stopped with {outcome.exit}"

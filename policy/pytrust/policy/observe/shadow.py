@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
-from pytrust.policy.observe.audit import AuditRecorder
+from pytrust.policy.observe.recording import Recorder
 from pytrust.policy.observe.session import Subject
 from pytrust.policy.observe.trial import Confinement, EngineKind, Laboratory, Live, Outcome, RunOptions
 from pytrust.policy.profiles.model import Rule, Seccomp
@@ -38,14 +38,14 @@ def shadow_of(seccomp: Seccomp) -> Seccomp:
     return replace(seccomp, default=default, default_errno=None, flags=(), rules=tuple(rules))
 
 
-def shadowed(laboratory: Laboratory, subject: Subject, seccomp: Seccomp) -> Shadowed:
-    """Run one trial in the shadow of ``seccomp``.
+def shadowed(recorder: Recorder, laboratory: Laboratory, subject: Subject, seccomp: Seccomp) -> Shadowed:
+    """Run one trial in the shadow of ``seccomp``; ``recorder`` sees what a filter notes, as the audit stream does.
 
     Raises:
-        PytrustError: as ``AuditRecorder.record``.
+        PytrustError: as ``Recorder.record``.
     """
     under = _Under(laboratory, docker_text(shadow_of(seccomp)))
-    outcome, seen = AuditRecorder().record(under, *subject)
+    outcome, seen = recorder.record(under, *subject)
     named = _open(seccomp) & _EXEC
     found = [(call, program, count) for (call, program), count in seen.calls.items() if call not in named]
     found += [(call, "the runtime", count) for call, count in seen.runtime.items() if call not in named]
