@@ -27,7 +27,17 @@ from tuf.ngclient import Updater
 from pytrust.trust.client.cache import Cache, decode, encode
 from pytrust.trust.client.source import Bridge, StoreSource
 from pytrust.trust.client.trusted import Trusted
-from pytrust.trust.collection.model import PROFILES, RELEASES, TARGETS, Collection, Target, lifetime, warn_before
+from pytrust.trust.collection.model import (
+    PROFILES,
+    RELEASES,
+    TARGETS,
+    Authority,
+    Collection,
+    Delegation,
+    Target,
+    lifetime,
+    warn_before,
+)
 from pytrust.trust.collection.statement import Statement
 from pytrust.trust.errors import (
     BadMetadata,
@@ -368,6 +378,28 @@ def test_a_side_that_is_added_later_has_none(tmp_path: Path) -> None:
     assert content(house, V1) == b"again"
 
 
+@pytest.mark.parametrize("name", ["profiles", "scans"])
+def test_a_role_of_that_name_that_docker_made(tmp_path: Path, name: str) -> None:
+    """``targets/profiles`` means nothing here: it stays as it is, and its key does not come to sign profiles."""
+    house = docker_house(tmp_path)
+    house.forms = (Format.NOTARY,)
+    house.owner().sign(NAME, [target("v1")], [ALICE])
+    held = house.publisher.load(NAME)
+    assert held is not None
+    eve = Delegation(RoleName(name), Authority((public("eve", "ecdsa-p256"),), 1))
+    delegations = (*held.collection.targets.delegations, eve)
+    new = replace(held.collection, targets=replace(held.collection.targets, version=2, delegations=delegations))
+    house.publisher.submit(held, {Format.NOTARY: new}, [signer("targets", "ecdsa-p256")])
+    house.owner().add_side(NAME, Format.TUF)
+    assert state(house).targets.delegation(RoleName(name)) is None
+    house.owner().attach(NAME, PROFILES, [said(V1)], [ALICE])
+    house.owner().add_signer(NAME, BOB, public("bob", "ecdsa-p256"), None, [ALICE])
+    assert content(house, V1) == b"a profile"
+    notary = house.publisher.load(NAME)
+    assert notary is not None
+    assert notary.collections[Format.NOTARY].targets.delegation(RoleName(name)) == eve
+
+
 # -- platforms ---------------------------------------------------------------------------------------------------------
 
 
@@ -454,6 +486,20 @@ def test_offline(house: House, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir(mode=0o700)
     Cache(tmp_path / "elsewhere").save(NAME, carried)
     assert house.offline("elsewhere").open(NAME).statement(PROFILES, V1) is not None
+
+
+def test_what_lies_in_the_cache_is_not_believed_without_its_signature(house: House, tmp_path: Path) -> None:
+    house.owner().attach(NAME, PROFILES, [said(V1)], [ALICE])
+    assert content(house, V1) == b"a profile"
+    cache = Cache(tmp_path / "cache")
+    known = cache.load(NAME)
+    changed = known.files["profiles.json"].replace(b"a profile", b"a Profile")
+    cache.save(NAME, replace(known, files={**known.files, "profiles.json": changed}))
+    found = house.offline().open(NAME)
+    assert found.find("v1") is not None
+    with pytest.raises(BadMetadata):
+        found.statement(PROFILES, V1)
+    assert content(house, V1) == b"a profile"  # online, it is fetched again
 
 
 def test_offline_and_expired(house: House) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from pytrust.trust.collection.model import KINDS, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Target
+from pytrust.trust.collection.model import RELEASES, ROOT, SNAPSHOT, TARGETS, TIMESTAMP, Collection, Target
 from pytrust.trust.errors import BadMetadata, InvalidUpdate
 from pytrust.trust.formats.notary.files import TargetsFile, read_root, read_targets
 from pytrust.trust.formats.notary.read import collection_of
@@ -38,7 +38,7 @@ def require_agreement(collections: Mapping[Format, Collection]) -> None:
     A signer may vouch for less on one side, as after a migration without that signer's key, but not for other content.
     What is said of images by digest stands in TUF 1.0 alone (ADR 0029).
     """
-    first, *others = (_words(_without_statements(collection)) for collection in collections.values())
+    first, *others = (_words(_about_tags(collection)) for collection in collections.values())
     for other in others:
         both = first.vouched.keys() & other.vouched.keys()
         contradicted = any(first.vouched[claim] != other.vouched[claim] for claim in both)
@@ -76,8 +76,9 @@ def _words(collection: Collection) -> _Words:
     return _Words(_said(collection.accepted), vouched, counted)
 
 
-def _without_statements(collection: Collection) -> Collection:
-    kept = tuple(item for item in collection.targets.delegations if item.name not in KINDS)
+def _about_tags(collection: Collection) -> Collection:
+    """``releases`` and the signers; of what else is delegated, the other side need not know."""
+    kept = tuple(item for item in collection.targets.delegations if item.name == RELEASES or item in collection.signers)
     return replace(collection, targets=replace(collection.targets, delegations=kept))
 
 
