@@ -40,7 +40,7 @@ def test_rules_keep_the_numbers_of_the_file() -> None:
 def test_arguments_decide() -> None:
     assert told("socket")[:2] == ("None", "its arguments decide")
     assert told("socket", (2, 0, 0, 0, 0, 0))[:2] == ("ALLOW", "rule 3")
-    assert told("socket", (38, 0, 0, 0, 0, 0))[:2] == ("ERRNO(1)", "no rule is about it: the default")
+    assert told("socket", (38, 0, 0, 0, 0, 0))[:2] == ("ERRNO(1)", "no rule applies: the default")
     assert told("socket")[2] == ["3 allowed if arg0 < 38", "4 allowed if arg0 == 39", "5 allowed if arg0 > 40"]
 
 

@@ -24,7 +24,7 @@ _WORDS: Final = {
     Action.NOTIFY: "left to a listener",
 }
 _WHYS: Final = {
-    "default": "no rule is about it: the default",
+    "default": "no rule applies: the default",
     "foreign": "the profile does not name the architecture",
     "unknown": "its number is above every one that the profile names, and the runtime says so",
 }

@@ -2,7 +2,7 @@
 
 The calls are made by a process of its own without rights (``kernel_child``), with arguments that make them fail where
 they are let through: -1 in every place that a rule does not look at. Calls that would do something in spite of that are
-left out (``HARMFUL``). x86-64 alone.
+left out (``HARMFUL``). On hosts of x86-64 alone.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.model import U64_MAX
-from pytrust.policy.profiles.names import X86_64, Action, Syscall
+from pytrust.policy.profiles.names import X86_64, Action, Arch, Syscall
 from pytrust.policy.profiles.seccomp import kernel_child
 from pytrust.policy.profiles.seccomp.bpf import Program, program_bytes
 from pytrust.policy.profiles.seccomp.compile import system_arch
 from pytrust.policy.profiles.seccomp.evaluate import Args
+from pytrust.policy.profiles.seccomp.kernel_child import NARROW
 from pytrust.policy.profiles.seccomp.simulate import Row
+from pytrust.policy.profiles.seccomp.syscalls import X86
 from pytrust.policy.profiles.seccomp.verdict import Verdict
 from pytrust.trust.errors import Unknown, UsageError
 from pytrust.trust.limits import SECCOMP_KERNEL_DEADLINE, SECCOMP_KERNEL_PROBES_MAX
@@ -54,11 +56,12 @@ _DEADLY: Final = frozenset({Action.KILL_PROCESS, Action.KILL_THREAD, Action.TRAP
 
 
 class Probe(NamedTuple):
-    """A call of x86-64, and what is expected to become of it."""
+    """A call of x86-64, or of 32-bit x86, and what is expected to become of it."""
 
     number: int
     args: Args
     verdict: Verdict
+    arch: Arch = X86_64
 
 
 class Disagreement(NamedTuple):
@@ -112,7 +115,7 @@ def _agrees(probe: Probe, found: int | None, bare: int | None) -> bool:
 def _answers(program: Program, probes: Sequence[Probe]) -> list[int | None]:
     request = {
         "program": program_bytes(program).hex(),
-        "calls": [[probe.number, *probe.args] for probe in probes],
+        "calls": [[probe.number | (NARROW if probe.arch == X86 else 0), *probe.args] for probe in probes],
         "seconds": SECCOMP_KERNEL_DEADLINE,
     }
     words = [sys.executable, "-I", "-S", str(Path(kernel_child.__file__))]

@@ -2,8 +2,9 @@
 
 It needs the standard library alone, and never returns into its starter. What is asked stands in a table in shared
 memory; a process that is forked for it gives up its rights, and then runs a loop of machine code (x86-64) over the
-table: two calls that load the filter, and those that are asked about. The loop makes no other call, so that no filter
-can keep it from working; it ends by being killed. A call that kills it is noted, and the next process goes on behind.
+table: two calls that load the filter, and those that are asked about, of x86-64 or of 32-bit x86. The loop makes no
+other call, so that no filter can keep it from working; it ends by being killed. A call that kills it is noted, and the
+next process goes on behind.
 """
 
 from __future__ import annotations
@@ -27,19 +28,30 @@ _LOADING = 2  # rows before those that are asked about
 _POLL = 0.0005  # seconds
 _MASK = 2**64 - 1
 
-_BODY = bytes.fromhex(
-    "488b03"  # mov rax, [rbx]
-    "488b7b08488b7310488b5318"  # mov rdi, [rbx+8]; rsi, [rbx+16]; rdx, [rbx+24]
-    "4c8b53204c8b43284c8b4b30"  # mov r10, [rbx+32]; r8, [rbx+40]; r9, [rbx+48]
+NARROW = 1 << 63  # in a row's number: a call of 32-bit x86
+
+# The first eleven registers are a call's; r13 is at the table's next row, r14 counts those left, r12 is at those done.
+_WIDE_CALL = bytes.fromhex(
+    "498b7d08498b7510498b5518"  # mov rdi, [r13+8]; rsi, [r13+16]; rdx, [r13+24]
+    "4d8b55204d8b45284d8b4d30"  # mov r10, [r13+32]; r8, [r13+40]; r9, [r13+48]
     "0f05"  # syscall
-    "48894338"  # mov [rbx+56], rax
-    "49ff0424"  # inc qword [r12]: rows done
-    "4883c340"  # add rbx, 64
-    "48ffcd"  # dec rbp
+)
+_NARROW_CALL = bytes.fromhex(
+    "498b5d08498b4d10498b5518"  # mov rbx, [r13+8]; rcx, [r13+16]; rdx, [r13+24]
+    "498b7520498b7d28498b6d30"  # mov rsi, [r13+32]; rdi, [r13+40]; rbp, [r13+48]
+    "cd80"  # int 0x80
+)
+_BODY = (
+    bytes.fromhex("498b4500480fbae03f72")  # mov rax, [r13]; bt rax, 63; jc to the narrow call
+    + bytes((len(_WIDE_CALL) + 2,))
+    + _WIDE_CALL
+    + bytes((0xEB, len(_NARROW_CALL)))  # jmp behind it
+    + _NARROW_CALL
+    + bytes.fromhex("4989453849ff04244983c54049ffce")  # mov [r13+56], rax; inc qword [r12]; add r13, 64; dec r14
 )
 _CODE = (
-    bytes.fromhex("4889fb4889f54989d4")  # mov rbx, rdi; mov rbp, rsi; mov r12, rdx
-    + bytes.fromhex("4885ed74")  # test rbp, rbp; jz behind the loop
+    bytes.fromhex("4989fd4989f64989d4")  # mov r13, rdi; mov r14, rsi; mov r12, rdx
+    + bytes.fromhex("4d85f674")  # test r14, r14; jz behind the loop
     + bytes((len(_BODY) + 2,))
     + _BODY
     + b"\xeb"  # jmp to the test
