@@ -249,6 +249,8 @@ def test_a_call_that_is_opened_in_any_profile_is_found(seccomp, name):
 @given(profiles, st.randoms(use_true_random=False))
 @settings(max_examples=60, deadline=None)
 def test_dropping_an_allowing_rule_is_never_wider(seccomp, order):
+    """On 32-bit x86 it can be: with the last call that runc counts there, its ENOSYS for sockets is gone."""
+    seccomp = replace(seccomp, architectures=(X86_64, X32))
     allowing_rules = tuple(replace(one, action=Action.ALLOW) for one in seccomp.rules)
     fewer = tuple(order.sample(allowing_rules, max(0, len(allowing_rules) - 1)))
     assert not seccomp_difference(with_rules(seccomp, *allowing_rules), with_rules(seccomp, *fewer), HOST).widened
