@@ -25,7 +25,11 @@ _MEMORY: Final = 768  # MiB: the packed root file system and the unpacked one
 NO_PROFILE: Final = 125
 """The status of a step whose profile is not loaded."""
 _RESULT: Final = re.compile(r"step (\d+) (\d+) ?(\S*)")
-_PREPARE: Final = r"""#!/usr/bin/busybox sh
+_START: Final = r"""#!/usr/bin/busybox sh
+b=/usr/bin/busybox
+$b mkdir -p /mnt && $b mount --bind / /mnt && cd /mnt && $b mount --move . / && exec $b chroot . $b sh /steps
+"""
+_PREPARE: Final = r"""
 export PATH=/usr/sbin:/usr/bin
 /usr/bin/busybox --install -s /usr/bin
 mount -t proc proc /proc
@@ -85,13 +89,14 @@ def machine_files() -> RootFiles:
     return files
 
 
-def boot(files: RootFiles, steps: Sequence[Step], deadline: float = 60.0) -> Mapping[int, Ended]:
+def boot(files: RootFiles, steps: Sequence[Step], deadline: float = 150.0) -> Mapping[int, Ended]:
     """Run the steps in one boot; the results by the places of steps.
 
     Raises:
         RigError: the machine did not come to the end of the list in time; the message ends with its console.
     """
-    files.file("init", _script(steps).encode(), mode=0o755)
+    files.file("init", _START.encode(), mode=0o755)  # runc cannot pivot away from where the kernel unpacks
+    files.file("steps", _script(steps).encode())
     with tempfile.TemporaryDirectory(prefix="vm-") as name:
         folder = Path(name)
         (folder / "root").write_bytes(_cpio(files.tar()))

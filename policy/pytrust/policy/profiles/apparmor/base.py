@@ -1,9 +1,11 @@
 """What every AppArmor profile of a container gets, whatever it is for: little to read, and what no rule may open. Pure.
 
 The files are those that the loader and the C libraries (glibc, musl) and Go's runtime look at before a program's own
-code runs. The denials are Docker's (moby, ``profiles/apparmor/template.go``, and its masked paths) in patterns of our
-own: nothing outside the directories of processes is written below /proc, nothing outside control groups below /sys.
-They beat every rule of a profile.
+code runs, and the terminals of ``docker run -t`` and ``docker exec -t``, which are the container's own.
+
+The denials are Docker's (moby, ``profiles/apparmor/template.go``, and its masked paths) in patterns of our own: nothing
+outside the directories of processes is written below /proc, nothing outside control groups below /sys. They beat every
+rule of a profile.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ _READ: Final = (
     "/sys/fs/cgroup/{,**/}{cpu.max,memory.max,cpu.cfs_quota_us,cpu.cfs_period_us,memory.limit_in_bytes}",
     "/sys/kernel/mm/transparent_hugepage/{enabled,hpage_pmd_size}",
 )
-_WRITE: Final = ("/dev/full", "/dev/null", "/dev/zero")
+_WRITE: Final = ("/dev/full", "/dev/null", "/dev/pts/[0-9]*", "/dev/tty", "/dev/zero")
 _CGROUPS: Final = "fs/cgroup/"
 _BESIDE_CGROUPS: Final = ",".join(f"{_CGROUPS[:at]}[^{_CGROUPS[at]}]**" for at in range(len(_CGROUPS)))
 

@@ -16,6 +16,8 @@ from pytrust.policy.profiles.apparmor.text import ABI
 from pytrust.trust.errors import AccessDenied, BadContent, NotSetUp, Unsound
 from pytrust.trust.limits import APPARMOR_LOADED_MAX_BYTES
 
+LOAD: Final = ("--replace", "--skip-cache", "--warn=all")
+"""How the parser is asked to load what it reads."""
 SECURITYFS: Final = Path("/sys/kernel/security/apparmor")
 _ENABLED: Final = Path("/sys/module/apparmor/parameters/enabled")
 _FOLDER: Final = Path("/etc/apparmor.d")
@@ -89,7 +91,7 @@ def load(text: str, name: str) -> tuple[str, ...]:
     check_name(name)
     if not available():
         raise NotSetUp("this host's kernel does not confine by AppArmor, or has no apparmor_parser", hint=_NO_KERNEL)
-    done = run_parser(["--replace", "--skip-cache", "--warn=all"], text)
+    done = run_parser(list(LOAD), text)
     complaints = complaint_lines(done.stderr)
     if done.returncode and any("ermission denied" in line or "not permitted" in line for line in complaints):
         raise AccessDenied(
@@ -97,4 +99,4 @@ def load(text: str, name: str) -> tuple[str, ...]:
         )
     if done.returncode or not loaded(name):
         raise BadContent(f"the AppArmor profile {name} cannot be loaded: {reason_of(complaints)}")
-    return tuple(complaints)
+    return tuple(dict.fromkeys(complaints))
