@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.rig import dockerd, images
 from tests.rig.dockerd import PrivateEngine, private_engine
 from tests.rig.images import Docker
@@ -25,8 +26,8 @@ from pytrust.policy.observe.denials_engine import EngineContainers
 from pytrust.policy.observe.denials_model import Denial
 from pytrust.policy.observe.denials_store import DenialStore, read_denials, read_watches
 from pytrust.policy.profiles.document import decode_profile, encode_profile
-from pytrust.policy.profiles.model import Profile, Rule, Seccomp
-from pytrust.policy.profiles.names import Action, Capability, Syscall
+from pytrust.policy.profiles.model import Arg, Profile, Rule, Seccomp
+from pytrust.policy.profiles.names import Action, Capability, Op, Syscall
 from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.docker_json import docker_text
 
@@ -149,6 +150,20 @@ def test_what_the_profile_did_not_do_is_not_put_down_to_it(engine, docker, confi
         confined(docker_default(), "mkdir /proc/x; cat /proc/1/mem; true", "--name=kernel", "--cap-drop=ALL")
         docker.attempt("run", "--rm", "--network=none", "--name=default", IMAGE, "mount", "-t", "proc", "x", "/tmp")
     assert summary(path) == []
+
+
+def test_the_argument_that_was_refused_is_known(engine, confined, tmp_path):
+    """The profile has no rule for sockets of the internet: of version 6, and of version 4, one each."""
+    path = tmp_path / "d.db"
+    arg = Arg(index=0, op=Op.EQ, value=1)
+    seccomp = without("socket", "mkdir")
+    local = replace(seccomp, rules=(*seccomp.rules, Rule(names=(Syscall("socket"),), action=Action.ALLOW, args=(arg,))))
+    with watching(engine, path) as told:
+        confined(local, "wget -q http://127.0.0.1:1/; wget -q http://[::1]:1/; sleep 0.1", "--name=web")
+    assert {(one.syscall, one.argument, one.sure) for one in told} == {
+        ("socket", "AF_INET", True),
+        ("socket", "AF_INET6", True),
+    }
 
 
 def test_a_capability_that_is_missing_is_guessed(engine, confined, tmp_path):

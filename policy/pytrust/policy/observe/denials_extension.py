@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
+from pytrust.policy.observe.denials_argument import argument_number, argument_words
 from pytrust.policy.observe.denials_model import Denial
-from pytrust.policy.profiles.apparmor.networks import FAMILIES
-from pytrust.policy.profiles.arguments import CLONE, CLONE3, LIMITED, NAMESPACES, clone_rule, limited_rules
+from pytrust.policy.profiles.arguments import CLONE, CLONE3, LIMITED, clone_rule, limited_rules
 from pytrust.policy.profiles.compare.strangers import known_names
 from pytrust.policy.profiles.floor import LETS_THROUGH
 from pytrust.policy.profiles.model import Evidence, Profile, Rule, Why
@@ -24,11 +24,6 @@ from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seen import Argument
 from pytrust.trust.errors import UsageError
 
-_SOCKETS: Final = frozenset(map(Syscall, ("socket", "socketpair")))
-_BY_WORD: Final = {
-    **{call: {f"AF_{word.upper()}": number for word, number in FAMILIES.items()} for call in _SOCKETS},
-    CLONE: {word: flag for flag, word in NAMESPACES.items()},
-}
 _NOTE_MAX: Final = 400
 
 
@@ -58,8 +53,8 @@ def parse_opening(text: str) -> Opening:
     if call not in known_names():
         near = difflib.get_close_matches(name, known_names(), 1)
         raise UsageError(f"{name[:60]!r} is no system call", hint=f"do you mean {near[0]}?" if near else "")
-    words = _BY_WORD.get(call, {})
-    if colon and argument not in words:
+    words = argument_words(call)
+    if colon and argument_number(call, argument) is None:
         hint = f"one of {', '.join(words)}" if words else "let it through whole, or take a call that can be limited"
         raise UsageError(f"{call} cannot be limited to {argument[:60]!r}", hint=hint)
     return Opening(call, argument)
@@ -67,11 +62,11 @@ def parse_opening(text: str) -> Opening:
 
 def openings(denials: Iterable[Denial]) -> tuple[Opening, ...]:
     """What denials ask for, a call each: how often the profile refused it, and to whom."""
-    by_call: dict[Syscall, list[Denial]] = {}
+    by_call: dict[tuple[Syscall, str], list[Denial]] = {}
     for denial in denials:
         if not denial.capability:
-            by_call.setdefault(denial.syscall, []).append(denial)
-    return tuple(_opening(call, several) for call, several in sorted(by_call.items()))
+            by_call.setdefault((denial.syscall, denial.argument), []).append(denial)
+    return tuple(_opening(call, argument, several) for (call, argument), several in sorted(by_call.items()))
 
 
 def wanted_capabilities(denials: Iterable[Denial]) -> tuple[Capability, ...]:
@@ -140,7 +135,7 @@ def _allow(calls: Sequence[Syscall]) -> Rule:
 
 def _limited(wanted: Iterable[Opening]) -> Iterator[Rule]:
     for opening in wanted:
-        number = _BY_WORD.get(opening.call, {}).get(opening.argument)
+        number = argument_number(opening.call, opening.argument)
         if opening.call == CLONE:
             yield clone_rule(number or 0)
         elif opening.call in LIMITED:
@@ -163,9 +158,9 @@ def _without(rule: Rule, names: frozenset[Syscall]) -> Rule | None:
     return replace(rule, names=left) if left else None
 
 
-def _opening(call: Syscall, denials: Sequence[Denial]) -> Opening:
+def _opening(call: Syscall, argument: str, denials: Sequence[Denial]) -> Opening:
     programs = ", ".join(sorted({denial.program for denial in denials if denial.program}))
     containers = ", ".join(sorted({denial.name for denial in denials}))
     note = f"refused to {programs or 'a program'} in {containers}"[:_NOTE_MAX]
     shown = "".join(char if char.isprintable() else "?" for char in note)
-    return Opening(call, why=Why.RECORDED, times=sum(denial.count for denial in denials), note=shown)
+    return Opening(call, argument, why=Why.RECORDED, times=sum(denial.count for denial in denials), note=shown)

@@ -7,14 +7,14 @@ by it. A call that is answered with ENOSYS is no denial: the program is told tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
 from pytrust.policy.observe.denials_model import Answer, Refusal
 from pytrust.policy.profiles.model import Resolved
 from pytrust.policy.profiles.names import Action, Arch
-from pytrust.policy.profiles.seccomp.runc import Filter, filter_of
-from pytrust.policy.profiles.seccomp.syscalls import KNOWN_ARCHES, names
+from pytrust.policy.profiles.seccomp.runc import Filter, filter_of, holds
+from pytrust.policy.profiles.seccomp.syscalls import KNOWN_ARCHES, is_wide, names
 from pytrust.policy.profiles.seccomp.verdict import ENOSYS, FOREIGN, UNKNOWN, Verdict
 
 OPEN: Final = frozenset({Action.ALLOW, Action.LOG, Action.NOTIFY, Action.TRACE})
@@ -40,11 +40,13 @@ def answer_to(refusal: Refusal, found: Answers) -> Answer | None:
     answer = found[refusal.arch].get(refusal.number) if refusal.arch in found else _FOREIGN
     if answer is None or refusal.number not in names(refusal.arch):
         return None
+    if answer.by_first is not None and refusal.first is not None:
+        answer = Answer(frozenset({answer.by_first(refusal.first)}), sure=True)
     return answer if any(_is(verdict, refusal) for verdict in answer.verdicts) else None
 
 
 def _is(verdict: Verdict, refusal: Refusal) -> bool:
-    if verdict.action is not refusal.action:
+    if verdict.action is not refusal.action or verdict.action in _SILENT:
         return False
     return verdict.action is not Action.ERRNO or (verdict.errno != ENOSYS and refusal.errno in {None, verdict.errno})
 
@@ -54,7 +56,22 @@ def _answers(loaded: Filter, arch: Arch) -> Iterator[tuple[int, Answer]]:
         verdicts = _verdicts(loaded, number)
         told = frozenset(verdict for verdict in verdicts if verdict.action not in _SILENT)
         if told:
-            yield number, Answer(told, sure=told == verdicts)
+            yield number, Answer(told, told == verdicts, _by_first(loaded, number, arch))
+
+
+def _by_first(loaded: Filter, number: int, arch: Arch) -> Callable[[int], Verdict] | None:
+    """None where there is nothing to look at, or more than the first argument."""
+    cases, wide = loaded.cases.get(number, ()), is_wide(arch)
+    conditions = [condition for case in cases for condition in case.conditions]
+    if not conditions or any(condition.index for condition in conditions):
+        return None
+
+    def by_first(first: int) -> Verdict:
+        args = (first, 0, 0, 0, 0, 0)
+        hit = (case for case in cases if all(holds(condition, args, wide=wide) for condition in case.conditions))
+        return next((case.verdict for case in hit), loaded.default)
+
+    return by_first
 
 
 def _verdicts(loaded: Filter, number: int) -> frozenset[Verdict]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -13,8 +13,9 @@ from pytrust.policy.profiles.seccomp.verdict import Verdict
 class Refusal(NamedTuple):
     """One call that the kernel told of.
 
-    ``pid`` as the host counts; ``number`` that of the call on ``arch``; ``errno`` what was answered, None where nobody
-    told. ``program`` is what it calls itself, which proves nothing. ``group`` is its control group, where it is told.
+    ``pid`` as the host counts; ``number`` that of the call on ``arch``; ``errno`` what was answered, and ``first`` its
+    first argument, None where nobody told. ``program`` is what it calls itself, which proves nothing. ``group`` is its
+    control group, where that is told.
     """
 
     pid: int
@@ -23,6 +24,7 @@ class Refusal(NamedTuple):
     number: int
     action: Action
     errno: int | None = None
+    first: int | None = None
     group: str = ""
 
 
@@ -52,10 +54,14 @@ class Source(Protocol):
 
 
 class Answer(NamedTuple):
-    """What a profile may do with a call, but for letting it through; ``sure``: it never does that."""
+    """What a profile may do with a call, but for letting it through; ``sure``: it never does that.
+
+    ``by_first`` says it exactly where the profile looks at nothing but the first argument.
+    """
 
     verdicts: frozenset[Verdict]
     sure: bool
+    by_first: Callable[[int], Verdict] | None = None
 
 
 class Confined(NamedTuple):
@@ -76,7 +82,8 @@ class Denial:
     """What a program of a container was refused, ``count`` times between ``first`` and ``last`` (seconds since 1970).
 
     ``arch`` is that of the call, foreign where the profile does not name it. ``action`` is ERRNO where it was refused,
-    LOG where it was let through and noted, and else how it was punished.
+    LOG where it was let through and noted, and else how it was punished; ``argument`` a word for the first argument,
+    where it is known and there is one.
     ``sure``: it was the profile; otherwise the kernel itself may have refused these arguments. With a ``capability``
     the profile lets the call through, and the kernel refused it: perhaps because the container lacks that one.
     """
@@ -87,6 +94,7 @@ class Denial:
     program: str
     arch: Arch
     syscall: Syscall
+    argument: str
     action: Action
     sure: bool
     capability: str

@@ -38,10 +38,12 @@ _NARROW: Final = {X86_64: X86, AARCH64: ARM}
 _PROCESSORS: Final = Path("/sys/devices/system/cpu/online")
 _FILTER: Final = f"ret == -{errno.EPERM}"
 
-_ATTRIBUTES: Final = struct.Struct("=IIQQQQQII48x")  # perf_event_attr up to version 5; the rest is zero
+_ATTRIBUTES: Final = struct.Struct("=IIQQQQQII24xQ24x")  # perf_event_attr up to version 5; the rest is zero
 _TRACEPOINT: Final = 2  # PERF_TYPE_TRACEPOINT
 _SAMPLE: Final = 2 | 1024  # PERF_SAMPLE_TID | PERF_SAMPLE_RAW
 _DISABLED, _COMM = 1, 1 << 9
+_SAMPLE_REGISTERS: Final = 1 << 12  # PERF_SAMPLE_REGS_USER
+_FIRST_ARGUMENT: Final = {X86_64: 1 << 5}  # PERF_REG_X86_DI; elsewhere the result takes its place
 _SAMPLE_GROUP, _GROUPS = 1 << 21, 1 << 32  # PERF_SAMPLE_CGROUP, and records of new groups; from Linux 5.7
 _ANY_PROCESS: Final = -1
 _CLOSE_ON_EXEC: Final = 8  # PERF_FLAG_FD_CLOEXEC
@@ -71,7 +73,8 @@ class CallsSource:
         self._groups = Latest[int, str](DENIALS_PROCESSES_MAX)
         self._arch = own_arch()
         try:
-            self._identity, self._layout = tracepoint(self._arch)
+            self._identity, layout = tracepoint(self._arch)
+            self._layout = layout._replace(register=self._arch in _FIRST_ARGUMENT)
             self._open()
         except OSError as error:
             self.close()
@@ -130,7 +133,9 @@ class CallsSource:
     def _refusal(self, ended: Ended) -> Refusal:
         name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or self._names.get(ended.tid) or ""
         arch = _arch_of(ended, self._arch)
-        return Refusal(ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result, self._group(ended))
+        return Refusal(
+            ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result, ended.first, self._group(ended)
+        )
 
     def _group(self, ended: Ended) -> str:
         """A group that was made before we began is learnt from the first process that lives long enough."""
@@ -176,7 +181,9 @@ class _Ring:
 
 
 def _opened(arch: Arch, identity: int, processor: int, sample: int, flags: int) -> int:
-    attributes = _ATTRIBUTES.pack(_TRACEPOINT, _ATTRIBUTES.size, identity, 1, sample, 0, flags, 1, 0)
+    registers = _FIRST_ARGUMENT.get(arch, 0)
+    sample |= _SAMPLE_REGISTERS if registers else 0
+    attributes = _ATTRIBUTES.pack(_TRACEPOINT, _ATTRIBUTES.size, identity, 1, sample, 0, flags, 1, 0, registers)
     return call(arch, "perf_event_open", attributes, _ANY_PROCESS, processor, -1, _CLOSE_ON_EXEC)
 
 

@@ -20,16 +20,21 @@ _LONG: Final = struct.Struct("=q")
 _WORD: Final = struct.Struct("=I")
 _FIELD: Final = re.compile(r"field:long (id|ret);\s*offset:([0-9]{1,3});\s*size:8;")
 _LIST: Final = re.compile(r"[0-9]{1,5}(?:-[0-9]{1,5})?(?:,[0-9]{1,5}(?:-[0-9]{1,5})?){0,1000}")
+_ABI_64: Final = 2  # PERF_SAMPLE_REGS_ABI_64
 _COMM_MAX: Final = 16
 
 
 class Ended(NamedTuple):
-    """A call ended: thread ``tid``, ``number`` of the call, what it gave, and the number of the control group or 0."""
+    """A call ended: thread ``tid``, ``number`` of the call, what it gave.
+
+    ``first`` is its first argument, None where it is not told; ``group`` the number of the control group, or 0.
+    """
 
     tid: int
     number: int
     result: int
-    group: int
+    first: int | None = None
+    group: int = 0
 
 
 class Named(NamedTuple):
@@ -56,10 +61,11 @@ Record = Ended | Named | Grouped | Lost
 
 
 class Layout(NamedTuple):
-    """Where a call's number and result lie in the event."""
+    """Where a call's number and result lie in the event, and whether the register of the first argument follows."""
 
     number: int
     result: int
+    register: bool = False
 
 
 def parse_layout(text: str) -> Layout:
@@ -81,8 +87,8 @@ def parse_list(text: str) -> list[int]:
 def parse_records(data: bytes, layout: Layout) -> Iterator[Record]:
     """Whole records, one after the other; of other kinds nothing is said.
 
-    Samples must carry the thread (``PERF_SAMPLE_TID``) and the event (``PERF_SAMPLE_RAW``), may carry the control group
-    (``PERF_SAMPLE_CGROUP``), and nothing else.
+    Samples must carry the thread (``PERF_SAMPLE_TID``) and the event (``PERF_SAMPLE_RAW``), one register where the
+    layout says so (``PERF_SAMPLE_REGS_USER``), may carry the control group (``PERF_SAMPLE_CGROUP``), and nothing else.
     """
     at = 0
     while at + _HEADER.size <= len(data):
@@ -120,4 +126,14 @@ def _ended(body: bytes, layout: Layout) -> Ended:
     event = body[_PAIR.size + _WORD.size :]
     (number,), (result,) = _LONG.unpack_from(event, layout.number), _LONG.unpack_from(event, layout.result)
     rest = event[size:]
-    return Ended(tid, number, result, _QUAD.unpack_from(rest)[0] if len(rest) >= _QUAD.size else 0)
+    first, rest = _register(rest) if layout.register else (None, rest)
+    return Ended(tid, number, result, first, _QUAD.unpack_from(rest)[0] if len(rest) >= _QUAD.size else 0)
+
+
+def _register(data: bytes) -> tuple[int | None, bytes]:
+    """The register, if the program has 64 bits, and what follows; without any program there is none."""
+    (abi,) = _QUAD.unpack_from(data)
+    if not abi:
+        return None, data[_QUAD.size :]
+    (value,) = _QUAD.unpack_from(data, _QUAD.size)
+    return value if abi == _ABI_64 else None, data[2 * _QUAD.size :]

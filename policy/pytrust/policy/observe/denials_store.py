@@ -11,43 +11,53 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, Final, NamedTuple, Self
 
+import msgspec
+
 from pytrust.policy.observe.denials_model import Denial
 from pytrust.policy.profiles.names import Action, Arch, Syscall
 from pytrust.trust.database import connect, guarded, make_private
+from pytrust.trust.errors import Damaged
 from pytrust.trust.files import PRIVATE_FOLDER
 from pytrust.trust.limits import DENIALS_MAX, DENIALS_PER_CONTAINER_MAX
 
 _DENIALS_TABLE: Final = (
-    "CREATE TABLE IF NOT EXISTS denials (container TEXT NOT NULL, name TEXT NOT NULL, image TEXT NOT NULL,"
-    " program TEXT NOT NULL, arch TEXT NOT NULL, syscall TEXT NOT NULL, action TEXT NOT NULL, sure INTEGER NOT NULL,"
-    " capability TEXT NOT NULL,"
-    " count INTEGER NOT NULL, first REAL NOT NULL, last REAL NOT NULL,"
-    " PRIMARY KEY (container, program, arch, syscall, action, capability)) WITHOUT ROWID"
+    "CREATE TABLE IF NOT EXISTS denials (container TEXT NOT NULL, what TEXT NOT NULL, name TEXT NOT NULL,"
+    " image TEXT NOT NULL, sure INTEGER NOT NULL, count INTEGER NOT NULL, first REAL NOT NULL, last REAL NOT NULL,"
+    " PRIMARY KEY (container, what)) WITHOUT ROWID"
 )
 _WATCHES_TABLE: Final = (
     "CREATE TABLE IF NOT EXISTS watches (source TEXT PRIMARY KEY, since REAL NOT NULL, alive REAL NOT NULL,"
     " lost INTEGER NOT NULL) WITHOUT ROWID"
 )
 _SETUP: Final = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL", _DENIALS_TABLE, _WATCHES_TABLE)
-_COLUMNS: Final = "container, name, image, program, arch, syscall, action, sure, capability, count, first, last"
 _ADD: Final = (
-    f"INSERT INTO denials ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - words of our own
+    "INSERT INTO denials VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET count = min(count + excluded.count, 9007199254740991),"
     " sure = max(sure, excluded.sure), last = max(last, excluded.last), name = excluded.name, image = excluded.image"
 )
 _TRIM_ONE: Final = (
-    "DELETE FROM denials WHERE container = ?1 AND (program, arch, syscall, action, capability) NOT IN"
-    " (SELECT program, arch, syscall, action, capability FROM denials WHERE container = ?1"
-    " ORDER BY last DESC, count DESC LIMIT ?2)"
+    "DELETE FROM denials WHERE container = ?1 AND what NOT IN"
+    " (SELECT what FROM denials WHERE container = ?1 ORDER BY last DESC, count DESC LIMIT ?2)"
 )
 _TRIM_ALL: Final = (
-    "DELETE FROM denials WHERE (container, program, arch, syscall, action, capability) NOT IN"
-    " (SELECT container, program, arch, syscall, action, capability FROM denials ORDER BY last DESC LIMIT ?)"
+    "DELETE FROM denials WHERE (container, what) NOT IN"
+    " (SELECT container, what FROM denials ORDER BY last DESC LIMIT ?)"
 )
 _WATCH: Final = (
     "INSERT INTO watches VALUES (?, ?, ?, ?)"
     " ON CONFLICT DO UPDATE SET since = excluded.since, alive = excluded.alive, lost = excluded.lost"
 )
+
+
+class _What(msgspec.Struct, array_like=True, frozen=True):
+    """What tells the denials of one container apart."""
+
+    program: str
+    arch: str
+    syscall: str
+    argument: str
+    action: Action
+    capability: str
 
 
 class Watch(NamedTuple):
@@ -108,9 +118,13 @@ def read_denials(path: Path, since: float = 0) -> list[Denial]:
 
     Raises:
         Unsound: the file cannot be used.
+        Damaged: it is not what we wrote.
     """
-    query = f"SELECT {_COLUMNS} FROM denials WHERE last > ? ORDER BY last, container, program, syscall"  # noqa: S608
-    return [_denial(row) for row in _select(path, query, since)]
+    rows = _select(path, "SELECT * FROM denials WHERE last > ? ORDER BY last, container, what", since)
+    try:
+        return [_denial(*row) for row in rows]
+    except msgspec.MsgspecError as error:
+        raise Damaged(f"{path}: a denial cannot be understood: {error}", hint="move the file away") from error
 
 
 def read_watches(path: Path) -> list[Watch]:
@@ -127,34 +141,28 @@ def _select(path: Path, query: str, *values: float) -> list[Any]:
 
 
 def _row(denial: Denial) -> tuple[str | int | float, ...]:
-    return (
-        denial.container,
-        denial.name,
-        denial.image,
-        denial.program,
-        denial.arch,
-        denial.syscall,
-        denial.action,
-        int(denial.sure),
-        denial.capability,
-        denial.count,
-        denial.first,
-        denial.last,
-    )
+    what = msgspec.json.encode(
+        _What(denial.program, denial.arch, denial.syscall, denial.argument, denial.action, denial.capability)
+    ).decode()
+    first, last = denial.first, denial.last
+    return denial.container, what, denial.name, denial.image, int(denial.sure), denial.count, first, last
 
 
-def _denial(row: tuple[str, str, str, str, str, str, str, int, str, int, float, float]) -> Denial:
-    container, name, image, program, arch, syscall, action, sure, capability, count, first, last = row
+def _denial(  # noqa: PLR0913, PLR0917 - the columns
+    container: str, what: str, name: str, image: str, sure: int, count: int, first: float, last: float
+) -> Denial:
+    found = msgspec.json.decode(what, type=_What)
     return Denial(
         container=container,
         name=name,
         image=image,
-        program=program,
-        arch=Arch(arch),
-        syscall=Syscall(syscall),
-        action=Action(action),
+        program=found.program,
+        arch=Arch(found.arch),
+        syscall=Syscall(found.syscall),
+        argument=found.argument,
+        action=found.action,
         sure=bool(sure),
-        capability=capability,
+        capability=found.capability,
         count=count,
         first=first,
         last=last,

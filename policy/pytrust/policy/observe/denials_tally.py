@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from pytrust.policy.observe.denials_argument import argument_word
 from pytrust.policy.observe.denials_meaning import answer_to
 from pytrust.policy.observe.denials_model import Confined, Denial, Refusal
 from pytrust.policy.observe.denials_wanting import wanting
@@ -30,7 +31,15 @@ class Tally:
         if answer is None and capability is None:
             return
         denial = _denial(refusal, confined, now, capability or "", sure=answer is not None and answer.sure)
-        key = (denial.container, denial.program, denial.arch, denial.syscall, denial.action, denial.capability)
+        key = (
+            denial.container,
+            denial.program,
+            denial.arch,
+            denial.syscall,
+            denial.argument,
+            denial.action,
+            denial.capability,
+        )
         before = self._fresh.get(key)
         if before is None and len(self._fresh) >= DENIALS_PER_CONTAINER_MAX:
             return  # nobody keeps them now, or one container invents names of programs
@@ -69,13 +78,15 @@ class Pace:
 
 
 def _denial(refusal: Refusal, confined: Confined, now: float, capability: str, *, sure: bool) -> Denial:
+    call = names(refusal.arch)[refusal.number]
     return Denial(
         container=confined.container,
         name=confined.name,
         image=confined.image,
         program=refusal.program,
         arch=refusal.arch,
-        syscall=names(refusal.arch)[refusal.number],
+        syscall=call,
+        argument="" if capability else argument_word(call, refusal.first),
         action=refusal.action,
         sure=sure,
         capability=capability,

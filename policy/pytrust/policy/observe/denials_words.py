@@ -34,9 +34,14 @@ def sentence(denial: Denial) -> str:
         return _wanting(denial)
     perhaps = "" if denial.sure else " or the kernel itself refused these arguments"
     return (
-        f"the profile of {denial.image} lacks {denial.syscall}{perhaps}:"
+        f"the profile of {denial.image} lacks {call_of(denial)}{perhaps}:"
         f" {_who(denial)} {_SENTENCES[denial.action]} {_times(denial)}"
     )
+
+
+def call_of(denial: Denial) -> str:
+    """``mkdir``, ``socket:AF_INET6``: as ``extend --call`` takes it."""
+    return f"{denial.syscall}:{denial.argument}" if denial.argument else denial.syscall
 
 
 def _wanting(denial: Denial) -> str:
@@ -64,7 +69,7 @@ def row(denial: Denial) -> tuple[str, ...]:
         denial.name,
         denial.image,
         denial.program or "?",
-        denial.syscall,
+        call_of(denial),
         str(denial.count),
         happened,
     )
@@ -79,6 +84,7 @@ def document(denial: Denial) -> dict[str, Any]:
         "program": denial.program,
         "arch": denial.arch,
         "syscall": denial.syscall,
+        "argument": denial.argument or None,
         "action": denial.action,
         "sure": denial.sure,
         "capability": denial.capability or None,

@@ -7,6 +7,7 @@ from hypothesis import given as forall
 from hypothesis import settings
 from hypothesis import strategies as st
 
+from pytrust.policy.observe.denials_argument import argument_number, argument_word
 from pytrust.policy.observe.denials_extension import (
     Opening,
     capabilities_for,
@@ -57,6 +58,7 @@ def denial(call, count=1, program="nginx", name="web", **more):
         "action": Action.ERRNO,
         "sure": True,
         "capability": "",
+        "argument": "",
         "first": 1.0,
         "last": 2.0,
     }
@@ -162,6 +164,39 @@ def test_capabilities_are_added_only_when_they_are_asked_for():
     assert with_capabilities(new, wanted_capabilities(found)) == new
 
 
+def test_the_argument_that_was_refused_is_opened_and_no_other():
+    found = openings([denial("socket", argument="AF_INET6"), denial("clone", argument="CLONE_NEWUSER+CLONE_NEWPID")])
+    new = extended(profile(), found)
+    assert verdict(new, "socket", 10) == ALLOW
+    assert verdict(new, "socket", 2).action is Action.ERRNO
+    assert verdict(new, "clone", 0x30000011) == ALLOW
+    assert verdict(new, "clone", 0x40000011).action is Action.ERRNO
+    assert {one.subject for one in new.evidence} == {
+        "argument:socket:AF_INET6",
+        "argument:clone:CLONE_NEWUSER+CLONE_NEWPID",
+    }
+
+
+@pytest.mark.parametrize(
+    ("call", "value", "word"),
+    [
+        ("socket", 10, "AF_INET6"),
+        ("socketpair", 1, "AF_UNIX"),
+        ("socket", 4000, ""),
+        ("clone", 0x01200011, ""),
+        ("clone", 0x10000011, "CLONE_NEWUSER"),
+        ("clone", 0x60000011, "CLONE_NEWPID+CLONE_NEWNET"),
+        ("mkdir", 10, ""),
+        ("socket", None, ""),
+    ],
+)
+def test_first_arguments_have_words(call, value, word):
+    assert argument_word(Syscall(call), value) == word
+    if word:
+        number = argument_number(Syscall(call), word)
+        assert number == (value if call != "clone" else value & NAMESPACE_FLAGS)
+
+
 def test_a_program_with_a_hostile_name_makes_one_short_line():
     (found,) = openings([denial("mkdir", program="a\nb\x1b[2J", name="x" * 3000)])
     assert found.note.isprintable()
@@ -184,6 +219,8 @@ def test_programs_that_the_profile_has_no_architecture_for_are_told_apart():
         "socket:AF_NONE",
         "socket:",
         "clone:0x10000000",
+        "clone:CLONE_NEWUSER+",
+        "socket:AF_INET+AF_INET6",
         "clone3:CLONE_NEWUSER",
         "MKDIR",
         "mkdir ",

@@ -89,6 +89,27 @@ def test_the_kernel_may_refuse_arguments_of_a_limited_call_itself():
     assert answer_to(refusal("read"), found) is None
 
 
+def test_a_first_argument_that_is_known_decides():
+    rule = Rule(names=(Syscall("socket"),), action=Action.ALLOW, args=(Arg(index=0, op=Op.EQ, value=1),))
+    found = answers(resolved(rule), X86_64)
+    assert answer_to(refusal("socket")._replace(first=10), found).sure is True
+    assert answer_to(refusal("socket")._replace(first=1), found) is None  # the kernel refused it
+    other = Rule(names=(Syscall("socket"),), action=Action.ALLOW, args=(Arg(index=1, op=Op.EQ, value=1),))
+    assert answer_to(refusal("socket")._replace(first=10), answers(resolved(other), X86_64)).sure is False
+
+
+@given(profiles, st.sampled_from(CALLS), st.sampled_from([0, 1, 2, 7, 2**32, 2**64 - 1]))
+@settings(max_examples=200, deadline=None)
+def test_what_is_known_by_the_first_argument_is_what_the_filter_says(found, call, first):
+    limited = [arg.index for rule in found.rules if call in rule.names for arg in rule.args]
+    verdict = evaluate(found, X86_64, call, (first, 0, 0, 0, 0, 0))
+    if 1 in limited or verdict.errno == ENOSYS:
+        return
+    errno = verdict.errno if verdict.action is Action.ERRNO else None
+    answer = answer_to(Refusal(1, "sh", X86_64, NUMBERS[call], verdict.action, errno, first), answers(found, X86_64))
+    assert (answer is None) is (verdict.action is Action.ALLOW)
+
+
 def test_another_error_than_the_profiles_is_the_kernels():
     found = answers(resolved(), X86_64)
     assert answer_to(refusal(errno=13), found) is None

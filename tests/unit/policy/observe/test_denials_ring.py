@@ -38,10 +38,12 @@ def record(kind, body):
     return struct.pack("=IHH", kind, 0, 8 + len(body)) + body
 
 
-def sample(tid, number, result, group=None, at=8):
+def sample(tid, number, result, group=None, at=8, registers=b""):
     event = struct.pack("=HBBi", 442, 0, 0, tid).ljust(at, b"\0") + struct.pack("=qq", number, result)
     raw = struct.pack("=I", len(event) + 4) + event + b"\0" * 4  # the kernel fills up to eight bytes
-    return record(9, struct.pack("=II", 7, tid) + raw + (b"" if group is None else struct.pack("=Q", group)))
+    return record(
+        9, struct.pack("=II", 7, tid) + raw + registers + (b"" if group is None else struct.pack("=Q", group))
+    )
 
 
 def read(data, layout=LAYOUT):
@@ -56,18 +58,32 @@ def test_calls_names_groups_and_losses_are_read():
         + record(2, struct.pack("=QQ", 1, 5))
         + record(4, b"\0" * 24)  # a process ended: nothing to us
     )
-    assert read(data) == [Ended(12, 83, -1, 77), Named(12, "mkdir"), Grouped(77, "/docker/abc"), Lost(5)]
+    assert read(data) == [Ended(12, 83, -1, None, 77), Named(12, "mkdir"), Grouped(77, "/docker/abc"), Lost(5)]
 
 
 def test_a_kernel_without_control_groups_tells_none():
-    assert read(sample(12, 83, -1)) == [Ended(12, 83, -1, 0)]
+    assert read(sample(12, 83, -1)) == [Ended(12, 83, -1)]
+
+
+@pytest.mark.parametrize(
+    ("registers", "first"),
+    [
+        (struct.pack("=QQ", 2, 10), 10),
+        (struct.pack("=QQ", 2, 2**64 - 1), 2**64 - 1),
+        (struct.pack("=QQ", 1, 10), None),  # a program of 32 bits has its arguments elsewhere
+        (struct.pack("=Q", 0), None),  # a thread of the kernel has none
+    ],
+)
+def test_the_first_argument_is_read_before_the_group(registers, first):
+    layout = LAYOUT._replace(register=True)
+    assert read(sample(12, 41, -1, 77, registers=registers), layout) == [Ended(12, 41, -1, first, 77)]
 
 
 def test_another_kernel_lays_events_out_in_another_way():
     assert parse_layout(FORMAT) == LAYOUT
     moved = parse_layout(FORMAT.replace("offset:8;", "offset:16;", 1).replace("ret;\toffset:16", "ret;\toffset:24"))
     assert moved == Layout(16, 24)
-    assert read(sample(12, 83, -1, at=16), moved) == [Ended(12, 83, -1, 0)]
+    assert read(sample(12, 83, -1, at=16), moved) == [Ended(12, 83, -1)]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +101,7 @@ def test_a_name_cannot_be_longer_than_the_kernels():
 
 @pytest.mark.parametrize("kind", [2, 3, 9, 19])
 def test_a_record_that_is_too_short_says_nothing_and_hides_nothing(kind):
-    assert read(record(kind, b"\0\0\0\0") + sample(1, 2, -1)) == [Ended(1, 2, -1, 0)]
+    assert read(record(kind, b"\0\0\0\0") + sample(1, 2, -1)) == [Ended(1, 2, -1)]
 
 
 def test_a_record_without_a_size_ends_it():

@@ -12,7 +12,8 @@ from pytrust.policy.observe import denials_store
 from pytrust.policy.observe.denials_model import Denial
 from pytrust.policy.observe.denials_store import DenialStore, Watch, read_denials, read_watches
 from pytrust.policy.profiles.names import X86_64, Action, Syscall
-from pytrust.trust.errors import BadPermissions, Unsound
+from pytrust.policy.profiles.seccomp.syscalls import X86
+from pytrust.trust.errors import BadPermissions, Damaged, Unsound
 
 ONE = Denial(
     container="a" * 64,
@@ -24,6 +25,7 @@ ONE = Denial(
     action=Action.ERRNO,
     sure=False,
     capability="",
+    argument="",
     count=2,
     first=10.0,
     last=20.0,
@@ -54,7 +56,19 @@ def test_counts_add_up_and_times_span(path):
 def test_another_answer_is_another_denial(path):
     with DenialStore(path) as store:
         store.add([ONE, replace(ONE, action=Action.LOG)])
-    assert len(read_denials(path)) == 2
+        store.add([replace(ONE, argument="AF_INET"), replace(ONE, capability="CHOWN"), replace(ONE, arch=X86)])
+    assert len(read_denials(path)) == 5
+
+
+def test_what_somebody_else_wrote_is_not_believed(path):
+    with DenialStore(path) as store:
+        store.add([ONE])
+    connection = sqlite3.connect(path)
+    connection.execute("UPDATE denials SET what = '[1]'")
+    connection.commit()
+    connection.close()
+    with pytest.raises(Damaged):
+        read_denials(path)
 
 
 def test_what_is_newer_is_given_alone(path):
@@ -127,7 +141,7 @@ def test_half_a_batch_is_never_kept(path):
     with DenialStore(path) as store:
         store.add([ONE])
         with pytest.raises(Unsound):
-            store.add([replace(ONE, program="sh"), replace(ONE, program=None)])
+            store.add([replace(ONE, program="sh"), replace(ONE, name=None)])
     assert read_denials(path) == [ONE]
 
 

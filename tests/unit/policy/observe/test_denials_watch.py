@@ -31,7 +31,7 @@ PROFILE = Resolved(
     rules=(Rule(names=(Syscall("read"), Syscall("listns")), action=Action.ALLOW),),
 )
 CONFINED = Confined(WEB, "web", "foo/web", answers(PROFILE, X86_64), frozenset({Capability("KILL")}))
-REFUSAL = Refusal(1, "nginx", X86_64, NUMBER, Action.ERRNO, 1, f"/docker/{WEB}")
+REFUSAL = Refusal(1, "nginx", X86_64, NUMBER, Action.ERRNO, 1, group=f"/docker/{WEB}")
 
 
 class Spring:
