@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench import notary, pki, profiles, profiles_proxy, proxy, proxy_core, tls, trust, vault
+from bench import notary, pki, profiles, profiles_programs, profiles_proxy, proxy, proxy_core, tls, trust, vault
 
 _ALL = {
     **trust.BENCHES,
@@ -14,6 +14,7 @@ _ALL = {
     **tls.BENCHES,
     **notary.BENCHES,
     **vault.BENCHES,
+    **profiles_programs.BENCHES,
     **profiles.BENCHES,
     **profiles_proxy.BENCHES,
 }

@@ -24,7 +24,7 @@ from pytrust.trust.errors import PytrustError
 
 Workload: TypeAlias = Callable[[Live], int]
 _PATIENCE: Final = 10.0  # seconds until a server answers
-_ANSWER: Final = 5.0
+_ANSWER: Final = 3.0
 _POLL: Final = 0.02
 _FAILURES: Final = (AssertionError, OSError, HTTPException, psycopg.Error, PytrustError, RigError, ValueError)
 
@@ -359,9 +359,9 @@ def record_go(site: Site, live: Live) -> None:
 
 
 def accept_go(site: Site, live: Live) -> None:
-    for _ in range(3):
-        at_once(24, lambda _: [site.expect("/work", 200) for _ in range(4)])
-        at_once(8, lambda number: site.expect("/write", 200, "PUT", body=b"y" * number * 100_000))
+    for _ in range(2):
+        at_once(16, lambda _: [site.expect("/work", 200) for _ in range(3)])
+        at_once(6, lambda number: site.expect("/write", 200, "PUT", body=b"y" * number * 100_000))
         site.signal(live, "HUP")
     with site.lines() as rude:
         rude.say(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
