@@ -101,9 +101,9 @@ def record(
 
 
 def _workload(words: tuple[str, ...]) -> Callable[[Live], int]:
-    from pytrust.policy.observe.workload import command
+    from pytrust.policy.observe.workload import Command
 
-    return command(words, os.environ) if words else _by_hand
+    return Command(words, os.environ) if words else _by_hand
 
 
 def _by_hand(live: Live) -> int:

@@ -112,7 +112,7 @@ def _recordings(
             records=seen.records,
             lost=seen.lost,
             image=identity,
-            workload=" ".join(workload)[:_WORKLOAD_MAX],
+            workload=workload[0][:_WORKLOAD_MAX] if workload else "",  # what follows may be a password
             engine=engine.version,
             runc=engine.runc,
             kernel=engine.kernel,

@@ -77,12 +77,12 @@ def verify(
     """
     from pytrust.policy.observe.prove import Task
     from pytrust.policy.observe.trial import RunOptions
-    from pytrust.policy.observe.workload import command as as_workload
+    from pytrust.policy.observe.workload import Command
 
     found = read_profile(profile)
     given = RunOptions(entrypoint, command, environment, mounts, tmpfs, publish, network, user)
     options = _composed(compose, image, given) if compose else given
-    kind, proof = _prove(workspace, found, Task(image, options, as_workload(workload, os.environ), runs, as_is))
+    kind, proof = _prove(workspace, found, Task(image, options, Command(workload, os.environ), runs, as_is))
     voice.say_json(_document(image, kind, proof)) if as_json else _say(image, kind, proof)
     return ExitCode.YES if proof.good else ExitCode.NO
 

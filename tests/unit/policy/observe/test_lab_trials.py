@@ -17,7 +17,7 @@ from pytrust.policy.observe import laboratory as module
 from pytrust.policy.observe.laboratory import EngineLaboratory
 from pytrust.policy.observe.runtime import control_group, end_runtime
 from pytrust.policy.observe.trial import Confinement, EngineKind, Live, Outcome, RunOptions
-from pytrust.policy.observe.workload import command
+from pytrust.policy.observe.workload import Command
 from pytrust.trust.errors import NotFound, ServerError, TooSlow, Unreachable, UsageError
 
 
@@ -137,7 +137,7 @@ def test_whatever_the_workload_raises_nothing_stays(
 
 
 def test_a_workload_that_takes_too_long_has_no_status(engine: TrialEngine, lab: EngineLaboratory) -> None:
-    outcome = lab.run("image", RunOptions(), Confinement(), command(["sleep", "100"], {"PATH": "/bin:/usr/bin"}, 0.1))
+    outcome = lab.run("image", RunOptions(), Confinement(), Command(["sleep", "100"], {"PATH": "/bin:/usr/bin"}, 0.1))
     assert outcome == Outcome(True, None, 0, "words")
 
 
@@ -169,24 +169,33 @@ class TestWorkload:
 
     def test_it_is_told_of_the_container(self, tmp_path: Path) -> None:
         script = f'test "$PYTRUST_CONTAINER" = {"c" * 64} && test "$PYTRUST_PID" = 12 && test "$GIVEN" = x && exit 9'
-        assert command(["sh", "-c", script], {"GIVEN": "x", "PATH": "/bin:/usr/bin"})(self.live) == 9
+        assert Command(["sh", "-c", script], {"GIVEN": "x", "PATH": "/bin:/usr/bin"})(self.live) == 9
 
     def test_its_children_end_with_it(self, tmp_path: Path) -> None:
         file = tmp_path / "pid"
         script = f"sleep 100 & echo $! > {file}; exit 0"
-        assert command(["sh", "-c", script], {"PATH": "/bin:/usr/bin"})(self.live) == 0
+        assert Command(["sh", "-c", script], {"PATH": "/bin:/usr/bin"})(self.live) == 0
         wait_gone(int(file.read_text()))
 
     def test_it_has_an_end(self, tmp_path: Path) -> None:
         file = tmp_path / "pid"
         script = f"echo $$ > {file}; sleep 100"
         with pytest.raises(TooSlow, match="0.3 s"):
-            command(["sh", "-c", script], {"PATH": "/bin:/usr/bin"}, 0.3)(self.live)
+            Command(["sh", "-c", script], {"PATH": "/bin:/usr/bin"}, 0.3)(self.live)
         wait_gone(int(file.read_text()))
+
+    def test_a_repetition_is_not_waited_for_much_longer(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("pytrust.policy.observe.workload.TRIAL_REPEAT_MIN", 0.3)
+        flag = tmp_path / "again"
+        script = f"test ! -e {flag} || sleep 100; touch {flag}"
+        repeated = Command(["sh", "-c", script], {"PATH": "/bin:/usr/bin"}, 60.0)
+        assert repeated(self.live) == 0
+        with pytest.raises(TooSlow):
+            repeated(self.live)
 
     def test_no_program(self) -> None:
         with pytest.raises(UsageError, match="/no/such cannot be run: no such file"):
-            command(["/no/such"], {})(self.live)
+            Command(["/no/such"], {})(self.live)
 
 
 Begin = Callable[..., "subprocess.Popen[bytes]"]
