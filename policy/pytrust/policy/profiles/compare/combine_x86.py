@@ -77,7 +77,20 @@ def mended(calls: CombinedCalls, sides: tuple[Resolved, Resolved], default: Verd
         group = _Group(through, members, sides, more)
         if not group.is_safe(calls.said, default):
             calls = group.levelled(calls)
-    return calls
+    return calls if more or openness(default.action) else _trimmed(calls, sides)
+
+
+def _trimmed(calls: CombinedCalls, sides: tuple[Resolved, Resolved]) -> CombinedCalls:
+    """Without calls that one side alone names, to refuse them: they are refused in any case, and would raise the number
+    above which nothing is known.
+    """
+    ours, theirs = ({name for rule in side.rules for name in rule.names} for side in sides)
+    said = {
+        name: rows
+        for name, rows in calls.said.items()
+        if name in ours & theirs or any(openness(verdict.action) for _, verdict in rows)
+    }
+    return CombinedCalls(said, calls.inexact)
 
 
 def kept_names(named: Iterable[Syscall], sides: tuple[Resolved, Resolved], *, more: bool) -> tuple[Syscall, ...]:
