@@ -20,6 +20,7 @@ from pytrust.policy.profiles.names import Syscall
 from pytrust.policy.profiles.seen import Seen
 from pytrust.trust.errors import NotSetUp, Refused
 
+_NOT_YET: Final = "it begins as soon as the container runs: let it wait, as curl --retry-connrefused --retry 9 does"
 _OF_SOCKETS: Final = frozenset({"socket", "socketpair"})
 
 
@@ -53,7 +54,7 @@ class _Runs(NamedTuple):
         self.progress(f"recording {image} ({recorder.method})")
         outcome, seen = recorder.record(self.laboratory, image, options, confinement, workload)
         if not outcome.started or outcome.workload != 0:
-            raise Refused(f"{image} was not recorded: {why_not(outcome)}", hint="does it work without being recorded?")
+            raise Refused(f"{image} was not recorded: {why_not(outcome)}", hint=_NOT_YET)
         if seen.lost > self.max_lost:
             raise Refused(
                 f"{seen.lost} records of {seen.records + seen.lost} were lost, and {self.max_lost} may be",
