@@ -283,3 +283,21 @@ def test_a_real_container_gets_what_the_flags_say(command, docker, tmp_path):
     assert uid == "101"
     assert {"Seccomp:\t2", "NoNewPrivs:\t1", "CapBnd:\t0000000000000001"} <= set(status)
     assert b"Operation not permitted" in said.stderr
+
+
+def test_who_may_not_watch_is_told_so():
+    """In a process of its own, which gives its rights away."""
+    script = (
+        "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "from pytrust.policy.observe.denials import open_sources\n"
+        "said = []; print(len(open_sources(calls=True, say=said.append)), *said, sep='|')"
+    )
+    imports = "import pytrust.policy.observe.denials\n"  # before the rights are gone: the checkout may be private
+    done = subprocess.run(
+        [sys.executable, "-c", imports + script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip().split("|") == [
+        "0",
+        "the kernel's audit stream may not be read: calls that are noted or punished are not seen",
+        "refused calls may not be watched here: calls that a profile answers with an error are not seen",
+    ]
