@@ -23,64 +23,15 @@ BY_EXEC: Final = {  # what only programs did that were brought in by exec, which
     "httpd": {"exit", "getdents64", "ioctl"},
     "python": {"getcwd"},
 }
-DANGEROUS: Final = frozenset(
-    [
-        "acct",
-        "add_key",
-        "adjtimex",
-        "bpf",
-        "chroot",
-        "clock_settime",
-        "delete_module",
-        "finit_module",
-        "fsconfig",
-        "fsmount",
-        "fsopen",
-        "init_module",
-        "io_uring_enter",
-        "io_uring_register",
-        "io_uring_setup",
-        "ioperm",
-        "iopl",
-        "kcmp",
-        "kexec_file_load",
-        "kexec_load",
-        "keyctl",
-        "mbind",
-        "memfd_create",
-        "migrate_pages",
-        "modify_ldt",
-        "mount",
-        "mount_setattr",
-        "move_mount",
-        "move_pages",
-        "msgsnd",
-        "name_to_handle_at",
-        "open_by_handle_at",
-        "open_tree",
-        "perf_event_open",
-        "personality",
-        "pidfd_getfd",
-        "pivot_root",
-        "process_madvise",
-        "process_vm_readv",
-        "process_vm_writev",
-        "ptrace",
-        "quotactl",
-        "reboot",
-        "request_key",
-        "set_mempolicy",
-        "setns",
-        "settimeofday",
-        "swapoff",
-        "swapon",
-        "syslog",
-        "umount2",
-        "unshare",
-        "userfaultfd",
-        "vmsplice",
-    ]
-)
+_WORDS = """
+acct add_key adjtimex bpf chroot clock_settime delete_module finit_module fsconfig fsmount fsopen init_module
+io_uring_enter io_uring_register io_uring_setup ioperm iopl kcmp kexec_file_load kexec_load keyctl mbind memfd_create
+migrate_pages modify_ldt mount mount_setattr move_mount move_pages msgsnd name_to_handle_at open_by_handle_at
+open_tree perf_event_open personality pidfd_getfd pivot_root process_madvise process_vm_readv process_vm_writev ptrace
+quotactl reboot request_key set_mempolicy setns settimeofday swapoff swapon syslog umount2 unshare userfaultfd
+vmsplice
+"""
+DANGEROUS: Final = frozenset(_WORDS.split())
 
 
 @pytest.fixture(scope="module")

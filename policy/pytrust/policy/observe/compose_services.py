@@ -20,27 +20,11 @@ _UNDERSTOOD: Final = frozenset(
 )
 _PROFILES: Final = frozenset({"cap_add", "cap_drop", "security_opt", "read_only"})
 """What a profile says, and so is not taken from here."""
-_BESIDE: Final = frozenset(
-    [
-        "annotations",
-        "attach",
-        "build",
-        "container_name",
-        "depends_on",
-        "deploy",
-        "expose",
-        "healthcheck",
-        "labels",
-        "logging",
-        "networks",
-        "platform",
-        "profiles",
-        "pull_policy",
-        "restart",
-        "scale",
-        "stop_grace_period",
-    ]
-)
+_DONE_WITHOUT: Final = """
+annotations attach build container_name depends_on deploy expose healthcheck labels logging networks platform profiles
+pull_policy restart scale stop_grace_period
+"""
+_BESIDE: Final = frozenset(_DONE_WITHOUT.split())
 """What a single container runs without."""
 _NETWORKS: Final = frozenset({"host", "none", "bridge"})
 _HINT: Final = "run it with the options of pytrust profile instead of --compose"
