@@ -51,11 +51,11 @@ def compared(before: Filter, after: Filter, arch: Arch, budget: Budget) -> Itera
 def open_calls(loaded: Filter, arch: Arch, budget: Budget) -> int:
     """How many calls a filter lets through, with some arguments at least."""
     wide = is_wide(arch)
-    return sum(_opens(answers(loaded, number), budget, wide=wide) for number in names(arch))
+    return sum(opens(answers(loaded, number), budget, wide=wide) for number in names(arch))
 
 
-def _opens(said: Answers, budget: Budget, *, wide: bool) -> bool:
-    """Yes, too, where nobody can look at all arguments."""
+def opens(said: Answers, budget: Budget, *, wide: bool) -> bool:
+    """Whether a call is let through with some arguments; yes, too, where nobody can look at all of them."""
     if not any(openness(one.action) for one in said.possible()):
         return False
     conditions = {arg for args, _ in said.rules for arg in args}

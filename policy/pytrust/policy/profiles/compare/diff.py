@@ -84,6 +84,17 @@ def seccomp_widened(allowed: Seccomp, asked: Seccomp, host: Host) -> tuple[str, 
     return told if len(changes) <= len(told) else (*told, f"{len(changes) - len(told)} more")
 
 
+def family(native: Arch) -> tuple[Arch, ...]:
+    """Architectures whose programs a host runs, its own first.
+
+    Raises:
+        UsageError: their calls are not known.
+    """
+    if native not in _FAMILIES:
+        raise UsageError(f"the calls of {native} are not known here, so filters for it cannot be looked at")
+    return _FAMILIES[native]
+
+
 def _resolved_difference(before: Resolved, after: Resolved, host: Host) -> Difference:
     if before == after:
         return Difference()
@@ -103,11 +114,9 @@ def _bounded(resolved: Resolved) -> None:
 
 def _calls(before: Resolved, after: Resolved, native: Arch) -> Difference:
     """The same difference on several architectures is told once."""
-    if native not in _FAMILIES:
-        raise UsageError(f"the calls of {native} are not known here, so filters for it cannot be compared")
     places: dict[Found, list[Arch]] = {}
     budget = Budget(PROFILE_WORK_MAX)
-    for arch in _FAMILIES[native]:
+    for arch in family(native):
         for found in _on(arch, before, after, native, budget):
             places.setdefault(found, []).append(arch)
     for found in strangers(before, after, budget):
