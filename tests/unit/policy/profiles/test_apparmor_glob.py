@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pytrust.policy.profiles.apparmor.automaton import includes, matches, overlap
 from pytrust.policy.profiles.apparmor.glob import ANY, NOT_SLASH, Byte, Choice, Many, OneOf, parse_glob, spell_glob
 from pytrust.policy.profiles.apparmor.paths import literal
+from pytrust.policy.profiles.compare.globs import Cover
 from pytrust.trust.errors import BadContent, UsageError
 
 PIECES = (
@@ -242,6 +243,15 @@ def test_taking_in_and_overlapping_agree_with_single_paths(one: str, other: str,
     assert not (includes((one,), other) and matches(other, path) and not matches(one, path))
     assert overlap(one, one)
     assert includes((one,), one)
+
+
+@settings(max_examples=300)
+@given(wide=st.lists(globs, max_size=3), narrow=globs)
+def test_what_is_taken_in_is_covered_when_profiles_are_compared(wide: list[str], narrow: str) -> None:
+    """That was written by itself, and knows besides that no path has two slashes in a row."""
+    covered = Cover(map(parse_glob, wide)).covers(parse_glob(narrow))
+    assert covered or not includes(tuple(wide), narrow)
+    assert "/" in narrow[1:] or covered == includes(tuple(wide), narrow)
 
 
 def test_what_takes_too_long_is_not_taken_in() -> None:

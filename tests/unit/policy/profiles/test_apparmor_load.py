@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytrust.policy.profiles.apparmor.load import label_of, load, loaded
+from pytrust.policy.profiles.apparmor.load import load, loaded
 from pytrust.policy.profiles.apparmor.parser import compile_text, complaint_lines, reason_of
 from pytrust.trust.errors import BadContent, InvalidName, NotSetUp, Unsound
 
@@ -39,10 +39,6 @@ def test_a_list_may_be_too_long(tmp_path: Path) -> None:
     (tmp_path / "profiles").write_bytes(b"x" * (4 * 1024 * 1024 + 1))
     with pytest.raises(Unsound):
         loaded("pytrust-a", tmp_path)
-
-
-def test_a_process_that_is_gone_has_no_label() -> None:
-    assert label_of(2**22 + 1) == "unconfined"
 
 
 def test_only_our_own_names_are_loaded() -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from pytrust.policy.profiles.apparmor.simulate import allows, covered, covers
+from pytrust.policy.profiles.apparmor.simulate import allows
 from pytrust.policy.profiles.model import AppArmor, FileRule
 from pytrust.trust.errors import BadContent
 
@@ -65,52 +63,3 @@ def test_a_rule_for_owners_gives_others_nothing() -> None:
 def test_a_pattern_without_a_reading_is_no_answer() -> None:
     with pytest.raises(BadContent):
         allows(AppArmor(files=(FileRule(path="/{a", modes="r"),)), "/a", "r")
-
-
-def rule(path: str, modes: str = "", transition: str = "", owner: bool = False) -> FileRule:
-    return FileRule(path=path, modes=modes, transition=transition, owner=owner)  # type: ignore[arg-type]
-
-
-@pytest.mark.parametrize(
-    ("wide", "narrow", "yes"),
-    [
-        (rule("/usr/**", "rm"), rule("/usr/lib/*.so*", "r"), True),
-        (rule("/usr/**", "r"), rule("/usr/lib/*.so*", "rm"), False),
-        (rule("/a", "w"), rule("/a", "a"), True),
-        (rule("/a", "a"), rule("/a", "w"), False),
-        (rule("/a", "r", "ix"), rule("/a", "m", "ix"), True),
-        (rule("/a", "", "ix"), rule("/a", "", "ux"), False),
-        (rule("/a", "", "px"), rule("/a", "m", "px"), False),
-        (rule("/a", "r", owner=True), rule("/a", "r"), False),
-        (rule("/a", "r"), rule("/a", "r", owner=True), True),
-        (rule("/a/*", "r"), rule("/a/**", "r"), False),
-    ],
-)
-def test_one_rule_covers_another(wide: FileRule, narrow: FileRule, yes: bool) -> None:
-    assert covers(wide, narrow) is yes
-
-
-def test_rules_cover_together_what_none_covers_alone() -> None:
-    rules = (rule("/a", "r"), rule("/b", "r"), rule("/{a,b}", "w"))
-    assert covered(rules, rule("/{a,b}", "rw"))
-    assert not covered(rules, rule("/{a,b}", "rwk"))
-    assert not covered(rules, rule("/[abc]", "r"))
-
-
-letters = st.sets(st.sampled_from("rwalkm")).map(lambda found: "".join(mode for mode in "rwalkm" if mode in found))
-rules = st.builds(
-    rule,
-    st.sampled_from(["/a", "/b", "/*", "/**", "/{a,b}", "/a/*", "/[ab]*"]),
-    letters,
-    st.sampled_from(["", "ix"]),
-    st.booleans(),
-)
-
-
-@settings(max_examples=300)
-@given(wide=rules, narrow=rules, path=st.sampled_from(["/a", "/b", "/c", "/a/b", "/ab"]), owner=st.booleans())
-def test_what_is_covered_gives_nothing_new(wide: FileRule, narrow: FileRule, path: str, owner: bool) -> None:
-    if covers(wide, narrow):
-        for letter in "rwalkmx":
-            given_by_narrow = allows(AppArmor(files=(narrow,)), path, letter, owner=owner)
-            assert not given_by_narrow or allows(AppArmor(files=(wide,)), path, letter, owner=owner)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from pytrust.policy.profiles.apparmor.names import check_name
-from pytrust.policy.profiles.apparmor.parser import PROGRAM, complaint_lines, reason_of, run_parser
+from pytrust.policy.profiles.apparmor.parser import NOT_ENFORCED, PROGRAM, complaint_lines, reason_of, run_parser
 from pytrust.policy.profiles.apparmor.text import ABI
 from pytrust.trust.errors import AccessDenied, BadContent, NotSetUp, Unsound
 from pytrust.trust.limits import APPARMOR_LOADED_MAX_BYTES
@@ -37,18 +37,6 @@ def available() -> bool:
 def host_abi() -> str:
     """The set of features that texts for this host name, or nothing where its parser's package does not have it."""
     return ABI if (_FOLDER / ABI).is_file() else ""
-
-
-def label_of(pid: int) -> str:
-    """The profile under which a process of this host runs; ``unconfined`` where AppArmor says nothing."""
-    for place in ("apparmor/current", "current"):
-        try:
-            text = Path(f"/proc/{pid}/attr/{place}").read_text().strip("\0\n ")
-        except (OSError, ValueError):
-            continue
-        found = _LINE.fullmatch(text)
-        return found[1] if found else text or "unconfined"
-    return "unconfined"
 
 
 def loaded(name: str, folder: Path = SECURITYFS) -> bool:
@@ -80,7 +68,8 @@ def load(text: str, name: str) -> tuple[str, ...]:
         name: what must be loaded afterwards.
 
     Returns:
-        What this kernel cannot enforce, a line of the parser each.
+        What this kernel does not enforce, a line of the parser each. That it tells some rules less apart than they are
+        written is not said: it then enforces more.
 
     Raises:
         NotSetUp: no kernel with AppArmor, or no parser.
@@ -99,4 +88,4 @@ def load(text: str, name: str) -> tuple[str, ...]:
         )
     if done.returncode or not loaded(name):
         raise BadContent(f"the AppArmor profile {name} cannot be loaded: {reason_of(complaints)}")
-    return tuple(dict.fromkeys(complaints))
+    return tuple(dict.fromkeys(line for line in complaints if NOT_ENFORCED in line))

@@ -19,7 +19,7 @@ PROGRAM: Final = "/usr/sbin/apparmor_parser"
 FEATURES: Final = Path("/etc/apparmor.d/abi/3.0")
 """What the kernel can enforce, as the parser's package describes it."""
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
-_NOT_ENFORCED: Final = "not enforce"  # of mount rules, it is spelled so
+NOT_ENFORCED: Final = "not enforce"  # of mount rules, it is spelled so
 _NOISE: Final = re.compile(r"^(Warning from stdin.*: )?.*(Cache read/write disabled|[Uu]nable to find a suitable fs)")
 _PACKAGE: Final = "install the package apparmor"
 
@@ -48,7 +48,7 @@ def compile_text(text: str, features: Path = FEATURES) -> bytes:
     if done.returncode:
         raise BadContent(f"apparmor_parser refuses the profile: {reason_of(complaints)}")
     for line in complaints:
-        if _NOT_ENFORCED in line:
+        if NOT_ENFORCED in line:
             raise BadContent(f"a rule of the AppArmor profile would not be enforced: {line}")
     if len(done.stdout) > APPARMOR_BINARY_MAX_BYTES:
         raise Unsound(f"apparmor_parser made a policy of {len(done.stdout)} bytes")

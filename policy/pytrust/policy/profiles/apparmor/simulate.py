@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pytrust.policy.profiles.apparmor.automaton import includes, matches
+from pytrust.policy.profiles.apparmor.automaton import matches
 from pytrust.policy.profiles.apparmor.base import BASE_DENIALS, BASE_FILES
 from pytrust.policy.profiles.model import AppArmor, FileRule
 
@@ -34,32 +34,6 @@ def allows(apparmor: AppArmor, path: str | bytes, mode: str, *, owner: bool = Tr
     data = path if isinstance(path, bytes) else path.encode(errors="surrogateescape")
     given = _given((*BASE_FILES, *apparmor.files), data, owner=owner)
     return frozenset(mode) <= given - _given(BASE_DENIALS, data, owner=True)
-
-
-def covers(wide: FileRule, narrow: FileRule) -> bool:
-    """Whether ``wide`` gives all that ``narrow`` gives; a no may be wrong, a yes is not.
-
-    Raises:
-        BadContent: a pattern has no reading.
-    """
-    return covered((wide,), narrow)
-
-
-def covered(rules: Iterable[FileRule], narrow: FileRule) -> bool:
-    """Whether several rules together give all that ``narrow`` gives; a no may be wrong, a yes is not.
-
-    Raises:
-        BadContent: a pattern has no reading.
-    """
-    usable = [rule for rule in rules if narrow.owner or not rule.owner]
-    return all(
-        includes(tuple(rule.path for rule in usable if _gives(rule, letter, narrow)), narrow.path)
-        for letter in sorted(permissions(narrow))
-    )
-
-
-def _gives(rule: FileRule, letter: str, narrow: FileRule) -> bool:
-    return letter in permissions(rule) and (letter != "x" or rule.transition == narrow.transition)
 
 
 def _given(rules: Iterable[FileRule], path: bytes, *, owner: bool) -> frozenset[str]:

@@ -28,7 +28,8 @@ ABI: Final = "abi/3.0"
 """The set of features that profiles are written for; a host may lack the file of it."""
 _MODES: Final = "rwalkm"
 _LABEL: Final = re.compile(r"[A-Za-z0-9/][A-Za-z0-9/._+-]{0,254}")
-_RUNTIMES: Final = ("unconfined", "runc", "crun")  # newer distributions confine the last two, in profiles of that name
+# Who stops containers: newer distributions confine runtimes, in profiles of their names, and snaps the engine.
+_ABOVE: Final = ("unconfined", "runc", "crun", "snap.docker.dockerd")
 
 
 def apparmor_text(profile: Profile, name: str, *, abi: str = ABI, daemon: str = "unconfined") -> str:
@@ -59,7 +60,7 @@ def apparmor_text(profile: Profile, name: str, *, abi: str = ABI, daemon: str = 
 
 
 def _signals(name: str, daemon: str) -> Iterator[str]:
-    yield from (f'signal (receive) peer="{peer}",' for peer in dict.fromkeys((*_RUNTIMES, daemon)))
+    yield from (f'signal (receive) peer="{peer}",' for peer in dict.fromkeys((*_ABOVE, daemon)))
     yield f'signal (send receive) peer="{name}",'
     yield f'ptrace (trace read tracedby readby) peer="{name}",'
 
