@@ -85,6 +85,21 @@ def test_a_container_is_found_on_this_host(lab: EngineLaboratory) -> None:
     assert lab.run(IMAGE, FOREVER, confined, workload) == Outcome(True, 0, 3)
 
 
+def test_what_exec_brought_in_is_known_when_it_is_gone(lab: EngineLaboratory) -> None:
+    seen: set[int] = set()
+
+    def workload(live: Live) -> int:
+        assert lab.brought_in(live.container) == frozenset()
+        for _ in range(3):
+            lab.containers.exec(live.container, ("true",))
+        seen.update(lab.brought_in(live.container))
+        return 0
+
+    assert lab.run(IMAGE, FOREVER, Confinement(), workload).good
+    assert len(seen) == 3
+    assert not any(Path(f"/proc/{pid}").exists() for pid in seen)
+
+
 @pytest.mark.parametrize("new_privileges", [True, False])
 def test_a_small_profile_runs(lab: EngineLaboratory, new_privileges: bool) -> None:
     confined = Confinement(seccomp=seccomp(), no_new_privileges=not new_privileges)

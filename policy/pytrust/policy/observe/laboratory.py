@@ -50,6 +50,10 @@ class EngineLaboratory:
         """What the engine is made of; errors as of ``engine.client.Engine``."""
         return self.containers.kind()
 
+    def brought_in(self, container: str) -> frozenset[int]:
+        """The processes that ``exec`` began in a trial's container, ended ones too: nobody finds those in /proc."""
+        return self.containers.exec_pids(container)
+
     def run(
         self, image: str, options: RunOptions, confinement: Confinement, workload: Callable[[Live], int]
     ) -> Outcome:
