@@ -13,7 +13,7 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +34,6 @@ _PROC: Final = Path("/proc")
 _WAIT: Final = 50  # milliseconds between two looks whether the trial is over
 _POLL: Final = 0.0005
 _LISTENER_TIMEOUT: Final = 10.0
-_RENAMED: Final = frozenset({"execve", "execveat", "prctl"})
 _EXECUTED: Final = frozenset({"execve", "execveat"})
 
 
@@ -46,7 +45,6 @@ class Notes:
         self._counts: Counter[tuple[Call, str]] = Counter()
         self._arguments: set[Argument] = set()
         self._files: dict[str, set[str]] = defaultdict(set)
-        self._names: dict[int, str] = {}
         self._fresh: set[int] = set()
 
     def take(self, notice: Notice) -> None:
@@ -55,18 +53,15 @@ class Notes:
         if pid in self._fresh:
             self._fresh.discard(pid)
             self._note(program_files(pid))
-        self._counts[call, self._name(pid)] += 1
+        self._counts[call, _name(pid)] += 1
         self.records += 1
         _, name = name_of(call)
-        if name in _RENAMED:
-            self._names.pop(pid, None)
         if name is not None:
             self._look(pid, name, notice.arguments)
 
     def begin(self, pid: int) -> None:
         """A program begins in ``pid``: with its next call it is there."""
         self._fresh.add(pid)
-        self._names.pop(pid, None)
 
     def seen(self) -> Seen:
         """All of it."""
@@ -92,12 +87,13 @@ class Notes:
         for path, letters in files:
             self._files[path].update(letters)
 
-    def _name(self, pid: int) -> str:
-        if pid not in self._names:
-            self._names[pid] = ""
-            with suppress(OSError):
-                self._names[pid] = (_PROC / str(pid) / "comm").read_text(errors="replace").rstrip("\n")
-        return self._names[pid]
+
+def _name(pid: int) -> str:
+    """What a thread calls itself now: others may name it, too."""
+    try:
+        return (_PROC / str(pid) / "comm").read_text(errors="replace").rstrip("\n")
+    except OSError:
+        return ""
 
 
 class NotifyRecorder:
