@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import pytest
 from msgspec.structs import replace
@@ -76,8 +77,25 @@ def without(*names: str, action: Action | None = None) -> Seccomp:
     )
 
 
+class Confine(Protocol):
+    def __call__(self, seccomp: Seccomp, script: str, *options: str) -> subprocess.CompletedProcess[bytes]: ...
+
+
+class Command(NamedTuple):
+    """``pytrust profile``, with a home of its own."""
+
+    env: dict[str, str]
+
+    def words(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-c", PYTRUST, "profile", *arguments]
+
+    def __call__(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        words = self.words(*arguments)
+        return subprocess.run(words, env=self.env, capture_output=True, text=True, check=False, timeout=60)
+
+
 @pytest.fixture
-def confined(docker: Docker, tmp_path: Path):
+def confined(docker: Docker, tmp_path: Path) -> Confine:
     def run(seccomp: Seccomp, script: str, *options: str) -> subprocess.CompletedProcess[bytes]:
         file = tmp_path / "s.json"
         file.write_text(docker_text(seccomp))
@@ -109,7 +127,7 @@ def summary(path: Path) -> list[tuple[str, str, str, str, int]]:
     ]
 
 
-def test_a_call_is_seen_whatever_becomes_of_it(engine, confined, tmp_path):
+def test_a_call_is_seen_whatever_becomes_of_it(engine: PrivateEngine, confined: Confine, tmp_path: Path) -> None:
     path = tmp_path / "d.db"
     with watching(engine, path) as told:
         confined(without("mkdir", "mkdirat"), "mkdir /a; mkdir /b; sleep 0.1", "--name=refused")
@@ -124,7 +142,7 @@ def test_a_call_is_seen_whatever_becomes_of_it(engine, confined, tmp_path):
     assert [watch.lost for watch in read_watches(path)] == [0, 0]
 
 
-def test_a_container_that_dies_of_it_at_once_is_named(engine, docker, tmp_path):
+def test_a_container_that_dies_of_it_at_once_is_named(engine: PrivateEngine, docker: Docker, tmp_path: Path) -> None:
     """Its only process is gone, and it is removed, before anybody can look."""
     path, file = tmp_path / "d.db", tmp_path / "s.json"
     file.write_text(docker_text(without("mkdir", "mkdirat")))
@@ -143,7 +161,9 @@ def test_a_container_that_dies_of_it_at_once_is_named(engine, docker, tmp_path):
     assert summary(path) == [(f"brief{number}", "mkdir", "mkdir", "ERRNO", 1) for number in range(5)]
 
 
-def test_what_the_profile_did_not_do_is_not_put_down_to_it(engine, docker, confined, tmp_path):
+def test_what_the_profile_did_not_do_is_not_put_down_to_it(
+    engine: PrivateEngine, docker: Docker, confined: Confine, tmp_path: Path
+) -> None:
     """The kernel refuses to make a folder in proc(5) with EPERM or ENOENT by itself; docker's own profile is nobody's."""
     path = tmp_path / "d.db"
     with watching(engine, path):
@@ -152,7 +172,7 @@ def test_what_the_profile_did_not_do_is_not_put_down_to_it(engine, docker, confi
     assert summary(path) == []
 
 
-def test_the_argument_that_was_refused_is_known(engine, confined, tmp_path):
+def test_the_argument_that_was_refused_is_known(engine: PrivateEngine, confined: Confine, tmp_path: Path) -> None:
     """The profile has no rule for sockets of the internet: of version 6, and of version 4, one each."""
     path = tmp_path / "d.db"
     arg = Arg(index=0, op=Op.EQ, value=1)
@@ -166,7 +186,7 @@ def test_the_argument_that_was_refused_is_known(engine, confined, tmp_path):
     }
 
 
-def test_a_capability_that_is_missing_is_guessed(engine, confined, tmp_path):
+def test_a_capability_that_is_missing_is_guessed(engine: PrivateEngine, confined: Confine, tmp_path: Path) -> None:
     path = tmp_path / "d.db"
     with watching(engine, path) as told:
         confined(without("mkdir"), "/bin/busybox chown 7 /content; sleep 0.1", "--name=poor", "--cap-drop=ALL")
@@ -174,7 +194,9 @@ def test_a_capability_that_is_missing_is_guessed(engine, confined, tmp_path):
     assert [(one.name, one.capability, one.sure) for one in told] == [("poor", "CHOWN", False)]
 
 
-def test_one_that_floods_hides_no_other(engine, docker, confined, tmp_path):
+def test_one_that_floods_hides_no_other(
+    engine: PrivateEngine, docker: Docker, confined: Confine, tmp_path: Path
+) -> None:
     path, file = tmp_path / "d.db", tmp_path / "f.json"
     file.write_text(docker_text(without("chdir")))
     flood = ("--security-opt=no-new-privileges", f"--security-opt=seccomp={file}")
@@ -203,28 +225,23 @@ def test_one_that_floods_hides_no_other(engine, docker, confined, tmp_path):
 
 
 @pytest.fixture
-def command(engine: PrivateEngine, tmp_path: Path):
-    env = environment(
-        {"DOCKER_HOST": engine.host, "PYTRUST_HOME": str(tmp_path / "home"), "DOCKER_CONFIG": str(tmp_path / "c")}
+def command(engine: PrivateEngine, tmp_path: Path) -> Command:
+    return Command(
+        environment(
+            {"DOCKER_HOST": engine.host, "PYTRUST_HOME": str(tmp_path / "home"), "DOCKER_CONFIG": str(tmp_path / "c")}
+        )
     )
 
-    def words(*arguments: str) -> list[str]:
-        return [sys.executable, "-c", PYTRUST, "profile", *arguments]
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(words(*arguments), env=env, capture_output=True, text=True, check=False, timeout=60)
-
-    run.words, run.env = words, env
-    return run
-
-
-def test_from_a_denial_to_a_profile_that_lets_it_through(command, confined, tmp_path):
+def test_from_a_denial_to_a_profile_that_lets_it_through(command: Command, confined: Confine, tmp_path: Path) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     profile = Profile(name="web", seccomp=without("mkdir", "mkdirat", "rmdir"))
     old.write_bytes(encode_profile(profile))
     watch = subprocess.Popen(
         command.words("denied", "--watch"), env=command.env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    assert watch.stdout is not None
+    assert watch.stderr is not None
     try:
         assert "watching" in watch.stderr.readline()
         confined(profile.seccomp, "mkdir /a; sleep 0.2", "--name=web")
@@ -248,7 +265,7 @@ def test_from_a_denial_to_a_profile_that_lets_it_through(command, confined, tmp_
     assert json.loads(command("denied", "--json").stdout)["denials"] == []
 
 
-def test_a_dangerous_extension_is_not_silent(command, tmp_path):
+def test_a_dangerous_extension_is_not_silent(command: Command, tmp_path: Path) -> None:
     old = tmp_path / "old.json"
     old.write_bytes(encode_profile(Profile(seccomp=without("mkdir"))))
     done = command("extend", str(old), "--call", "bpf", "-o", str(tmp_path / "new.json"))
@@ -257,7 +274,7 @@ def test_a_dangerous_extension_is_not_silent(command, tmp_path):
     assert "goes on failing without one of these capabilities: BPF, SYS_ADMIN" in done.stderr
 
 
-def test_a_real_container_gets_what_the_flags_say(command, docker, tmp_path):
+def test_a_real_container_gets_what_the_flags_say(command: Command, docker: Docker, tmp_path: Path) -> None:
     document, seccomp = tmp_path / "web.json", tmp_path / "it's $HOME.json"
     profile = Profile(
         name="web",
@@ -285,7 +302,7 @@ def test_a_real_container_gets_what_the_flags_say(command, docker, tmp_path):
     assert b"Operation not permitted" in said.stderr
 
 
-def test_who_may_not_watch_is_told_so():
+def test_who_may_not_watch_is_told_so() -> None:
     """In a process of its own, which gives its rights away."""
     script = (
         "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -42,32 +45,34 @@ DENIAL = Denial(
 
 
 @pytest.fixture
-def file(tmp_path):
+def file(tmp_path: Path) -> Path:
     path = tmp_path / "web.json"
     path.write_bytes(encode_profile(PROFILE))
     return path
 
 
-@pytest.fixture
-def pytrust(tmp_path, capfd):
-    home = tmp_path / "home"
+class Pytrust(NamedTuple):
+    home: Path
+    capture: pytest.CaptureFixture[str]
 
-    def call(*words):
-        capfd.readouterr()
-        code = run(["--home", str(home), "profile", *map(str, words)])
-        said = capfd.readouterr()
+    def __call__(self, *words: object) -> tuple[int, str, str]:
+        self.capture.readouterr()
+        code = run(["--home", str(self.home), "profile", *map(str, words)])
+        said = self.capture.readouterr()
         return code, said.out, said.err
 
-    call.home = home
-    return call
+
+@pytest.fixture
+def pytrust(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> Pytrust:
+    return Pytrust(tmp_path / "home", capfd)
 
 
-def keep(pytrust, *denials):
+def keep(pytrust: Pytrust, *denials: Denial) -> None:
     with DenialStore(pytrust.home / "proxy" / "denials.db") as store:
         store.add(denials)
 
 
-def test_a_profile_is_shown_for_people_and_machines(pytrust, file):
+def test_a_profile_is_shown_for_people_and_machines(pytrust: Pytrust, file: Path) -> None:
     code, out, _ = pytrust("show", file, "--arch", "amd64")
     assert (code, out.splitlines()[0]) == (0, "foo/web")
     assert "1 of 385 calls are open; docker's default opens 309, of which 308 are shut here" in out
@@ -75,7 +80,7 @@ def test_a_profile_is_shown_for_people_and_machines(pytrust, file):
     assert (code, json.loads(out)["figures"]["shut"]) == (0, 308)
 
 
-def test_a_page_goes_to_a_file(pytrust, file, tmp_path):
+def test_a_page_goes_to_a_file(pytrust: Pytrust, file: Path, tmp_path: Path) -> None:
     page = tmp_path / "web.html"
     assert pytrust("show", file, "--html", "-o", page)[0] == 0
     assert page.read_text().startswith("<!doctype html>")
@@ -85,7 +90,7 @@ def test_a_page_goes_to_a_file(pytrust, file, tmp_path):
     assert pytrust("show", file, "--html", "-o", tmp_path / "nowhere" / "web.html")[0] == 2
 
 
-def test_many_files_are_counted_and_shown_on_request(pytrust, tmp_path):
+def test_many_files_are_counted_and_shown_on_request(pytrust: Pytrust, tmp_path: Path) -> None:
     path = tmp_path / "many.json"
     files = tuple(FileRule(path=f"/srv/{number:03}", modes="r") for number in range(50))
     path.write_bytes(encode_profile(Profile(seccomp=PROFILE.seccomp, apparmor=AppArmor(files=files))))
@@ -95,7 +100,7 @@ def test_many_files_are_counted_and_shown_on_request(pytrust, tmp_path):
     assert "/srv/049" in pytrust("show", path, "--files")[1]
 
 
-def test_an_export_says_what_the_engine_drops(pytrust, file):
+def test_an_export_says_what_the_engine_drops(pytrust: Pytrust, file: Path) -> None:
     code, out, err = pytrust("export", file, "--as", "docker")
     assert code == 0
     assert parse_docker(out.encode(), "out").default_errno is None
@@ -117,11 +122,11 @@ def test_an_export_says_what_the_engine_drops(pytrust, file):
         ([], 2),
     ],
 )
-def test_what_cannot_be_exported_is_an_error(pytrust, file, words, code):
+def test_what_cannot_be_exported_is_an_error(pytrust: Pytrust, file: Path, words: list[str], code: int) -> None:
     assert pytrust("export", file, *words)[0] == code
 
 
-def test_an_apparmor_profile_has_the_name_that_was_asked_for(pytrust, tmp_path):
+def test_an_apparmor_profile_has_the_name_that_was_asked_for(pytrust: Pytrust, tmp_path: Path) -> None:
     path = tmp_path / "aa.json"
     path.write_bytes(
         encode_profile(
@@ -136,7 +141,7 @@ def test_an_apparmor_profile_has_the_name_that_was_asked_for(pytrust, tmp_path):
     assert name in err
 
 
-def test_denials_are_shown_by_container(pytrust):
+def test_denials_are_shown_by_container(pytrust: Pytrust) -> None:
     assert "nothing was refused" in pytrust("denied")[1]
     keep(pytrust, DENIAL)
     code, out, err = pytrust("denied")
@@ -151,16 +156,11 @@ def test_denials_are_shown_by_container(pytrust):
     assert json.loads(pytrust("denied", "--since", "1h", "--json")[1])["denials"] == []
 
 
-def test_an_extension_is_written_and_explained(pytrust, file, tmp_path):
+def test_an_extension_is_written_and_explained(pytrust: Pytrust, file: Path, tmp_path: Path) -> None:
     new = tmp_path / "new.json"
-    foreign = [
-        DENIAL.__class__(**{**{name: getattr(DENIAL, name) for name in DENIAL.__slots__}, **more})
-        for more in (
-            {"arch": X86, "syscall": Syscall("open")},
-            {"syscall": Syscall("chown"), "capability": "CHOWN", "sure": False},
-        )
-    ]
-    keep(pytrust, DENIAL, *foreign)
+    foreign = replace(DENIAL, arch=X86, syscall=Syscall("open"))
+    poor = replace(DENIAL, syscall=Syscall("chown"), capability="CHOWN", sure=False)
+    keep(pytrust, DENIAL, foreign, poor)
     code, out, err = pytrust("extend", file, "--from-denied", "-o", new)
     assert (code, out) == (0, f"{new} written, unsigned\n")
     assert "+ mkdir (allowed, not " in err
@@ -182,7 +182,9 @@ def test_an_extension_is_written_and_explained(pytrust, file, tmp_path):
         (["--from-denied", "web"], 1),
     ],
 )
-def test_what_cannot_be_extended_is_an_error_and_writes_nothing(pytrust, file, tmp_path, words, code):
+def test_what_cannot_be_extended_is_an_error_and_writes_nothing(
+    pytrust: Pytrust, file: Path, tmp_path: Path, words: list[str], code: int
+) -> None:
     new = tmp_path / "new.json"
     assert pytrust("extend", file, *words, "-o", new)[0] == code
     assert not new.exists()

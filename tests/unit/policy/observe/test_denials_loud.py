@@ -6,12 +6,12 @@ from pytrust.policy.observe.denials_loud import Loud
 from pytrust.trust.limits import DENIALS_LOUD, DENIALS_MUTED_FOR, DENIALS_MUTED_MAX
 
 
-def hear(loud, tid, count):
+def hear(loud: Loud, tid: int, count: int) -> None:
     for _ in range(count):
         loud.hear(tid)
 
 
-def test_who_floods_is_left_out_and_heard_again():
+def test_who_floods_is_left_out_and_heard_again() -> None:
     loud = Loud()
     hear(loud, 1, DENIALS_LOUD)
     hear(loud, 2, DENIALS_LOUD - 1)
@@ -20,14 +20,14 @@ def test_who_floods_is_left_out_and_heard_again():
     assert loud.muted(1.0 + DENIALS_MUTED_FOR) == frozenset()
 
 
-def test_a_little_in_each_second_is_no_flood():
+def test_a_little_in_each_second_is_no_flood() -> None:
     loud = Loud()
     for second in range(20):
         hear(loud, 1, DENIALS_LOUD - 1)
         assert loud.muted(10.0 + second) == frozenset()
 
 
-def test_no_more_are_left_out_than_the_filter_can_name():
+def test_no_more_are_left_out_than_the_filter_can_name() -> None:
     loud = Loud()
     for tid in range(DENIALS_MUTED_MAX * 3):
         hear(loud, tid, DENIALS_LOUD)

@@ -14,6 +14,7 @@ from pytrust.policy.observe.denials_ring import (
     Layout,
     Lost,
     Named,
+    Record,
     parse_layout,
     parse_list,
     parse_records,
@@ -34,11 +35,11 @@ print fmt: "NR %ld = %ld", REC->id, REC->ret
 """
 
 
-def record(kind, body):
+def record(kind: int, body: bytes) -> bytes:
     return struct.pack("=IHH", kind, 0, 8 + len(body)) + body
 
 
-def sample(tid, number, result, group=None, at=8, registers=b""):
+def sample(tid: int, number: int, result: int, group: int | None = None, at: int = 8, registers: bytes = b"") -> bytes:
     event = struct.pack("=HBBi", 442, 0, 0, tid).ljust(at, b"\0") + struct.pack("=qq", number, result)
     raw = struct.pack("=I", len(event) + 4) + event + b"\0" * 4  # the kernel fills up to eight bytes
     return record(
@@ -46,11 +47,11 @@ def sample(tid, number, result, group=None, at=8, registers=b""):
     )
 
 
-def read(data, layout=LAYOUT):
+def read(data: bytes, layout: Layout = LAYOUT) -> list[Record]:
     return list(parse_records(data, layout))
 
 
-def test_calls_names_groups_and_losses_are_read():
+def test_calls_names_groups_and_losses_are_read() -> None:
     data = (
         sample(12, 83, -1, group=77)
         + record(3, struct.pack("=II", 7, 12) + b"mkdir\0\0\0")
@@ -61,7 +62,7 @@ def test_calls_names_groups_and_losses_are_read():
     assert read(data) == [Ended(12, 83, -1, None, 77), Named(12, "mkdir"), Grouped(77, "/docker/abc"), Lost(5)]
 
 
-def test_a_kernel_without_control_groups_tells_none():
+def test_a_kernel_without_control_groups_tells_none() -> None:
     assert read(sample(12, 83, -1)) == [Ended(12, 83, -1)]
 
 
@@ -74,12 +75,12 @@ def test_a_kernel_without_control_groups_tells_none():
         (struct.pack("=Q", 0), None),  # a thread of the kernel has none
     ],
 )
-def test_the_first_argument_is_read_before_the_group(registers, first):
+def test_the_first_argument_is_read_before_the_group(registers: bytes, first: int | None) -> None:
     layout = LAYOUT._replace(register=True)
     assert read(sample(12, 41, -1, 77, registers=registers), layout) == [Ended(12, 41, -1, first, 77)]
 
 
-def test_another_kernel_lays_events_out_in_another_way():
+def test_another_kernel_lays_events_out_in_another_way() -> None:
     assert parse_layout(FORMAT) == LAYOUT
     moved = parse_layout(FORMAT.replace("offset:8;", "offset:16;", 1).replace("ret;\toffset:16", "ret;\toffset:24"))
     assert moved == Layout(16, 24)
@@ -90,35 +91,35 @@ def test_another_kernel_lays_events_out_in_another_way():
     "text",
     ["", FORMAT.replace("long id", "int id"), FORMAT.replace("size:8", "size:4"), FORMAT.replace("ret;", "rat;")],
 )
-def test_a_layout_that_is_not_understood_is_no_layout(text):
+def test_a_layout_that_is_not_understood_is_no_layout(text: str) -> None:
     with pytest.raises(BadContent):
         parse_layout(text)
 
 
-def test_a_name_cannot_be_longer_than_the_kernels():
+def test_a_name_cannot_be_longer_than_the_kernels() -> None:
     assert read(record(3, struct.pack("=II", 1, 2) + b"x" * 40)) == [Named(2, "x" * 16)]
 
 
 @pytest.mark.parametrize("kind", [2, 3, 9, 19])
-def test_a_record_that_is_too_short_says_nothing_and_hides_nothing(kind):
+def test_a_record_that_is_too_short_says_nothing_and_hides_nothing(kind: int) -> None:
     assert read(record(kind, b"\0\0\0\0") + sample(1, 2, -1)) == [Ended(1, 2, -1)]
 
 
-def test_a_record_without_a_size_ends_it():
+def test_a_record_without_a_size_ends_it() -> None:
     assert read(struct.pack("=IHH", 9, 0, 0) + sample(1, 2, -1)) == []
 
 
 @given(st.binary(max_size=300))
-def test_no_bytes_do_harm(data):
+def test_no_bytes_do_harm(data: bytes) -> None:
     read(data)
 
 
 @pytest.mark.parametrize(("text", "numbers"), [("0\n", [0]), ("0-3", [0, 1, 2, 3]), ("0,2-3,7\n", [0, 2, 3, 7])])
-def test_processors_are_listed_as_the_kernel_does(text, numbers):
+def test_processors_are_listed_as_the_kernel_does(text: str, numbers: list[int]) -> None:
     assert parse_list(text) == numbers
 
 
 @pytest.mark.parametrize("text", ["", "a", "0-", "-1", "0-1-2", "0,,1", "0\n1"])
-def test_what_is_no_list_is_none(text):
+def test_what_is_no_list_is_none(text: str) -> None:
     with pytest.raises(BadContent):
         parse_list(text)

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -12,7 +15,7 @@ from pytrust.policy.observe import denials
 from pytrust.policy.observe.denials import DenialWatch, open_sources
 from pytrust.policy.observe.denials_latest import Latest
 from pytrust.policy.observe.denials_meaning import answers
-from pytrust.policy.observe.denials_model import Batch, Confined, Refusal
+from pytrust.policy.observe.denials_model import Batch, Confined, Denial, Refusal
 from pytrust.policy.observe.denials_store import DenialStore, read_denials, read_watches
 from pytrust.policy.observe.denials_tally import Pace, Tally
 from pytrust.policy.observe.denials_who import Whose, container_in
@@ -37,57 +40,72 @@ REFUSAL = Refusal(1, "nginx", X86_64, NUMBER, Action.ERRNO, 1, group=f"/docker/{
 class Spring:
     """A source: what is put in comes out once, and the descriptor says when."""
 
-    name = "calls"
+    name: str = "calls"
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.reading, self.writing = os.pipe()
-        self.batches, self.closed = [], False
+        self.batches: list[Batch] = []
+        self.closed = False
 
-    def put(self, *refusals, lost=0, groups=()):
+    def put(self, *refusals: Refusal, lost: int = 0, groups: tuple[str, ...] = ()) -> None:
         self.batches.append(Batch(refusals, lost, groups))
         os.write(self.writing, b"x")
 
-    def files(self):
+    def files(self) -> tuple[int, ...]:
         return (self.reading,)
 
-    def read(self):
+    def read(self) -> Batch:
         if not self.batches:
             return Batch()
         os.read(self.reading, 1)
         return self.batches.pop(0)
 
-    def close(self):
+    def close(self) -> None:
         self.closed = True
         os.close(self.reading)
         os.close(self.writing)
 
 
+class Watched(NamedTuple):
+    spring: Spring
+    watch: DenialWatch
+    path: Path
+    told: list[Denial]
+    said: list[str]
+
+
 @pytest.fixture
-def watched(tmp_path):
-    spring, told, said = Spring(), [], []
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    spring = Spring()
+    told: list[Denial] = []
+    said: list[str] = []
     path = tmp_path / "denials.db"
     store = DenialStore(path)
 
-    def find(container):
+    def find(container: str) -> Confined | None:
         if container == OTHER:
             raise Unreachable("the engine is gone")
         return CONFINED if container == WEB else None
 
     watch = DenialWatch([spring], find, store, told.append, said.append)
     watch.start()
-    yield spring, watch, path, told, said
+    yield Watched(spring, watch, path, told, said)
     watch.stop()
     store.close()
 
 
-def until(check, seconds=5.0):
+def nobody(denial: Denial) -> None:
+    pass
+
+
+def until(check: Callable[[], object], seconds: float = 5.0) -> None:
     end = time.monotonic() + seconds
     while not check() and time.monotonic() < end:
         time.sleep(0.01)
     assert check()
 
 
-def test_denials_are_told_at_once_and_kept(watched):
+def test_denials_are_told_at_once_and_kept(watched: Watched) -> None:
     spring, watch, path, told, _ = watched
     spring.put(*[REFUSAL] * 12, lost=3)
     until(lambda: len(told) == 2)
@@ -107,13 +125,13 @@ def test_denials_are_told_at_once_and_kept(watched):
     assert spring.closed
 
 
-def test_what_is_seen_is_on_disk_within_seconds(watched):
+def test_what_is_seen_is_on_disk_within_seconds(watched: Watched) -> None:
     spring, _, path, _, _ = watched
     spring.put(REFUSAL)
     until(lambda: read_denials(path) != [])
 
 
-def test_others_and_what_the_profile_allows_are_left_out(watched):
+def test_others_and_what_the_profile_allows_are_left_out(watched: Watched) -> None:
     spring, watch, path, told, said = watched
     spring.put(
         REFUSAL._replace(group="/user.slice"),
@@ -126,18 +144,23 @@ def test_others_and_what_the_profile_allows_are_left_out(watched):
     assert (told, said, read_denials(path)) == ([], [], [])
 
 
-def test_an_engine_that_does_not_answer_is_told_of_once_and_ends_nothing(watched):
+def test_an_engine_that_does_not_answer_is_told_of_once_and_ends_nothing(watched: Watched) -> None:
     spring, _, _, told, said = watched
     spring.put(*[REFUSAL._replace(group=f"/docker/{OTHER}")] * 5, REFUSAL)
     until(lambda: told)
     assert said == ["denials: the engine is gone"]
 
 
-def test_a_container_is_asked_for_when_it_is_made(tmp_path):
+def test_a_container_is_asked_for_when_it_is_made(tmp_path: Path) -> None:
     """It may be removed before its refusals are looked at."""
-    spring, asked = Spring(), []
+    spring = Spring()
+    asked: list[str] = []
+
+    def ask(container: str) -> None:
+        asked.append(container)
+
     with DenialStore(tmp_path / "d.db") as store:
-        watch = DenialWatch([spring], lambda container: asked.append(container) and None, store, print, print)
+        watch = DenialWatch([spring], ask, store, print, print)
         watch.start()
         spring.put(groups=(f"/docker/{WEB}", "/system.slice/cron.service"))
         until(lambda: asked)
@@ -145,11 +168,13 @@ def test_a_container_is_asked_for_when_it_is_made(tmp_path):
     assert asked == [WEB]
 
 
-def test_a_store_that_cannot_be_written_loses_nothing_while_it_cannot(watched, monkeypatch):
+def test_a_store_that_cannot_be_written_loses_nothing_while_it_cannot(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
     spring, _, path, _, said = watched
     add, broken = DenialStore.add, [True]
 
-    def sometimes(self, rows):
+    def sometimes(self: DenialStore, rows: Iterable[Denial]) -> None:
         if broken[0]:
             raise Unreachable("the disk is full")
         add(self, rows)
@@ -161,17 +186,18 @@ def test_a_store_that_cannot_be_written_loses_nothing_while_it_cannot(watched, m
     until(lambda: [denial.count for denial in read_denials(path)] == [1])
 
 
-def test_stopping_what_never_began_closes_its_sources(tmp_path):
+def test_stopping_what_never_began_closes_its_sources(tmp_path: Path) -> None:
     spring = Spring()
     with DenialStore(tmp_path / "d.db") as store:
         DenialWatch([spring], lambda _: None, store, print, print).stop()
     assert spring.closed
 
 
-def test_a_listener_that_fails_ends_the_watch_and_that_is_said(tmp_path):
-    spring, said = Spring(), []
+def test_a_listener_that_fails_ends_the_watch_and_that_is_said(tmp_path: Path) -> None:
+    spring = Spring()
+    said: list[str] = []
 
-    def fails(denial):
+    def fails(denial: Denial) -> None:
         raise ValueError("no")
 
     with DenialStore(tmp_path / "d.db") as store:
@@ -183,13 +209,13 @@ def test_a_listener_that_fails_ends_the_watch_and_that_is_said(tmp_path):
     assert spring.closed
 
 
-def test_what_cannot_be_read_here_is_said_and_the_rest_is_read(monkeypatch):
-    def denied():
+def test_what_cannot_be_read_here_is_said_and_the_rest_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied() -> None:
         raise AccessDenied("the kernel's audit stream may not be read")
 
     monkeypatch.setattr(denials, "AuditSource", denied)
     monkeypatch.setattr(denials, "CallsSource", Spring)
-    said = []
+    said: list[str] = []
     found = open_sources(calls=True, say=said.append)
     assert [type(one) for one in found] == [Spring]
     assert said == ["the kernel's audit stream may not be read: calls that are noted or punished are not seen"]
@@ -198,9 +224,8 @@ def test_what_cannot_be_read_here_is_said_and_the_rest_is_read(monkeypatch):
         one.close()
 
 
-def test_a_container_that_invents_programs_fills_no_memory():
-    told = []
-    tally = Tally(told.append)
+def test_a_container_that_invents_programs_fills_no_memory() -> None:
+    tally = Tally(nobody)
     for number in range(DENIALS_PER_CONTAINER_MAX * 3):
         tally.add(REFUSAL._replace(program=f"p{number}"), CONFINED, 1.0)
     assert len(tally.fresh()) == DENIALS_PER_CONTAINER_MAX
@@ -208,7 +233,7 @@ def test_a_container_that_invents_programs_fills_no_memory():
     assert tally.fresh() == ()
 
 
-def test_a_pace_lets_a_burst_through_and_then_so_many_a_second():
+def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
     now = [0.0]
     pace = Pace(lambda: now[0])
     assert pace.spend(DENIALS_BURST) == 0
@@ -233,11 +258,11 @@ def test_a_pace_lets_a_burst_through_and_then_so_many_a_second():
         ("", ""),
     ],
 )
-def test_a_container_is_told_by_its_control_group(groups, container):
+def test_a_container_is_told_by_its_control_group(groups: str, container: str) -> None:
     assert container_in(groups) == container
 
 
-def test_a_process_that_is_gone_was_where_its_mother_is(tmp_path):
+def test_a_process_that_is_gone_was_where_its_mother_is(tmp_path: Path) -> None:
     whose = Whose(tmp_path)
     (tmp_path / "10").mkdir()
     (tmp_path / "10" / "cgroup").write_text(f"0::/docker/{WEB}\n")
@@ -254,15 +279,15 @@ def test_a_process_that_is_gone_was_where_its_mother_is(tmp_path):
         whose.close()
 
 
-def test_a_memory_keeps_what_was_put_last():
-    memory = Latest(2)
+def test_a_memory_keeps_what_was_put_last() -> None:
+    memory = Latest[int, str](2)
     for key in (1, 2, 1, 3):
         memory.put(key, str(key))
     assert [memory.get(key) for key in (1, 2, 3)] == ["1", None, "3"]
 
 
-def test_denials_are_told_in_sentences():
-    tally = Tally([].append)
+def test_denials_are_told_in_sentences() -> None:
+    tally = Tally(nobody)
     tally.add(REFUSAL, CONFINED, 0.0)
     (denial,) = tally.fresh()
     assert sentence(denial) == "the profile of foo/web lacks mkdir: container web (nginx) was refused it once"
@@ -284,10 +309,10 @@ def test_denials_are_told_in_sentences():
         ("openat", 1, None),
     ],
 )
-def test_what_fails_for_want_of_a_capability_is_guessed(call, errno, capability):
+def test_what_fails_for_want_of_a_capability_is_guessed(call: str, errno: int | None, capability: str | None) -> None:
     open_all = Resolved(default=Action.ALLOW, architectures=(X86_64,))
     confined = CONFINED._replace(answers=answers(open_all, X86_64))
-    tally = Tally([].append)
+    tally = Tally(nobody)
     tally.add(REFUSAL._replace(number=table(X86_64)[Syscall(call)], errno=errno), confined, 1.0)
     assert [(one.capability, one.sure) for one in tally.fresh()] == ([(capability, False)] if capability else [])
     if capability:
@@ -299,13 +324,13 @@ def test_what_fails_for_want_of_a_capability_is_guessed(call, errno, capability)
         assert row(denial)[-1] == f"failed, perhaps for want of the capability {capability}"
 
 
-def test_a_call_that_the_profile_refuses_is_not_put_down_to_a_capability():
-    tally = Tally([].append)
+def test_a_call_that_the_profile_refuses_is_not_put_down_to_a_capability() -> None:
+    tally = Tally(nobody)
     tally.add(REFUSAL._replace(number=table(X86_64)[Syscall("chown")]), CONFINED, 1.0)
     assert [(one.syscall, one.capability) for one in tally.fresh()] == [("chown", "")]
 
 
-def test_what_can_be_seen_is_said():
+def test_what_can_be_seen_is_said() -> None:
     from pytrust.policy.observe.denials_store import Watch
 
     assert "nobody watches now" in next(seen_lines([Watch("audit", 0.0, 100.0, 0)], 200.0))

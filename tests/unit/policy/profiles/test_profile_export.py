@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -58,7 +59,7 @@ ALLOW_READ = Rule(names=(Syscall("read"),), action=Action.ALLOW)
 PLAIN = Seccomp(default=Action.ERRNO, architectures=(X86_64,), rules=(ALLOW_READ,))
 
 
-def confined(**more):
+def confined(**more: Any) -> Profile:
     fields = {
         "seccomp": PLAIN,
         "capabilities": (Capability("CHOWN"), Capability("KILL")),
@@ -70,7 +71,7 @@ def confined(**more):
 
 @given(seccomps, st.sampled_from([OLD, NEW]))
 @settings(max_examples=100, deadline=None)
-def test_a_seccomp_file_for_docker_means_the_same_when_docker_reads_it(seccomp, host):
+def test_a_seccomp_file_for_docker_means_the_same_when_docker_reads_it(seccomp: Seccomp, host: Host) -> None:
     profile = Profile(seccomp=seccomp, capabilities=(Capability("KILL"),))
     exported = for_engine(profile, host, FLOOR)
     again = parse_docker(docker_file(exported.seccomp).encode(), "file")
@@ -81,18 +82,18 @@ def test_a_seccomp_file_for_docker_means_the_same_when_docker_reads_it(seccomp, 
 
 @given(seccomps)
 @settings(max_examples=100, deadline=None)
-def test_a_seccomp_file_of_oci_is_what_the_engine_would_have_made_of_it(seccomp):
+def test_a_seccomp_file_of_oci_is_what_the_engine_would_have_made_of_it(seccomp: Seccomp) -> None:
     profile = Profile(seccomp=seccomp)
     assert parse_oci(oci_file(profile, NEW, FLOOR).encode(), "file") == resolve(with_floor(profile, FLOOR).seccomp, NEW)
 
 
-def test_dockers_own_default_comes_through():
+def test_dockers_own_default_comes_through() -> None:
     exported = for_engine(Profile(seccomp=docker_default()), OLD, FLOOR)
     assert exported.losses == ()
     assert diff(Profile(seccomp=docker_default()), Profile(seccomp=exported.seccomp), OLD) == Difference()
 
 
-def test_what_an_old_engine_drops_is_left_out_and_told():
+def test_what_an_old_engine_drops_is_left_out_and_told() -> None:
     asked = replace(PLAIN, default_errno=38, flags=(LOG_FLAG,))
     old, new = for_engine(Profile(seccomp=asked), OLD, FLOOR), for_engine(Profile(seccomp=asked), NEW, FLOOR)
     assert (old.seccomp.default_errno, old.seccomp.flags) == (None, ())
@@ -101,7 +102,7 @@ def test_what_an_old_engine_drops_is_left_out_and_told():
     assert (new.losses, new.seccomp.flags, new.seccomp.default_errno) == ((), (LOG_FLAG,), 38)
 
 
-def test_a_listener_that_nobody_would_be_makes_no_file():
+def test_a_listener_that_nobody_would_be_makes_no_file() -> None:
     rule = Rule(names=(Syscall("mount"),), action=Action.NOTIFY)
     asked = Profile(seccomp=replace(PLAIN, rules=(ALLOW_READ, rule), listener_path="/run/l.sock"))
     with pytest.raises(Refused, match="listenerPath"):
@@ -121,7 +122,7 @@ def test_a_listener_that_nobody_would_be_makes_no_file():
         (Generation.BEFORE_23, "1.2.0", False),
     ],
 )
-def test_refusals_are_told_to_the_kernel_where_it_does_no_harm(generation, runc, told):
+def test_refusals_are_told_to_the_kernel_where_it_does_no_harm(generation: Generation, runc: str, told: bool) -> None:
     found = audible(PLAIN, generation, runc)
     assert found.flags == ((LOG_FLAG,) if told else ())
     assert audible(found, generation, runc) == found
@@ -129,14 +130,14 @@ def test_refusals_are_told_to_the_kernel_where_it_does_no_harm(generation, runc,
 
 @given(texts, texts)
 @settings(max_examples=40, deadline=None)
-def test_flags_reach_docker_as_they_are_through_a_shell(path, user):
+def test_flags_reach_docker_as_they_are_through_a_shell(path: str, user: str) -> None:
     profile = confined(user=user)
     script = f'set -- {flags_text(profile, path, "pytrust-x")}\nprintf "%s\\0" "$@"'
     done = subprocess.run(["sh", "-c", script], capture_output=True, check=True, timeout=10)
     assert tuple(done.stdout.decode().split("\0")[:-1]) == run_options(profile, path, "pytrust-x")
 
 
-def test_flags_say_all_that_confines():
+def test_flags_say_all_that_confines() -> None:
     assert run_options(confined(), "s.json", "pytrust-x") == (
         "--security-opt=seccomp=s.json",
         "--security-opt=apparmor=pytrust-x",
@@ -152,7 +153,7 @@ def test_flags_say_all_that_confines():
 
 
 @pytest.mark.parametrize("word", ["unconfined", "builtin"])
-def test_a_file_that_is_called_like_a_word_of_dockers_is_a_file(word):
+def test_a_file_that_is_called_like_a_word_of_dockers_is_a_file(word: str) -> None:
     assert run_options(confined(), word, "")[0] == f"--security-opt=seccomp=./{word}"
 
 
@@ -165,11 +166,11 @@ def test_a_file_that_is_called_like_a_word_of_dockers_is_a_file(word):
     )
 )
 @settings(max_examples=150, deadline=None)
-def test_yaml_keeps_every_text(value):
+def test_yaml_keeps_every_text(value: dict[str, Any]) -> None:
     assert parse_yaml(yaml_text(value).encode(), what="yaml").value == value
 
 
-def test_compose_confines_one_service():
+def test_compose_confines_one_service() -> None:
     value = parse_yaml(compose_text(confined(), "web", "./a$HOME.json", "pytrust-x").encode(), what="yaml").value
     assert value == {
         "services": {
@@ -184,11 +185,11 @@ def test_compose_confines_one_service():
     }
 
 
-def test_what_yaml_of_old_would_take_for_a_number_is_quoted():
+def test_what_yaml_of_old_would_take_for_a_number_is_quoted() -> None:
     assert 'user: "101:7"' in compose_text(confined(), "web", "s.json", "")
 
 
-def test_kubernetes_confines_one_container():
+def test_kubernetes_confines_one_container() -> None:
     value = parse_yaml(kubernetes_text(confined(), "p/web.json", "pytrust-x").encode(), what="yaml").value
     assert value["securityContext"] == {
         "allowPrivilegeEscalation": False,
@@ -220,6 +221,6 @@ def test_kubernetes_confines_one_container():
         (confined(), "a/../../w.json"),
     ],
 )
-def test_what_kubernetes_has_no_words_for_is_refused(profile, path):
+def test_what_kubernetes_has_no_words_for_is_refused(profile: Profile, path: str) -> None:
     with pytest.raises(UsageError):
         kubernetes_text(profile, path, "")

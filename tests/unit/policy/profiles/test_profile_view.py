@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,7 +36,7 @@ from pytrust.policy.profiles.seccomp.evaluate import boundaries, evaluate, probe
 from pytrust.policy.profiles.seccomp.resolve import Host, resolve
 from pytrust.policy.profiles.seccomp.syscalls import X86, table
 from pytrust.policy.profiles.view.limits import limit_words
-from pytrust.policy.profiles.view.look import look
+from pytrust.policy.profiles.view.look import Line, View, look
 from pytrust.policy.profiles.view.opened import OPENS, Opened, opened
 from pytrust.policy.profiles.view.purpose import Purpose, purpose
 from pytrust.policy.profiles.view.text import call_rows, figure_words, view_json
@@ -62,21 +64,21 @@ seccomps = st.builds(
 )
 
 
-def profile(*rules, **more):
+def profile(*rules: Rule, **more: Any) -> Profile:
     return Profile(seccomp=Seccomp(default=Action.ERRNO, architectures=(X86_64,), rules=rules), **more)
 
 
-def allow(*names, args=(), action=Action.ALLOW):
+def allow(*names: str, args: tuple[Arg, ...] = (), action: Action = Action.ALLOW) -> Rule:
     return Rule(names=tuple(map(Syscall, names)), action=action, args=args)
 
 
-def lines_of(view):
+def lines_of(view: View) -> dict[str, Line]:
     return {line.name: line for section in view.calls for line in section.lines}
 
 
 @given(seccomps)
 @settings(max_examples=150, deadline=None)
-def test_what_gets_through_is_shown_and_only_that(seccomp):
+def test_what_gets_through_is_shown_and_only_that(seccomp: Seccomp) -> None:
     resolved = resolve(seccomp, HOST)
     found = opened(resolved, X86_64)
     for call in CALLS:
@@ -89,7 +91,7 @@ def test_what_gets_through_is_shown_and_only_that(seccomp):
             assert {verdict.action for verdict in verdicts} <= found[call].actions
 
 
-def test_dockers_default_has_the_figures_that_were_measured():
+def test_dockers_default_has_the_figures_that_were_measured() -> None:
     """Profiles reference, section 1.3: 306 whole and 3 limited of 385."""
     shown = look(Profile(seccomp=docker_default(), capabilities=tuple(DEFAULT_CAPABILITIES)), HOST, {})
     assert shown.figures[:4] == (309, 309, 0, 385)
@@ -98,7 +100,7 @@ def test_dockers_default_has_the_figures_that_were_measured():
     assert not [name for name, line in lines_of(shown).items() if line.beyond]
 
 
-def test_the_host_decides_what_is_open():
+def test_the_host_decides_what_is_open() -> None:
     """One rule asks for a capability, one for a kernel, one for an architecture."""
     bare = look(Profile(seccomp=docker_default(), capabilities=()), HOST, {})
     assert "chroot" not in lines_of(bare)
@@ -108,7 +110,7 @@ def test_the_host_decides_what_is_open():
     assert "arch_prctl" not in lines_of(arm)
 
 
-def test_calls_in_use_have_a_purpose():
+def test_calls_in_use_have_a_purpose() -> None:
     used = {name for rule in docker_default().rules for name in rule.names}
     assert [
         name for arch in (X86_64, AARCH64) for name in table(arch) if name in used and purpose(name) is Purpose.REST
@@ -147,11 +149,11 @@ def test_calls_in_use_have_a_purpose():
         ("kill", Opened(frozenset(), ((Arg(index=1, op=Op.EQ, value=9),),), but=True), "but for argument 1 = 9"),
     ],
 )
-def test_conditions_are_told_in_words(call, found, words):
+def test_conditions_are_told_in_words(call: str, found: Opened, words: str) -> None:
     assert limit_words(Syscall(call), found) == words
 
 
-def test_everything_has_its_reason_or_is_said_to_have_none():
+def test_everything_has_its_reason_or_is_said_to_have_none() -> None:
     evidence = (
         Evidence(subject="syscall:read", why=Why.RECORDED, count=12, note="nginx"),
         Evidence(subject="syscall:readv", why=Why.SIBLING, note="may stand in for read"),
@@ -186,7 +188,7 @@ def test_everything_has_its_reason_or_is_said_to_have_none():
     assert [tuple(line[:3]) for line in shown.files] == [("/etc/passwd", "r", "given")]
 
 
-def test_what_is_dangerous_and_what_docker_refuses_is_marked():
+def test_what_is_dangerous_and_what_docker_refuses_is_marked() -> None:
     shown = look(
         profile(allow("read", "bpf"), allow("mount", action=Action.LOG)), HOST, {Syscall("bpf"): "verifier bugs"}
     )
@@ -198,7 +200,7 @@ def test_what_is_dangerous_and_what_docker_refuses_is_marked():
     assert ("the host and its kernel", "bpf", "", "", "dangerous: verifier bugs; beyond docker's default") in rows
 
 
-def test_the_runtimes_own_calls_are_counted_apart():
+def test_the_runtimes_own_calls_are_counted_apart() -> None:
     """The safe floor with no-new-privileges has 28 calls on runc 1.1.5; a profile that has them lacks none."""
     few = look(profile(allow("read", "write")), HOST, {})
     assert few.figures.open == 2
@@ -207,7 +209,7 @@ def test_the_runtimes_own_calls_are_counted_apart():
     assert look(Profile(seccomp=docker_default()), HOST, {}).figures.floor == 0
 
 
-def test_refusals_are_told_with_their_answers():
+def test_refusals_are_told_with_their_answers() -> None:
     shown = look(
         profile(allow("read"), Rule(names=(Syscall("clone3"),), action=Action.ERRNO, errno=38, comment="use clone")),
         HOST,
@@ -216,7 +218,7 @@ def test_refusals_are_told_with_their_answers():
     assert [tuple(line[:2]) for line in shown.rest] == [("clone3", "ERRNO(38)"), ("every other call", "ERRNO(1)")]
 
 
-def test_machines_get_all_of_it():
+def test_machines_get_all_of_it() -> None:
     recording = Recording(method="audit", records=10, lost=0, image="web", workload="./w", engine="20.10.24")
     document = view_json(look(profile(allow("read"), recordings=(recording,), user="1000", read_only=True), HOST, {}))
     assert document["figures"]["open"] == 1

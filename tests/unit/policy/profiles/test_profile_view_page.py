@@ -59,13 +59,18 @@ HOSTILE = "</style><script>alert(1)</script>\"'&<img src=x onerror=y>"
 
 
 class Reader(HTMLParser):
-    def __init__(self, text):
+    def __init__(self, text: str) -> None:
         super().__init__()
-        self.tags, self.attributes, self.open, self.text, self.style, self.metas = set(), set(), [], [], "", []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.open: list[str] = []
+        self.text: list[str] = []
+        self.metas: list[dict[str, str | None]] = []
+        self.style = ""
         self.feed(text)
         self.close()
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
         if tag == "meta":
@@ -73,21 +78,21 @@ class Reader(HTMLParser):
         if tag not in EMPTY:
             self.open.append(tag)
 
-    def handle_startendtag(self, tag, attrs):
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.attributes |= {name for name, _ in attrs}
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
-    def handle_data(self, data):
+    def handle_data(self, data: str) -> None:
         if self.open and self.open[-1] == "style":
             self.style += data
         else:
             self.text.append(data)
 
 
-def full(text):
+def full(text: str) -> Profile:
     return Profile(
         name=text[:512],
         seccomp=Seccomp(
@@ -108,14 +113,14 @@ def full(text):
     )
 
 
-def read(profile):
+def read(profile: Profile) -> tuple[str, Reader]:
     text = page(look(profile, HOST, {Syscall("bpf"): f"bugs {profile.user}"}))
     reader = Reader(text)
     assert reader.open == []
     return text, reader
 
 
-def test_what_a_hostile_profile_says_is_text():
+def test_what_a_hostile_profile_says_is_text() -> None:
     text, reader = read(full(HOSTILE))
     assert reader.tags <= TAGS
     assert reader.attributes <= ATTRIBUTES
@@ -125,18 +130,18 @@ def test_what_a_hostile_profile_says_is_text():
 
 @given(st.text(max_size=60))
 @settings(max_examples=100, deadline=None)
-def test_no_text_makes_a_tag_or_an_attribute(text):
+def test_no_text_makes_a_tag_or_an_attribute(text: str) -> None:
     _, reader = read(full(text))
     assert reader.tags <= TAGS
     assert reader.attributes <= ATTRIBUTES
 
 
-def test_characters_that_turn_or_hide_text_are_replaced():
+def test_characters_that_turn_or_hide_text_are_replaced() -> None:
     text, _ = read(full("a\u202egnp.exe\x1b[2J\x00"))
     assert not {"\u202e", "\x1b", "\x00"} & set(text)
 
 
-def test_the_policy_allows_this_style_and_nothing_else():
+def test_the_policy_allows_this_style_and_nothing_else() -> None:
     text, reader = read(full("web"))
     (policy,) = (meta["content"] for meta in reader.metas if meta.get("http-equiv") == "Content-Security-Policy")
     digest = base64.b64encode(hashlib.sha256(reader.style.encode()).digest()).decode()
@@ -149,7 +154,7 @@ def test_the_policy_allows_this_style_and_nothing_else():
     ]
 
 
-def test_all_that_is_open_stands_there_with_its_reason():
+def test_all_that_is_open_stands_there_with_its_reason() -> None:
     _, reader = read(full("web"))
     said = " ".join(reader.text)
     for words in (
