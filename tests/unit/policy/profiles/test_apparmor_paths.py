@@ -31,6 +31,8 @@ from pytrust.policy.profiles.apparmor.paths import generalise, pattern
         ("/tmp/nginx.lock", "/tmp/nginx.lock"),
         ("/dev/shm/PostgreSQL.1234567890", "/dev/shm/PostgreSQL.[0-9]*"),
         ("/data/temp-15.rdb", "/data/temp-[0-9]*.rdb"),
+        ("/data/#4711", "/data/\\043[0-9]*"),
+        ("/data/#4711 (deleted)", "/data/\\043[0-9]*"),
         ("/data/dump.rdb", "/data/dump.rdb"),
         ("/usr/lib/libssl.so.3", "/usr/lib/libssl.so.3"),
         ("/srv/2024/12/31", "/srv/2024/12/31"),

@@ -25,6 +25,7 @@ _RANDOM: Final = re.compile(r"(tmp|.*[-._])?([A-Za-z0-9_]{6,12})")  # mkstemp(3)
 _COUNTED: Final = re.compile(r"(.*[-._])\d{3,}")
 _OF_PROCESS: Final = re.compile(r"(te?mp[-._]?)(\d+)(\D.*|)")
 _LIBRARY: Final = re.compile(r"/(?:usr/|usr/local/|opt/.*/)?lib.*/[^/]+\.so(?:\.[^/]*)?")
+_UNNAMED: Final = re.compile(r"#\d+(?: \(deleted\))?")  # by O_TMPFILE: the kernel calls it by its inode
 _DIGITS: Final = re.compile(r"\d+")
 _SIBLINGS_MIN: Final = 2
 
@@ -99,14 +100,22 @@ def _component(folder: str, name: str) -> str:
         return _SELF[name]
     if name.isdecimal() and _NUMBERED.fullmatch(folder):
         return NUMBER
-    temporary = _TEMPORARY.match(f"{folder}/") is not None
-    if temporary and (found := _RANDOM.fullmatch(name)) and _looks_random(found[2]):
+    return (_temporary(name) if _TEMPORARY.match(f"{folder}/") else "") or _anywhere(name)
+
+
+def _temporary(name: str) -> str:
+    """The glob for a name that is another each time, where such names are made; empty for others."""
+    if (found := _RANDOM.fullmatch(name)) and _looks_random(found[2]):
         return _spell(found[1] or "") + "?" * len(found[2])
-    if temporary and (found := _COUNTED.fullmatch(name)):
-        return _spell(found[1]) + NUMBER
-    if found := _OF_PROCESS.fullmatch(name):
-        return _spell(found[1]) + NUMBER + _spell(found[3])
-    return _spell(name)
+    found = _COUNTED.fullmatch(name)
+    return _spell(found[1]) + NUMBER if found else ""
+
+
+def _anywhere(name: str) -> str:
+    if _UNNAMED.fullmatch(name):
+        return f"{_spell('#')}{NUMBER}"
+    found = _OF_PROCESS.fullmatch(name)
+    return _spell(found[1]) + NUMBER + _spell(found[3]) if found else _spell(name)
 
 
 def _looks_random(name: str) -> bool:
