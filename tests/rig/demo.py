@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tests.rig import clock, demo_proxy, demo_tls, demo_trust, demo_vault, docker_trust, dockerd
+from tests.rig import clock, demo_profile, demo_proxy, demo_tls, demo_trust, demo_vault, docker_trust, dockerd
 from tests.rig.demo_proxy import Guarded, expect
 from tests.rig.demo_tls import Exposed
 from tests.rig.demo_trust import Served
@@ -182,6 +182,11 @@ _BEHIND_THE_PROXY: Final[tuple[tuple[str, Callable[[Guarded], None]], ...]] = (
     ("another image's secret is refused, and every secret while the vault is locked", demo_vault.withholds),
     ("a vault that was put back from yesterday is refused", demo_vault.notices_old_vault),
 )
+_WITH_PROFILE: Final[tuple[tuple[str, demo_profile.Check], ...]] = (
+    ("an image is watched at work, and the least profile for it is proven", demo_profile.records),
+    ("once it is signed, it confines the image: what was recorded works, mkdir does not", demo_profile.applies),
+    ("--privileged, --cap-add and seccomp=unconfined beyond the profile are refused", demo_profile.bounds),
+)
 _LAST_BEHIND_THE_PROXY: Final[tuple[tuple[str, Callable[[Guarded], None]], ...]] = (
     ("without the trust store, known data serves until it expires, then nothing runs", demo_proxy.outlives_store),
     ("pytrust log tells the story, and proves that nobody touched it", demo_proxy.logs),
@@ -206,6 +211,7 @@ _REVOKED: Final = "after pytrust revoke, a stopped container no longer starts"
 COUNT: Final = (
     len(_FIRST)
     + len(_BEHIND_THE_PROXY)
+    + len(_WITH_PROFILE)
     + 1
     + len(_LAST_BEHIND_THE_PROXY)
     + len(_LAST)
@@ -237,6 +243,7 @@ def _show_proxy(stage: Stage) -> int:
             stage.folder, stage.engine.socket, stage.registry, stage.docker, stage.home, stage.image
         ) as host:
             shown = sum(_show(text, partial(check, host)) for text, check in _BEHIND_THE_PROXY)
+            shown += sum(_show(text, partial(check, stage, host)) for text, check in _WITH_PROFILE)
             revoke, sign = partial(stage.must, "revoke"), partial(stage.must, "sign")
             shown += _show(_REVOKED, partial(demo_proxy.stays_stopped, host, revoke, sign))
             return shown + sum(_show(text, partial(check, host)) for text, check in _LAST_BEHIND_THE_PROXY)
