@@ -30,6 +30,10 @@ class Openings(NamedTuple):
             arch: answers(loaded, table(arch)[name]) for arch, loaded in self.filters.items() if name in table(arch)
         }
 
+    def wide(self) -> tuple[Arch, ...]:
+        """Architectures whose arguments have 64 bits."""
+        return tuple(filter(is_wide, self.filters))
+
     def where(self, name: Syscall, fits: Callable[[Answers, bool], bool] | None = None) -> tuple[Arch, ...]:
         """Architectures on which a call is let through, with some arguments; or on which ``fits`` says so."""
         found = self.said(name).items()
