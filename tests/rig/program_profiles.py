@@ -21,19 +21,22 @@ from pytrust.policy.observe.session import Session, Subject, record
 from pytrust.policy.observe.trial import Confinement
 from pytrust.policy.profiles.floor import LETS_THROUGH, floor
 from pytrust.policy.profiles.model import Evidence, Profile, Why
-from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES, Syscall
+from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES, GoArch, Syscall
 from pytrust.policy.profiles.propose import Wanted, propose, with_floor
+from pytrust.policy.profiles.seccomp.generation import generation_of
+from pytrust.policy.profiles.seccomp.resolve import Host, kernel_of
 
 _HELD: Final = tuple(sorted(DEFAULT_CAPABILITIES))
 
 
 class Made(NamedTuple):
-    """``applied`` is the profile as an engine gets it, with the runtime's floor."""
+    """``applied`` is the profile as an engine gets it, with the runtime's floor; ``host`` is what it means it for."""
 
     session: Session
     capabilities: MinimalCaps
     profile: Profile
     applied: Profile
+    host: Host
 
     @property
     def open(self) -> frozenset[Syscall]:
@@ -64,8 +67,10 @@ class Bench:
             Wanted(capabilities=found.needed),
             evidence=[Evidence(subject=f"capability:{name}", why=Why.PROVEN, note=note) for name, note in found.proofs],
         )
-        runc = self.laboratory.engine().runc
-        return Made(session, found, profile, with_floor(profile, floor(runc, no_new_privileges=True)))
+        kind = self.laboratory.engine()
+        held, generation = frozenset(found.needed), generation_of(kind.version)
+        host = Host(GoArch(kind.arch), kernel_of(kind.kernel), held, generation)
+        return Made(session, found, profile, with_floor(profile, floor(kind.runc, no_new_privileges=True)), host)
 
     def prove(self, program: Program, made: Made, runs: int = 1) -> Proof:
         """With the acceptance workload."""
