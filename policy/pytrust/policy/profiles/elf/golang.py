@@ -16,7 +16,8 @@ from pytrust.policy.profiles.elf.dynamic import Dynamic
 from pytrust.policy.profiles.elf.header import Heads, string
 from pytrust.trust.limits import ELF_ENTRIES_MAX
 
-_MAGIC: Final = re.compile(rb"[\xf0\xf1\xfa]\xff\xff\xff\0\0[\x01\x02\x04]\x08")
+_MAGIC: Final = re.compile(rb"\xff\xff\xff\0\0[\x01\x02\x04]\x08")
+_FIRST: Final = frozenset({0xF0, 0xF1, 0xFA})  # Go 1.18, 1.20, 1.16
 _OLD: Final = 0xFA  # Go 1.16 and 1.17: addresses instead of distances, and no start of the code
 _WORDS: Final = struct.Struct("<8Q")
 _NEAR_ROW: Final = struct.Struct("<II")
@@ -45,7 +46,8 @@ class GoTable:
 def read_go(heads: Heads, dynamic: Dynamic) -> GoTable | None:
     """The table of a Go program; None where the file is none, or of a layout that is not known."""
     for found in _MAGIC.finditer(heads.data):
-        table = _read(heads, dynamic, found.start())
+        start = found.start() - 1
+        table = _read(heads, dynamic, start) if start >= 0 and heads.data[start] in _FIRST else None
         if table is not None:
             return table
     return None

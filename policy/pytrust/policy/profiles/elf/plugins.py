@@ -12,7 +12,9 @@ from pytrust.policy.profiles.elf.tree import FileTree, resolve
 from pytrust.trust.limits import IMAGE_DOCUMENT_MAX_BYTES
 
 LOADS: Final = ("dlopen", "dlmopen", "__libc_dlopen_mode", "lt_dlopen", "lt_dlopenext")
-_LIBRARY: Final = re.compile(rb"(?<![\w./%+-])[\w./+-]{1,200}\.so(?:\.[0-9.]+)?(?=\0)")
+_ENDING: Final = re.compile(rb"\.so(?:\.[0-9.]{1,20})?\0")
+_BEGINNING: Final = re.compile(rb"[\w./+-]*\Z")
+_LONGEST: Final = 200  # characters of a library's name
 _NSSWITCH: Final = "/etc/nsswitch.conf"
 _LOOKS_UP: Final = re.compile(
     r"get(?:pw|gr|sp|serv|proto|net|host|rpc|addrinfo|nameinfo|alias|ether|grouplist)\w*|initgroups"
@@ -44,7 +46,13 @@ def loads_by_name(module: Module) -> bool:
 
 def named_libraries(module: Module) -> list[str]:
     """Names of libraries among its texts."""
-    return sorted({found.decode("ascii", "replace") for found in _LIBRARY.findall(module.heads.data)})
+    data, names = module.heads.data, set()
+    for found in _ENDING.finditer(data):
+        before = data[max(0, found.start() - _LONGEST) : found.start()]
+        begins = _BEGINNING.search(before)
+        if begins is not None and begins[0]:
+            names.add((begins[0] + found[0][:-1]).decode("ascii", "replace"))
+    return sorted(names)
 
 
 def module_marks(names: set[str]) -> list[re.Pattern[str]]:

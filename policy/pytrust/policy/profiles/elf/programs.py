@@ -13,7 +13,7 @@ from pytrust.trust.limits import SCRIPT_MAX_BYTES
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELLS: Final = re.compile(r"(?:.*/)?(?:ba|da|a|k|z|mk|pdk|busybox-)?sh")
 _WORD: Final = re.compile(r"[\w./+@:\[-]+")
-_ABSOLUTE: Final = re.compile(rb"(?<=\0)/[\w./+-]{2,200}(?=\0)")
+_ABSOLUTE: Final = re.compile(rb"\0(/[\w./+-]{2,200})(?=\0)")
 _BANG: Final = b"#!"
 
 

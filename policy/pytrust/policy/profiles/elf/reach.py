@@ -125,8 +125,8 @@ class Explorer:
 
     def _enter(self, module: Module, address: int, *, pointed: bool = False) -> None:
         function = module.code.function(address)
-        if function is not None and pointed and not module.code.agrees(function, address):
-            function = Function(address, function.end)
+        if function is not None and pointed and address == function.start + 1:
+            function = Function(address, function.end)  # returns from signals: their frames begin a byte earlier
         if function is not None and (module.path, function.start) not in self.reached.functions:
             self.reached.functions[module.path, function.start] = (module, function)
             self._code.append((module, function))
