@@ -148,6 +148,11 @@ REST = {
     "make a file": (f"c {b'/box/new/a'.hex()}", "-"),
     "link it": (f"l {b'/box/new/a'.hex()} {b'/box/new/b'.hex()}", "-"),
     "link into it": (f"l {b'/box/reader'.hex()} {b'/box/new/c'.hex()}", "EACCES"),
+    "rename it": (f"n {b'/box/new/b'.hex()} {b'/box/new/c'.hex()}", "-"),
+    "execute it": (f"x {b'/box/new/c'.hex()}", "EACCES"),
+    "execute from memory": (f"E {ATTEMPTS.encode().hex()}", "EACCES"),
+    "append to what is not there": (f"C {b'/box/appended'.hex()}", "EACCES"),
+    "rename what may only be written": (f"n {b'/box/written'.hex()} {b'/box/new/e'.hex()}", "EACCES"),
     "make a folder": (f"d {b'/box/new/d'.hex()}", "-"),
     "remove a file": (f"u {b'/box/new/a'.hex()}", "-"),
     "remove another": (f"u {b'/box/reader'.hex()}", "EACCES"),
@@ -157,10 +162,16 @@ TALK = {
     "nginx": ("a page", "404 Not Found"),
 }
 ALWAYS = {"trace a child", "terminate a child"}  # a profile with nothing in it allows these
+NEW = (
+    FileRule(path="/box/new/**", modes="rwl"),
+    FileRule(path="/box/appended", modes="a"),
+    FileRule(path="/box/written", modes="w"),
+    FileRule(path=ATTEMPTS, modes="r"),
+)
 MORE = Profile(
     seccomp=Seccomp(default=Action.ERRNO),
     capabilities=tuple(map(Capability, ("SYS_CHROOT", "SYS_ADMIN", "SYS_PTRACE", "NET_RAW"))),
-    apparmor=AppArmor(networks=TCP, files=(FileRule(path="/box/new/**", modes="rwl"),)),
+    apparmor=AppArmor(networks=TCP, files=NEW),
 )
 
 
@@ -309,6 +320,7 @@ def plan_rest(plan: Plan) -> None:
     plan.load("pytrust-more", MORE)
     for folder in ("mnt", "mounted", "box/new"):
         plan.files.folder(folder)
+    plan.files.file("box/written", b"")
     plan.add("mounted", shell("mount -t tmpfs none /mounted"))
     victim = plan.add("victim", Step(("/usr/bin/busybox", "sleep", "1000"), service=True))
     for name in ("pytrust-least", "pytrust-more"):

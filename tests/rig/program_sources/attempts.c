@@ -1,7 +1,9 @@
 /* Tries what each line of stdin says, a letter and words in hexadecimal, and says "ok" or the number of the error.
 
    r w a   open a path for reading, writing, appending     c d u  create a file, make a folder, unlink
-   m k x   map executable, lock, execute                   l      link (two paths)
+   C       create a file to append to
+   m k x   map executable, lock, execute                   l n    link, rename (two paths)
+   E       execute a copy in memory of what is at a path
    s       make a socket (family, type in decimal)         t g    trace, terminate a process (decimal)
    T G     the same to a child of its own                  h M U  chroot, mount, unmount
 */
@@ -33,7 +35,7 @@ static char *decoded(char *hex) {
 }
 
 static int opened(const char *path, int flags) {
-    int file = open(path, flags | O_CLOEXEC, 0600);
+    int file = open(path, flags | O_CLOEXEC, 0700);
     return file < 0 ? -1 : close(file);
 }
 
@@ -72,6 +74,20 @@ static int executed(const char *path) {
     waitpid(child, NULL, 0);
     errno = error;
     return error ? -1 : 0;
+}
+
+static int executed_from_memory(const char *path) {
+    char buffer[4096], name[64];
+    int file = open(path, O_RDONLY | O_CLOEXEC), copy = memfd_create("copy", 0);
+    if (file < 0 || copy < 0) return -1;
+    for (ssize_t got; (got = read(file, buffer, sizeof buffer)) > 0;)
+        if (write(copy, buffer, (size_t)got) != got) return -1;
+    close(file);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", copy);
+    int result = executed(name), error = errno;
+    close(copy);
+    errno = error;
+    return result;
 }
 
 static int traced(pid_t process) {
@@ -113,9 +129,12 @@ static int attempt(char letter, char *first, char *second) {
     case 'w': return opened(first, O_WRONLY);
     case 'a': return opened(first, O_WRONLY | O_APPEND);
     case 'c': return opened(first, O_WRONLY | O_CREAT | O_EXCL);
+    case 'C': return opened(first, O_WRONLY | O_APPEND | O_CREAT | O_EXCL);
     case 'd': return mkdir(first, 0700);
     case 'u': return unlink(first);
     case 'l': return link(first, second);
+    case 'n': return rename(first, second);
+    case 'E': return executed_from_memory(first);
     case 'm': return mapped(first);
     case 'k': return locked(first);
     case 'x': return executed(first);
