@@ -10,7 +10,7 @@ from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
 from pytrust.cli.profile_files import read_profile
 from pytrust.cli.profile_host import this_host
-from pytrust.trust.errors import ExitCode, Unsound
+from pytrust.trust.errors import BadContent, ExitCode, Unsound
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from pytrust.policy.profiles.lint.audit import Exposure
     from pytrust.policy.profiles.lint.finding import Finding, Setting
     from pytrust.policy.profiles.model import Evidence, Profile
-    from pytrust.policy.profiles.names import Syscall
 
 _ANY: Final = "any"
 _TOLD: Final = 2  # pieces of evidence in a row of the table
@@ -86,25 +85,27 @@ def _setting(profile: Profile, arch: str, engine: str, runc: str | None) -> Sett
     from pytrust.policy.profiles.lint.finding import Setting
 
     host = this_host(arch, engine)
-    unknown, instructions = _library(profile, arch, engine)
-    setting = Setting(host, unknown=unknown, instructions=instructions)
+    setting = _of_library(profile, Setting(host))
     if runc is None:
         return setting
     return setting._replace(floor=floor("" if runc == _ANY else runc, profile.no_new_privileges))
 
 
-def _library(profile: Profile, arch: str, engine: str) -> tuple[frozenset[Syscall] | None, int | None]:
-    """What this host's libseccomp makes of it; nothing where there is none."""
+def _of_library(profile: Profile, setting: Setting) -> Setting:
+    """With what this host's libseccomp makes of the profile, where there is one."""
     from pytrust.policy.profiles.seccomp.compile import compile_program, unknown_names
     from pytrust.policy.profiles.seccomp.resolve import resolve
     from pytrust.policy.profiles.seccomp.syscalls import arch_of
 
-    host = this_host(arch, engine)._replace(capabilities=frozenset(profile.capabilities))
+    host = setting.host._replace(capabilities=frozenset(profile.capabilities))
     resolved = resolve(profile.seccomp, host)
     try:
-        return unknown_names(resolved), len(compile_program(resolved, arch_of(host.arch)))
+        setting = setting._replace(unknown=unknown_names(resolved))
+        return setting._replace(instructions=len(compile_program(resolved, arch_of(host.arch))))
     except Unsound:
-        return None, None
+        return setting
+    except BadContent as error:
+        return setting._replace(refused=str(error))
 
 
 def _say_findings(findings: Sequence[Finding], profile: str) -> None:

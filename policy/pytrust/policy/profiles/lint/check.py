@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from pytrust.policy.profiles.lint.finding import Code, Finding, Setting, Severity
+from collections.abc import Iterator
+
+from pytrust.policy.profiles.lint.finding import Code, Finding, Setting, Severity, error
 from pytrust.policy.profiles.lint.meaning import meaning
 from pytrust.policy.profiles.lint.openings import openings
 from pytrust.policy.profiles.lint.surroundings import surroundings
 from pytrust.policy.profiles.lint.text import rules_as_written
 from pytrust.policy.profiles.model import Profile
+from pytrust.trust.errors import BadContent
 
 __all__ = ["Code", "Finding", "Setting", "Severity", "lint"]
 
@@ -17,8 +20,22 @@ def lint(profile: Profile, setting: Setting) -> tuple[Finding, ...]:
 
     Raises:
         UsageError: the host's calls are not known.
-        BadContent: runc refuses the profile, and nothing else can be said of it.
     """
-    found = openings(profile, setting.host)
-    every = [*rules_as_written(profile), *meaning(profile, found), *surroundings(profile, found, setting)]
+    every = [*rules_as_written(profile), *_as_used(profile, setting)]
     return tuple(sorted(dict.fromkeys(every), key=lambda one: one.severity))
+
+
+def _as_used(profile: Profile, setting: Setting) -> Iterator[Finding]:
+    try:
+        found = openings(profile, setting.host)
+    except BadContent as refusal:
+        yield _refused(str(refusal))
+        return
+    if setting.refused:
+        yield _refused(setting.refused)
+    yield from meaning(profile, found)
+    yield from surroundings(profile, found, setting)
+
+
+def _refused(why: str) -> Finding:
+    return error(Code.REFUSED, "syscalls", why, "no container starts with it: change the rule that is named")

@@ -47,6 +47,7 @@ class Code(StrEnum):
     ERRNO_ZERO = "errno-zero"
     LISTENER_MISSING = "listener-missing"
     NOTIFY_REFUSED = "notify-refused"
+    REFUSED = "refused"
     CAPABILITY_ABSENT = "capability-absent"
     FIELD_LOST = "field-lost"
     FLOOR_MISSING = "floor-missing"
@@ -73,13 +74,14 @@ class Setting(NamedTuple):
     """Where a profile is to be used. ``floor`` are the calls that the runtime needs, none where they are joined later.
 
     ``unknown`` are names that the host's libseccomp does not know, and ``instructions`` the length of the program that
-    it made; both are None where nobody asked it.
+    it made; both are None where nobody asked it. ``refused`` is why it made none.
     """
 
     host: Host
     floor: frozenset[Syscall] = frozenset()
     unknown: frozenset[Syscall] | None = None
     instructions: int | None = None
+    refused: str = ""
 
 
 def error(code: Code, place: str, text: str, hint: str) -> Finding:

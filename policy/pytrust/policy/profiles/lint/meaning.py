@@ -24,8 +24,8 @@ _CLONE3: Final = Syscall("clone3")
 _UPPER: Final = 1 << 32
 _KILLS: Final = frozenset({Action.KILL_PROCESS, Action.KILL_THREAD, Action.TRAP})
 _TRIED_FIRST: Final = """
-clone3 close_range epoll_pwait2 faccessat2 fchmodat2 futex_waitv getrandom io_uring_setup membarrier memfd_create openat2
-pidfd_open rseq statx
+clone3 close_range epoll_pwait2 faccessat2 fchmodat2 futex_waitv getrandom io_uring_setup membarrier memfd_create
+openat2 pidfd_open rseq statx
 """
 _FALLBACKS: Final = tuple(map(Syscall, _TRIED_FIRST.split()))
 """Calls that C libraries and runtimes try first, and do without when they fail with ENOSYS."""
@@ -45,9 +45,7 @@ def _default(profile: Profile, found: Openings) -> Iterator[Finding]:
         yield error(Code.OPEN_DEFAULT, "defaultAction", text, "refuse by default: SCMP_ACT_ERRNO")
     elif not any(openness(rule.action) for rule in found.resolved.rules):
         yield error(Code.EMPTY, "syscalls", "nothing is let through: no program starts", "record what the image needs")
-    if seccomp.default is Action.NOTIFY:
-        yield error(Code.NOTIFY_REFUSED, "defaultAction", "runc refuses it", "name the calls that a listener decides")
-    asks = Action.NOTIFY in {seccomp.default, *(rule.action for rule in seccomp.rules)}
+    asks = any(rule.action is Action.NOTIFY for rule in found.resolved.rules)
     if asks and not found.resolved.listener_path:
         text = "SCMP_ACT_NOTIFY without a listener: no container starts"
         yield error(Code.LISTENER_MISSING, "listenerPath", text, "name the listener's socket; before 23, there is none")

@@ -11,12 +11,13 @@ from pytrust.policy.profiles.compare.regions import Budget, values
 from pytrust.policy.profiles.compare.strangers import known_names
 from pytrust.policy.profiles.lint.finding import Code, Finding, error, warning
 from pytrust.policy.profiles.lint.parameters import POINTERS
-from pytrust.policy.profiles.model import Arg, Profile, Rule, Seccomp
+from pytrust.policy.profiles.model import Arg, Condition, Profile, Rule, Seccomp
 from pytrust.policy.profiles.names import Action, Op, Syscall
 from pytrust.policy.profiles.seccomp.runc import holds
 from pytrust.policy.profiles.seccomp.verdict import verdict_of
 from pytrust.trust.limits import PROFILE_WORK_MAX
 
+_ALWAYS: Final = Condition()
 _NAMES_TOLD: Final = 3
 _WITH_ERRNO: Final = frozenset({Action.ERRNO, Action.TRACE})
 
@@ -99,7 +100,7 @@ def _beside(seccomp: Seccomp) -> Iterator[Finding]:
     seen: dict[Syscall, list[tuple[int, Rule]]] = {}
     default = verdict_of(seccomp.default, seccomp.default_errno)
     for number, rule in enumerate(seccomp.rules, 1):
-        if rule.includes != rule.excludes:
+        if (rule.includes, rule.excludes) != (_ALWAYS, _ALWAYS):
             continue
         if verdict_of(rule.action, rule.errno) == default:
             text = "does what the default does: the runtime drops it"
