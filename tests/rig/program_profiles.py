@@ -74,7 +74,7 @@ class Bench:
 
     def prove(self, program: Program, made: Made, runs: int = 1) -> Proof:
         """With the acceptance workload."""
-        means = Means(self.laboratory, AuditRecorder(), {})
+        means = Means(self.laboratory, AuditRecorder, {})
         return verify(made.profile, means, Task(program.image, program.options, program.accept, runs), _silently)
 
 

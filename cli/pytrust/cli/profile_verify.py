@@ -96,7 +96,7 @@ def _prove(workspace: Workspace, profile: Profile, task: Task) -> tuple[EngineKi
 
     laboratory = EngineLaboratory(workspace.engine.address)
     measured = read_floors(workspace.home.path / FILE)
-    return laboratory.engine(), proven(profile, Means(laboratory, AuditRecorder(), measured), task, voice.note)
+    return laboratory.engine(), proven(profile, Means(laboratory, AuditRecorder, measured), task, voice.note)
 
 
 def _composed(path: str, image: str, given: RunOptions) -> RunOptions:

@@ -16,10 +16,10 @@ from pytrust.policy.observe.proof import Answer, Check, Proof, some
 from pytrust.policy.observe.prove_rules import OnEngine, looks, on_engine
 from pytrust.policy.observe.recording import Recorder
 from pytrust.policy.observe.session import Subject
-from pytrust.policy.observe.shadow import Shadowed, shadowed
+from pytrust.policy.observe.shadow import Shadowed, shadow_of, shadowed
 from pytrust.policy.observe.trial import Confinement, Laboratory, Live, Outcome, RunOptions
 from pytrust.policy.profiles.floor import Floors
-from pytrust.policy.profiles.model import Profile
+from pytrust.policy.profiles.model import Profile, Seccomp
 from pytrust.trust.errors import Refused
 
 _UNSOUND = Check("run", None, "not run: what is wrong already could hang the engine", 0.0)
@@ -39,10 +39,14 @@ class Task(NamedTuple):
 
 
 class Means(NamedTuple):
-    """What it is proven with: ``recorder`` sees what a filter notes, ``measured`` are the floors of this host."""
+    """What it is proven with.
+
+    ``watching`` makes a recorder that runs a container under a file, and sees what that file notes, as
+    ``AuditRecorder`` does; ``measured`` are the floors of this host.
+    """
 
     laboratory: Laboratory
-    recorder: Recorder
+    watching: Callable[[Seccomp], Recorder]
     measured: Floors
 
 
@@ -102,9 +106,10 @@ class _Running:
         self._before: Outcome | None = None
 
     def shadow(self) -> Answer:
-        if reason := self._means.recorder.missing():
+        recorder = self._means.watching(shadow_of(self._seccomp))
+        if reason := recorder.missing():
             return None, f"what is refused cannot be seen: {reason}"
-        found = shadowed(self._means.recorder, self._means.laboratory, self._subject, self._seccomp)
+        found = shadowed(recorder, self._means.laboratory, self._subject, self._seccomp)
         if found.outcome.started and found.outcome.workload == 0:
             self._before = found.outcome
         return _of_shadow(found)

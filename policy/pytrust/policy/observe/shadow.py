@@ -7,17 +7,15 @@ engine; what a rule refuses on purpose stays refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from pytrust.policy.observe.recording import Recorder
 from pytrust.policy.observe.session import Subject
-from pytrust.policy.observe.trial import Confinement, EngineKind, Laboratory, Live, Outcome, RunOptions
+from pytrust.policy.observe.trial import Laboratory, Outcome
 from pytrust.policy.profiles.model import Rule, Seccomp
 from pytrust.policy.profiles.names import Action, Syscall
-from pytrust.policy.profiles.seccomp.docker_json import docker_text
 
 _EXEC: Final = frozenset(map(Syscall, ("execve", "execveat")))
 _OPEN: Final = frozenset({Action.ALLOW, Action.LOG})
@@ -39,13 +37,12 @@ def shadow_of(seccomp: Seccomp) -> Seccomp:
 
 
 def shadowed(recorder: Recorder, laboratory: Laboratory, subject: Subject, seccomp: Seccomp) -> Shadowed:
-    """Run one trial in the shadow of ``seccomp``; ``recorder`` sees what a filter notes, as the audit stream does.
+    """Run one trial with a recorder that watches ``shadow_of`` this file.
 
     Raises:
         PytrustError: as ``Recorder.record``.
     """
-    under = _Under(laboratory, docker_text(shadow_of(seccomp)))
-    outcome, seen = recorder.record(under, *subject)
+    outcome, seen = recorder.record(laboratory, *subject)
     named = _open(seccomp) & _EXEC
     found = [(call, program, count) for (call, program), count in seen.calls.items() if call not in named]
     found += [(call, "the runtime", count) for call, count in seen.runtime.items() if call not in named]
@@ -64,18 +61,3 @@ def _split(rule: Rule) -> tuple[Rule, ...]:
 
 def _open(seccomp: Seccomp) -> frozenset[Syscall]:
     return frozenset(name for rule in seccomp.rules if rule.action in _OPEN for name in rule.names)
-
-
-class _Under:
-    """A laboratory whose trials run under one seccomp file, whatever they ask for."""
-
-    def __init__(self, laboratory: Laboratory, text: str) -> None:
-        self._laboratory, self._text = laboratory, text
-
-    def run(
-        self, image: str, options: RunOptions, confinement: Confinement, workload: Callable[[Live], int]
-    ) -> Outcome:
-        return self._laboratory.run(image, options, confinement._replace(seccomp=self._text), workload)
-
-    def engine(self) -> EngineKind:
-        return self._laboratory.engine()

@@ -19,7 +19,7 @@ from pytrust.policy.observe.trial import Confinement, EngineKind, Laboratory, Li
 from pytrust.policy.profiles.floor import floor
 from pytrust.policy.profiles.model import AppArmor, ArchMap, Arg, FileRule, Profile, Rule, Seccomp
 from pytrust.policy.profiles.names import X86_64, Action, Capability, Op, Syscall
-from pytrust.policy.profiles.seccomp.docker_json import parse_docker
+from pytrust.policy.profiles.seccomp.docker_json import docker_text, parse_docker
 from pytrust.policy.profiles.seen import Method, Seen
 
 NAMES = tuple(map(Syscall, ("execve", "openat", "read", "write")))
@@ -33,7 +33,11 @@ class FakeRecorder:
     calls: dict[str, int] = field(default_factory=dict)
     lost: int = 0
     lacks: str = ""
-    texts: list[str] = field(default_factory=list)
+    watched: list[Seccomp] = field(default_factory=list)
+
+    def watching(self, seccomp: Seccomp) -> FakeRecorder:
+        self.watched.append(seccomp)
+        return self
 
     @property
     def method(self) -> Method:
@@ -50,7 +54,8 @@ class FakeRecorder:
         confinement: Confinement,
         workload: Callable[[Live], int],
     ) -> Recorded:
-        outcome = laboratory.run(image, options, confinement, workload)
+        under = confinement._replace(seccomp=docker_text(self.watched[-1]))
+        outcome = laboratory.run(image, options, under, workload)
         calls = Counter({(Syscall(name), "web"): count for name, count in {"execve": 1, **self.calls}.items()})
         return Recorded(outcome, Seen(method="audit", calls=calls, records=calls.total(), lost=self.lost))
 
@@ -72,7 +77,7 @@ def prove(
     runs: int = 1,
     as_is: bool = False,
 ) -> Proof:
-    means = Means(laboratory or FakeLaboratory(), recorder or FakeRecorder(), {})
+    means = Means(laboratory or FakeLaboratory(), (recorder or FakeRecorder()).watching, {})
     told: list[str] = []
     proof = verify(given, means, Task("image", RunOptions(), lambda live: 0, runs, as_is), told.append)
     assert told
