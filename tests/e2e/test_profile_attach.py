@@ -25,8 +25,10 @@ from tests.rig.trust_server import TrustServer, connect, pytrust_server
 from tuf.ngclient import Updater
 
 from pytrust.policy.profiles.document import encode_profile
-from pytrust.policy.profiles.model import Profile, Seccomp
-from pytrust.policy.profiles.names import Action
+from pytrust.policy.profiles.model import Profile, Rule, Seccomp
+from pytrust.policy.profiles.names import Action, Syscall
+
+_CALLS = Rule(names=(Syscall("read"), Syscall("exit_group")), action=Action.ALLOW)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def shop(
     stage = Stage(folder, engine, registry, Docker(engine.host, folder / "host-config"))
     stage.pytrust("init", "--signer", "alice")
     profile = folder / "web.json"
-    profile.write_bytes(encode_profile(Profile(name="web", seccomp=Seccomp(default=Action.ERRNO))))
+    profile.write_bytes(encode_profile(Profile(name="web", seccomp=Seccomp(default=Action.ERRNO, rules=(_CALLS,)))))
     image = f"{registry.host}/shop/web"
     docker.make_image(f"{image}:v1", content="shop")
     docker.push(f"{image}:v1")

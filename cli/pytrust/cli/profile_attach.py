@@ -9,10 +9,11 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.outcome import say_outcome
 from pytrust.cli.profile_files import read_profile
+from pytrust.cli.profile_host import this_host
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import PROFILES, parse_signer
 from pytrust.trust.collection.statement import Statement
-from pytrust.trust.errors import Unsigned, UsageError
+from pytrust.trust.errors import Refused, Unsigned, UsageError
 from pytrust.trust.names import Digest, ImageRef
 
 if TYPE_CHECKING:
@@ -56,10 +57,10 @@ def attach(
     """
     ref = ImageRef.parse(image)
     _require_store(workspace)
-    data = _checked(read_profile(profile))
+    who, others = workspace.signers(signers), [parse_signer(name) for name in may]
+    data = _checked(read_profile(profile), profile)
     digest = _signed_digest(workspace, ref)
     statement = Statement(digest, data)
-    who, others = workspace.signers(signers), [parse_signer(name) for name in may]
     owner = workspace.owner(voice.note)
     with voice.working(f"signing a profile of {ref}"):
         outcome = owner.attach(ref.collection, PROFILES, [statement], who, may=others, threshold=threshold)
@@ -92,10 +93,18 @@ def _require_store(workspace: Workspace) -> None:
         )
 
 
-def _checked(profile: Profile) -> bytes:
-    """The document to sign; raises ``Refused`` for a profile that would not do what it says."""
+def _checked(profile: Profile, place: str) -> bytes:
+    """The document to sign; raises ``Refused`` for a profile that does not do what it says."""
     from pytrust.policy.profiles.document import encode_profile
+    from pytrust.policy.profiles.lint.check import Setting, Severity, lint
 
+    errors = [one for one in lint(profile, Setting(this_host())) if one.severity is Severity.ERROR]
+    if errors:
+        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        raise Refused(
+            f"{place} has errors: {errors[0].place}: {errors[0].text}{more}",
+            hint=f"see them all, with the way out: pytrust profile lint {place}",
+        )
     return encode_profile(profile)
 
 
