@@ -29,3 +29,6 @@ class FakeLaboratory:
 
     def engine(self) -> EngineKind:
         return self.kind
+
+    def brought_in(self, container: str) -> frozenset[int]:
+        return frozenset()
