@@ -33,6 +33,8 @@ from pytrust.policy.profiles.apparmor.paths import generalise, pattern
         ("/data/temp-15.rdb", "/data/temp-[0-9]*.rdb"),
         ("/data/#4711", "/data/\\043[0-9]*"),
         ("/data/#4711 (deleted)", "/data/\\043[0-9]*"),
+        ("/data/temp-rewriteaof-bg-12.aof", "/data/temp-rewriteaof-bg-[0-9]*.aof"),
+        ("/data/temperature-12.csv", "/data/temperature-12.csv"),
         ("/data/dump.rdb", "/data/dump.rdb"),
         ("/usr/lib/libssl.so.3", "/usr/lib/libssl.so.3"),
         ("/srv/2024/12/31", "/srv/2024/12/31"),
