@@ -247,13 +247,18 @@ IMAGE_EXPORT_TIMEOUT: Final = 120.0  # seconds without a byte: the engine reads 
 ELF_FILE_MAX_BYTES: Final = 512 * 1024 * 1024  # one program or library; the largest in use have 250 MB
 ELF_HEADERS_MAX: Final = 1024  # segments or sections that are read; linkers make some 40
 ELF_ENTRIES_MAX: Final = 4_000_000  # symbols, relocations or functions of one file; a browser's library has 800,000
-ELF_NEEDED_MAX: Final = 1024  # libraries that one file asks for; large ones ask for 100
-ELF_OBJECTS_MAX: Final = 4096  # programs and libraries of one image that are looked at
-ELF_CODE_MAX_BYTES: Final = 256 * 1024**2  # of all functions that are looked at: 40 s; a browser has 150 MB
+ELF_PIECES_MAX: Final = 64  # of code, and of what is loaded; honest files have six
+ELF_NEEDED_MAX: Final = 256  # libraries that one file asks for; large ones ask for 100
+ELF_OBJECTS_MAX: Final = 2048  # programs and libraries of one image that are looked at; a database has 150
+ELF_CODE_MAX_BYTES: Final = 128 * 1024**2  # of all functions that are looked at: 20 s; a large server has 20 MB
+ELF_WORK_MAX: Final = 20_000_000  # references that are followed: 20 s; a large server has 600,000
 ELF_SITE_MAX_BYTES: Final = 64 * 1024  # one function that is disassembled; the largest of C libraries have 20 kB
 ELF_TRACE_STEPS_MAX: Final = 200_000  # instructions that one value is followed through; the most seen are 30,000
+ELF_TRACE_ALL_MAX: Final = 5_000_000  # of all values of one program; 100,000 are usual
+ELF_JUMPS_MAX: Final = 64  # through tables, of one function that values are followed through
 STATIC_PROGRAMS_MAX: Final = 256  # of one image; a script names some dozens
 SCRIPT_MAX_BYTES: Final = 1024 * 1024  # read of a script; entrypoints have some kB
+SEARCH_FOLDERS_MAX: Final = 64  # that a path of folders names
 
 # What is signed about single images.
 STATEMENT_MAX_BYTES: Final = PROFILE_MAX_BYTES

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from pytrust.policy.profiles.elf.machine import Instruction
+from pytrust.trust.limits import ELF_JUMPS_MAX
 
 _JUMPS: Final = frozenset({"jmp", "notrack jmp", "bnd jmp"})
 _STOPS: Final = _JUMPS | {"ret", "bnd ret", "repz ret", "ud2", "hlt"}
@@ -64,15 +65,17 @@ class Body:
         return after == len(self.listing) or self.pads(after) or len(self.before[after]) > 1
 
 
-def read_body(listing: list[Instruction]) -> Body:
-    """Find the ways through a function."""
+def read_body(listing: list[Instruction]) -> Body | None:
+    """Find the ways through a function; None where it has more than can be followed."""
     index = {instruction[0]: number for number, instruction in enumerate(listing)}
     before = _before(listing, index)
+    if before is None:
+        return None
     stack, frame = _stack(listing, before)
     return Body(tuple(listing), index, before, stack, frame)
 
 
-def _before(listing: list[Instruction], index: dict[int, int]) -> tuple[tuple[int, ...], ...]:
+def _before(listing: list[Instruction], index: dict[int, int]) -> tuple[tuple[int, ...], ...] | None:
     found: list[list[int]] = [[] for _ in listing]
     anywhere = []
     for number, (_, _, name, operands) in enumerate(listing):
@@ -84,6 +87,8 @@ def _before(listing: list[Instruction], index: dict[int, int]) -> tuple[tuple[in
                 found[target].append(number)
         elif name in _JUMPS:
             anywhere.append(number)
+    if len(anywhere) > ELF_JUMPS_MAX:
+        return None
     for number in range(1, len(listing)):
         if listing[number - 1][2] in _STOPS:  # what a table of jumps may lead to
             found[number] += anywhere

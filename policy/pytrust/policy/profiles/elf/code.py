@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.elf.header import Heads
 from pytrust.policy.profiles.elf.machine import Disassembler, Instruction
+from pytrust.trust.limits import ELF_PIECES_MAX
 
 _PADDING: Final = 64  # bytes; code is aligned to no more
 _SYSCALL: Final = b"\x0f\x05"
@@ -116,12 +117,12 @@ class Code:
         return found
 
     def _read(self, function: Function) -> References:
-        listing = list(self.instructions(function))
         reader = _Reader(self, function, not self.heads.shared)
-        reader.read(listing)
+        reader.read(self.instructions(function))
         branches = [(place, target) for place, target, _ in reader.branches]
-        if _falls_through(listing) and self.begins(function.end):
-            branches.append((listing[-1][0], function.end))
+        place, last = reader.last
+        if last and last not in _ENDS and self.begins(function.end):
+            branches.append((place, function.end))
         return References(
             tuple(branches), tuple(reader.through), tuple(reader.loads), tuple(reader.addresses), tuple(reader.sites)
         )
@@ -158,9 +159,11 @@ class _Reader:
         self.addresses: list[int] = []
         self.sites: list[tuple[int, str]] = []
         self.numbers: set[int] = set()  # that would be addresses in the code
+        self.last = (0, "")  # instruction that does something: place and name
 
     def read(self, listing: Iterable[Instruction]) -> None:
         fixed = self._fixed
+        last = self.last
         for place, length, name, operands in listing:
             if (name == "call" or name[0] == "j") and operands[:2] == "0x":
                 self._branch(place, int(operands, 16), called=name == "call")
@@ -170,6 +173,9 @@ class _Reader:
                 self.sites.append((place, name))
             elif fixed and "0x" in operands:
                 self._absolute(operands)
+            if name not in _PADS:
+                last = (place, name)
+        self.last = last
 
     def _branch(self, place: int, target: int, *, called: bool) -> None:
         if not self._start <= target < self._end and self._code.is_code(target):
@@ -212,14 +218,6 @@ def _noting_ends(listing: Iterable[Instruction], fresh: set[int]) -> Iterator[In
         yield instruction
 
 
-def _falls_through(listing: list[Instruction]) -> bool:
-    """Its last instruction goes on with what lies behind; a call at the end does not come back."""
-    for _, _, name, _ in reversed(listing):
-        if name not in _PADS:
-            return name not in _ENDS
-    return False
-
-
 def empty_code(heads: Heads, disassembler: Disassembler) -> Code:
     """The code of a file, functions unknown."""
     low = min((segment.address for segment in heads.loaded), default=0)
@@ -233,9 +231,11 @@ def divide(code: Code, known: list[tuple[int, int]], begins: set[int], *, go: bo
     Gives addresses of data that the code names, of a C library all, for there it pays to know.
     """
     pieces: list[tuple[int, int, bool]] = []
+    known = _apart(known)
     for start, end in sorted(code.ranges):
         at = start
-        for begin, finish in _apart([pair for pair in known if start <= pair[0] < pair[1] <= end]):
+        inside = known[bisect_left(known, (start, 0)) : bisect_left(known, (end, 0))]
+        for begin, finish in (pair for pair in inside if pair[0] < pair[1] <= end):
             pieces += [(at, begin, False), (begin, finish, True)]
             at = finish
         pieces.append((at, end, False))
@@ -273,6 +273,8 @@ def _ranges(heads: Heads) -> tuple[tuple[int, int], ...]:
     named = [section for section in heads.sections if section.executable and section.size]
     sections = [(section.address, section.address + section.size) for section in named]
     segments = [(part.address, part.address + part.size) for part in heads.loaded if part.executable and part.size]
+    if len(sections) > ELF_PIECES_MAX:
+        sections = []
     inside = [pair for pair in sections if any(start <= pair[0] and pair[1] <= end for start, end in segments)]
     return tuple(sorted(_apart(inside or segments), key=lambda pair: pair[0] - pair[1]))  # the widest first
 

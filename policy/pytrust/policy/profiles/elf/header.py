@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from pytrust.trust.errors import BadContent
-from pytrust.trust.limits import ELF_HEADERS_MAX
+from pytrust.trust.limits import ELF_HEADERS_MAX, ELF_PIECES_MAX
 
 MAGIC: Final = b"\x7fELF"
 X86_64: Final = 62
@@ -126,11 +126,13 @@ def read_heads(path: str, data: bytes) -> Heads:
 
 
 def _segments(heads: Heads, offset: int, count: int) -> list[Segment]:
-    found = []
+    found: list[Segment] = []
     for fields in _table(heads, _SEGMENT, offset, count):
         kind, flags, start, address, _, size, memory, _ = fields
         if start + size > len(heads.data) or memory < size or address + memory >= 1 << 63:
             raise heads.wrong("a segment is larger than the file")
+        if kind == _LOAD and sum(other.kind == _LOAD for other in found) >= ELF_PIECES_MAX:
+            raise heads.wrong(f"it is loaded in more than {ELF_PIECES_MAX} pieces")
         found.append(Segment(kind, address, start, size, memory, bool(flags & 1), bool(flags & 2)))
     return found
 

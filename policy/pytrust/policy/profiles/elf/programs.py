@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.elf.header import MAGIC
 from pytrust.policy.profiles.elf.tree import Config, FileTree, resolve
-from pytrust.trust.limits import SCRIPT_MAX_BYTES
+from pytrust.trust.limits import SCRIPT_MAX_BYTES, SEARCH_FOLDERS_MAX
 
 _PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SHELLS: Final = re.compile(r"(?:.*/)?(?:ba|da|a|k|z|mk|pdk|busybox-)?sh")
@@ -31,7 +31,7 @@ class Programs:
         self._tree = tree
         self._config = config
         environment = dict(line.partition("=")[::2] for line in config.environment)
-        self._path = environment.get("PATH", _PATH).split(":")
+        self._path = environment.get("PATH", _PATH).split(":")[:SEARCH_FOLDERS_MAX]
 
     def find(self, word: str, folder: str = "") -> str | None:
         """The file that a word starts, as a shell looks for it."""
@@ -78,6 +78,9 @@ class Programs:
         seen = set()
         for text in words:
             for word in _WORD.findall(text):
+                if word in seen:
+                    continue
+                seen.add(word)
                 found = self.find(word)
                 if found is not None and found not in seen and (self.is_elf(found) or self.is_script(found)):
                     seen.add(found)

@@ -10,11 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.elf.code import Function
 from pytrust.policy.profiles.elf.dynamic import Pointer
 from pytrust.policy.profiles.elf.module import Module
+from pytrust.trust.errors import BadContent
+from pytrust.trust.limits import ELF_WORK_MAX
+
+_MOVED: Final = 256  # words that are moved in memory while one reference is followed
 
 
 class Branch(NamedTuple):
@@ -50,6 +54,7 @@ class Explorer:
         self._code: list[tuple[Module, Function]] = []
         self._data: list[tuple[Module, int]] = []
         self._slots: set[tuple[str, int]] = set()
+        self._work = 0
         for module in modules:
             self.add(module)
 
@@ -87,19 +92,34 @@ class Explorer:
             self.point(module, address)
 
     def explore(self) -> None:
-        """Follow everything that is not followed yet."""
+        """Follow everything that is not followed yet.
+
+        Raises:
+            BadContent: that is more than honest programs have.
+        """
         while self._code or self._data:
             if self._code:
                 self._follow(*self._code.pop())
             else:
                 module, address = self._data.pop()
-                for slot in module.slots_of(address):
+                slots = module.slots_of(address)
+                self._count(len(slots) + len(module.edges) // _MOVED)
+                for slot in slots:
                     self._slot(module, slot)
+
+    def _count(self, work: int) -> None:
+        self._work += work
+        if self._work > ELF_WORK_MAX:
+            raise BadContent(
+                f"the programs of the image refer to each other more than {ELF_WORK_MAX} times",
+                hint="name the one that is started: --entrypoint PROGRAM",
+            )
 
     def _follow(self, module: Module, function: Function) -> None:
         if module.go is not None and module.go.holds(function.start):
             return  # all of it is reached already
         references = module.code.references(function)
+        self._count(sum(map(len, references)))
         for place, target in references.branches:
             self._branch(Branch(module, function, place), module, target)
         for place, word in references.through:

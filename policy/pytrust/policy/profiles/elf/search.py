@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.elf.tree import Config, FileTree, resolve
-from pytrust.trust.limits import IMAGE_DOCUMENT_MAX_BYTES
+from pytrust.trust.limits import IMAGE_DOCUMENT_MAX_BYTES, SEARCH_FOLDERS_MAX
 
 _GLIBC: Final = (
     "/lib/x86_64-linux-gnu",
@@ -25,7 +25,9 @@ _MUSL_OWN: Final = re.compile(r"lib(?:c|pthread|rt|m|dl|util|xnet|c\.musl-x86_64
 _TOKEN: Final = re.compile(r"\$(?:\{(\w+)\}|(ORIGIN|LIB|PLATFORM))")
 _CONF: Final = "/etc/ld.so.conf"
 _PRELOAD: Final = "/etc/ld.so.preload"
-_CONF_DEPTH: Final = 4  # files that include others
+_INCLUDES: Final = 32  # files that are included
+_LINES: Final = 256  # of one file of folders
+_ASKERS: Final = 16  # of one library, whose folders count
 
 
 class Asker(NamedTuple):
@@ -44,7 +46,9 @@ class Libraries:
         self._interpreter = interpreter
         self.musl = "ld-musl" in interpreter
         self._environment = dict(line.partition("=")[::2] for line in config.environment)
-        self._folders = tuple(self._musl_folders() if self.musl else (*self._configured(_CONF, 0), *_GLIBC))
+        self._included: set[str] = set()
+        folders = self._musl_folders() if self.musl else (*self._configured(_CONF), *_GLIBC)
+        self._folders = tuple(dict.fromkeys(folders))[:SEARCH_FOLDERS_MAX]
 
     @property
     def folders(self) -> tuple[str, ...]:
@@ -72,7 +76,7 @@ class Libraries:
     def _in_order(self, askers: tuple[Asker, ...]) -> Iterator[str]:
         first = askers[0]
         if not first.runpath:
-            for asker in askers:
+            for asker in askers[:_ASKERS]:
                 yield from _expand(asker.rpath, asker.path)
         yield from _expand(self._environment.get("LD_LIBRARY_PATH", ""), first.path)
         yield from _expand(first.runpath, first.path)
@@ -81,15 +85,16 @@ class Libraries:
     def _musl_folders(self) -> tuple[str, ...]:
         return tuple(re.split(r"[:\n]+", self._text(_MUSL_PATH).strip())) if self._text(_MUSL_PATH) else _MUSL
 
-    def _configured(self, path: str, depth: int) -> Iterator[str]:
-        if depth > _CONF_DEPTH:
+    def _configured(self, path: str) -> Iterator[str]:
+        if path in self._included or len(self._included) > _INCLUDES:
             return
-        for line in self._text(path).splitlines():
+        self._included.add(path)
+        for line in self._text(path).splitlines()[:_LINES]:
             words = line.partition("#")[0].split()
             if words[:1] == ["include"]:
-                for pattern in words[1:]:
+                for pattern in words[1:_INCLUDES]:
                     for included in self._matching(posixpath.join("/etc", pattern)):
-                        yield from self._configured(included, depth + 1)
+                        yield from self._configured(included)
             elif words:
                 yield from (word for word in words if word.startswith("/"))
 
@@ -104,7 +109,7 @@ class Libraries:
 
 def _expand(folders: str, path: str) -> Iterator[str]:
     values = {"ORIGIN": posixpath.dirname(path), "LIB": "lib/x86_64-linux-gnu", "PLATFORM": "x86_64"}
-    for folder in folders.split(":"):
+    for folder in folders.split(":")[:SEARCH_FOLDERS_MAX]:
         told = _TOKEN.sub(lambda found: values.get(found[1] or found[2], found[0]), folder)
         if told.startswith("/"):
             yield told

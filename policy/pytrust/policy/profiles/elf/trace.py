@@ -15,7 +15,7 @@ from pytrust.policy.profiles.elf.body import Body, read_body
 from pytrust.policy.profiles.elf.code import Function
 from pytrust.policy.profiles.elf.module import Module
 from pytrust.policy.profiles.elf.reach import Branch, Reached
-from pytrust.trust.limits import ELF_SITE_MAX_BYTES, ELF_TRACE_STEPS_MAX
+from pytrust.trust.limits import ELF_SITE_MAX_BYTES, ELF_TRACE_ALL_MAX, ELF_TRACE_STEPS_MAX
 
 Location = str | int
 """Where a value lies: a register by the name of its 64 bits, or a place in the stack from where it was at the entry."""
@@ -88,7 +88,8 @@ class Tracer:
 
     def __init__(self, reached: Reached) -> None:
         self._reached = reached
-        self._bodies: dict[tuple[str, int], Body] = {}
+        self._bodies: dict[tuple[str, int], Body | None] = {}
+        self.left = ELF_TRACE_ALL_MAX
 
     def trace(self, module: Module, function: Function, place: int) -> Traced:
         """The numbers in ``rax`` where the kernel is entered."""
@@ -138,8 +139,10 @@ class _Search:
 
     def run(self, state: State) -> Traced:
         self._push(state)
-        while self._todo and len(self._seen) <= ELF_TRACE_STEPS_MAX:
+        most = min(ELF_TRACE_STEPS_MAX, self._tracer.left)
+        while self._todo and len(self._seen) <= most:
             self._step(self._todo.pop())
+        self._tracer.left -= len(self._seen)
         if self._todo:
             self._lose(state)
         return Traced(frozenset(self._numbers), tuple(self._lost))
