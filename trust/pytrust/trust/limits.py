@@ -272,6 +272,8 @@ FORKS_BUFFER_BYTES: Final = 16 * 1024 * 1024  # of the process connector's: 20,0
 AUDIT_RECORD_MAX_BYTES: Final = 16 * 1024  # the kernel's are below 9 kB (MAX_AUDIT_MESSAGE_LENGTH)
 AUDIT_GAP_MAX: Final = 1_000_000  # serial numbers that are awaited one by one
 FLOORS_MAX_BYTES: Final = 256 * 1024  # of the file; one floor has some 600 bytes
+AUDIT_QUEUE_LENGTH: Final = 65536  # records in the kernel's queue, while somebody records; its own limit is 64
+AUDIT_UNREAD_MAX: Final = 200_000  # records that wait until the workload is over; 80 MB
 AUDIT_ANSWER_TIMEOUT: Final = 30.0  # seconds in which the kernel's queue runs empty; a slow console takes 4 ms a record
 
 # Comparing profiles.

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 from pytrust.policy.observe.audit_ledger import Ledger, Place, Share
-from pytrust.policy.observe.audit_records import SeccompRecord
-from pytrust.policy.observe.audit_socket import AuditStream
+from pytrust.policy.observe.audit_queue import room
+from pytrust.policy.observe.audit_records import quick_pid
+from pytrust.policy.observe.audit_socket import AuditStream, Message
 from pytrust.policy.observe.counted import name_of, named
 from pytrust.policy.observe.filters import logged
 from pytrust.policy.observe.forks import ForkStream
@@ -26,7 +27,7 @@ from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.docker_json import docker_text
 from pytrust.policy.profiles.seen import Method, Seen
 from pytrust.trust.errors import PytrustError
-from pytrust.trust.limits import PROC_FILE_MAX_BYTES
+from pytrust.trust.limits import AUDIT_UNREAD_MAX, PROC_FILE_MAX_BYTES
 
 _PROC: Final = Path("/proc")
 _LOGGED: Final = _PROC / "sys/kernel/seccomp/actions_logged"
@@ -73,30 +74,46 @@ class AuditRecorder:
             container = live.container
             return workload(live)
 
-        with AuditStream() as stream, ForkStream() as forks:
-            with _reading(stream, forks, ledger):
+        with AuditStream() as stream, ForkStream() as forks, room():
+            with _reading(stream, forks, ledger) as taken:
                 outcome = laboratory.run(image, options, confinement._replace(seccomp=self._text), watched)
-            _take(stream.settle, forks, ledger)
+            for record in (*stream.parsed(taken), *stream.settle()):
+                ledger.add(record)
+            _tell_forks(forks, ledger)
             lost = stream.lost
         return Recorded(outcome, _seen(ledger.share(container), lost))
 
 
 @contextmanager
-def _reading(stream: AuditStream, forks: ForkStream, ledger: Ledger) -> Iterator[None]:
-    """Take what comes while the block runs; an error of the reader ends in the block's thread."""
-    over, errors = threading.Event(), list[Exception]()
+def _reading(stream: AuditStream, forks: ForkStream, ledger: Ledger) -> Iterator[list[Message]]:
+    """Take what comes while the block runs, in a thread that has no time to read it, lest the workload waits for it.
 
-    def read() -> None:
+    Whoever made a record is looked up at once. An error of the thread ends in the block's.
+    """
+    over, errors, taken = threading.Event(), list[Exception](), list[Message]()
+
+    def take() -> None:
+        met: set[int] = set()
+        while not over.is_set():
+            new = stream.take(_WAIT)
+            for pid in {quick_pid(text) for _, text in new} - met:
+                met.add(pid)
+                ledger.meet(pid)
+            _tell_forks(forks, ledger)
+            taken.extend(new)
+            if len(taken) > AUDIT_UNREAD_MAX:
+                _count(stream, ledger, taken)
+
+    def guarded() -> None:
         try:
-            while not over.is_set():
-                _take(lambda: stream.read(_WAIT), forks, ledger)
+            take()
         except (PytrustError, OSError) as error:
             errors.append(error)
 
-    reader = threading.Thread(target=read, name="audit", daemon=True)
+    reader = threading.Thread(target=guarded, name="audit", daemon=True)
     reader.start()
     try:
-        yield
+        yield taken
     finally:
         over.set()
         reader.join()
@@ -104,9 +121,13 @@ def _reading(stream: AuditStream, forks: ForkStream, ledger: Ledger) -> Iterator
         raise errors[0]
 
 
-def _take(read: Callable[[], list[SeccompRecord]], forks: ForkStream, ledger: Ledger) -> None:
-    for record in read():
+def _count(stream: AuditStream, ledger: Ledger, taken: list[Message]) -> None:
+    for record in stream.parsed(taken):
         ledger.add(record)
+    taken.clear()
+
+
+def _tell_forks(forks: ForkStream, ledger: Ledger) -> None:
     for child, mother in forks.read():
         ledger.fork(child, mother)
 

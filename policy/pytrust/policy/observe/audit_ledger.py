@@ -61,13 +61,18 @@ class Ledger:
         """A process was made."""
         self._mothers[child] = mother
 
+    def meet(self, pid: int) -> _Process:
+        """Look where a process is, while it is there; once."""
+        process = self._processes.get(pid)
+        if process is None:
+            process = self._processes[pid] = _Process(self._look(pid))
+        return process
+
     def add(self, record: SeccompRecord) -> None:
         """Count a call that was logged; what a filter refused was not made."""
         if record.code != RET_LOG:
             return
-        process = self._processes.get(record.pid)
-        if process is None:
-            process = self._processes[record.pid] = _Process(self._look(record.pid))
+        process = self.meet(record.pid)
         call = (record.arch, record.call)
         (process.after if process.executed else process.before)[call, record.comm] += 1
         process.executed = process.executed or call in _EXECVE

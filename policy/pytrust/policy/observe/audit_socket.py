@@ -14,6 +14,7 @@ import select
 import socket
 import struct
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from types import TracebackType
 from typing import Final, NamedTuple, Self
@@ -37,6 +38,10 @@ _NLMSG_ERROR: Final = 2
 _FIRST_EVENT: Final = 1100  # smaller types are answers
 _SETTLED: Final = 0.03  # seconds: what the kernel's thread needs to hand over the last record
 _AT_ONCE: Final = 4096  # records between two looks at the clock
+
+
+Message = tuple[int, bytes]
+"""Type and body of what the kernel sent."""
 
 
 class Status(NamedTuple):
@@ -118,12 +123,20 @@ class AuditStream:
 
     def read(self, timeout: float) -> list[SeccompRecord]:
         """What has come; waits for it up to ``timeout`` seconds."""
+        return self.parsed(self.take(timeout))
+
+    def take(self, timeout: float) -> list[Message]:
+        """The same, unread, for those who have no time now: ``parsed`` has to see all of it."""
         if not _readable(self._socket, timeout):
             return []
-        found: list[SeccompRecord] = []
+        found: list[Message] = []
         while len(found) < _AT_ONCE and (message := self._receive()) is not None:
-            found += self._taken(*message)
+            found.append(message)
         return found
+
+    def parsed(self, messages: Iterable[Message]) -> list[SeccompRecord]:
+        """The records of messages in the order in which they came."""
+        return [record for kind, text in messages for record in self._taken(kind, text)]
 
     def settle(self) -> list[SeccompRecord]:
         """What the kernel has made up to now, to the last record; then the count of the lost is final.
@@ -157,7 +170,7 @@ class AuditStream:
                 found += self._taken(kind, text)
         raise TooSlow("the kernel does not tell the state of its audit system")
 
-    def _receive(self) -> tuple[int, bytes] | None:
+    def _receive(self) -> Message | None:
         """Type and body of the next message; None if there is none now."""
         try:
             data = self._socket.recv(AUDIT_RECORD_MAX_BYTES)
