@@ -7,7 +7,6 @@ that; paths are the same in the machine.
 from __future__ import annotations
 
 import errno
-import json
 import socket
 import subprocess
 import tempfile
@@ -341,24 +340,9 @@ def plan_stopping(plan: Plan) -> None:
 def plan_container(plan: Plan) -> None:
     """A real runtime starts a container under a profile, as an engine would have it done."""
     script = "trap 'exit 7' TERM; cat /etc/passwd; cat /etc/group; echo x >/tmp/x; while :; do sleep 0.2; done"
-    rights: dict[str, list[str]] = {kind: [] for kind in ("bounding", "effective", "permitted")}
-    config = {
-        "ociVersion": "1.0.2",
-        "process": {
-            "args": ["/usr/bin/busybox", "sh", "-c", script],
-            "env": ["PATH=/usr/bin"],
-            "cwd": "/",
-            "user": {"uid": 0, "gid": 0},
-            "capabilities": rights,
-            "noNewPrivileges": True,
-            "apparmorProfile": "pytrust-container",
-        },
-        "root": {"path": "rootfs"},
-        "mounts": [{"destination": "/proc", "type": "proc", "source": "proc"}],
-        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount", "network")]},
-    }
     plan.files.program("runc")
-    plan.files.file("container/config.json", json.dumps(config).encode())
+    command = ("/usr/bin/busybox", "sh", "-c", script)
+    plan.files.file("container/config.json", vm.container(command, "pytrust-container"))
     for folder in ("proc", "dev", "sys", "tmp"):
         plan.files.folder(f"container/rootfs/{folder}")
     plan.files.copy(Path(str(find("busybox"))), "container/rootfs/usr/bin/busybox")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import base64
 import io
+import json
 import re
 import shlex
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -89,8 +90,35 @@ def machine_files() -> RootFiles:
     return files
 
 
-def boot(files: RootFiles, steps: Sequence[Step], deadline: float = 150.0) -> Mapping[int, Ended]:
-    """Run the steps in one boot; the results by the places of steps.
+def container(
+    command: Sequence[str], profile: str, user: tuple[int, int] = (0, 0), capabilities: Sequence[str] = ()
+) -> bytes:
+    """How runc is to start a container: in namespaces of its own but for the network, without new privileges."""
+    rights = [f"CAP_{name}" for name in capabilities]
+    places = {"/proc": "proc", "/dev": "tmpfs", "/dev/shm": "tmpfs"}
+    mounts = [{"destination": place, "type": kind, "source": kind} for place, kind in places.items()]
+    config = {
+        "ociVersion": "1.0.2",
+        "process": {
+            "args": list(command),
+            "env": ["PATH=/usr/sbin:/usr/bin"],
+            "cwd": "/",
+            "user": {"uid": user[0], "gid": user[1]},
+            "capabilities": dict.fromkeys(("bounding", "effective", "permitted"), rights),
+            "noNewPrivileges": True,
+            "apparmorProfile": profile,
+        },
+        "root": {"path": "rootfs"},
+        "mounts": [*mounts, {"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["ro"]}],
+        "linux": {"namespaces": [{"type": kind} for kind in ("pid", "ipc", "uts", "mount")]},
+    }
+    return json.dumps(config).encode()
+
+
+def boot(
+    files: RootFiles, steps: Sequence[Step], trees: Mapping[str, bytes] | None = None, deadline: float = 150.0
+) -> Mapping[int, Ended]:
+    """Run the steps in one boot; the results by the places of steps. ``trees`` are archives (tar) for folders.
 
     Raises:
         RigError: the machine did not come to the end of the list in time; the message ends with its console.
@@ -99,7 +127,7 @@ def boot(files: RootFiles, steps: Sequence[Step], deadline: float = 150.0) -> Ma
     files.file("steps", _script(steps).encode())
     with tempfile.TemporaryDirectory(prefix="vm-") as name:
         folder = Path(name)
-        (folder / "root").write_bytes(_cpio(files.tar()))
+        (folder / "root").write_bytes(_cpio({"": files.tar(), **(trees or {})}))
         for log in ("console", "results"):
             (folder / log).touch()
         try:
@@ -145,21 +173,33 @@ def _tail(folder: Path) -> str:
     return (folder / "results").read_text()[-500:] + (folder / "console").read_text(errors="replace")[-3000:]
 
 
-def _cpio(tar: bytes) -> bytes:
-    """The same files as the kernel unpacks them at boot (``Documentation/driver-api/early-userspace/buffer-format.rst``)."""
-    output = io.BytesIO()
+def _cpio(trees: Mapping[str, bytes]) -> bytes:
+    """As the kernel unpacks files at boot (``Documentation/driver-api/early-userspace/buffer-format.rst``)."""
+    members = [member for place, tar in trees.items() for member in _members(place, tar)]
+    numbered = enumerate(sorted(members, key=lambda member: member.name), start=1)
+    packed = (_packed(number, member.mode, member.owner, member.name, member.data) for number, member in numbered)
+    return b"".join((*packed, _packed(0, 0, 0, b"TRAILER!!!", b"")))
+
+
+class _Member(NamedTuple):
+    name: bytes
+    mode: int
+    owner: int
+    data: bytes
+
+
+def _members(place: str, tar: bytes) -> Iterator[_Member]:
     with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
-        for number, member in enumerate(sorted(archive, key=lambda member: member.name), start=1):
+        for member in archive:
+            if not (member.isreg() or member.isdir() or member.issym()):
+                continue
             kind = {tarfile.DIRTYPE: 0o040000, tarfile.SYMTYPE: 0o120000}.get(member.type, 0o100000)
             file = archive.extractfile(member) if member.isreg() else None
-            data = file.read() if file else member.linkname.encode()
-            output.write(
-                _member(number, kind | member.mode, member.uid, member.name.encode("utf-8", "surrogateescape"), data)
-            )
-    return output.getvalue() + _member(0, 0, 0, b"TRAILER!!!", b"")
+            name = f"{place}/{member.name}".strip("/").encode("utf-8", "surrogateescape")
+            yield _Member(name, kind | member.mode, member.uid, file.read() if file else member.linkname.encode())
 
 
-def _member(number: int, mode: int, owner: int, name: bytes, data: bytes) -> bytes:
+def _packed(number: int, mode: int, owner: int, name: bytes, data: bytes) -> bytes:
     fields = (number, mode, owner, owner, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0)
     head = b"070701" + b"".join(b"%08x" % field for field in fields) + name + b"\0"
     return _padded(head) + _padded(data)
