@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import msgspec
 import pytest
 
 from pytrust.policy.profiles.floor import floor
 from pytrust.policy.profiles.lint.check import Code, Setting, Severity, lint
-from pytrust.policy.profiles.model import Arg, ArchMap, Condition, Profile, Rule, Seccomp
-from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES, X86_64, Action, Arch, Capability, Generation, GoArch, Op, Syscall
+from pytrust.policy.profiles.model import ArchMap, Arg, Condition, Profile, Rule, Seccomp
+from pytrust.policy.profiles.names import (
+    DEFAULT_CAPABILITIES,
+    X86_64,
+    Action,
+    Arch,
+    Capability,
+    Generation,
+    GoArch,
+    Op,
+    Syscall,
+)
 from pytrust.policy.profiles.seccomp.docker_default import NAMESPACE_FLAGS, docker_default
 from pytrust.policy.profiles.seccomp.resolve import Host
 from pytrust.policy.profiles.seccomp.syscalls import X32, X86
@@ -18,7 +30,7 @@ SETTING = Setting(HOST)
 ALLOW, ERRNO, KILL = Action.ALLOW, Action.ERRNO, Action.KILL_PROCESS
 
 
-def rule(names: str, *args: Arg, action: Action = ALLOW, **more) -> Rule:
+def rule(names: str, *args: Arg, action: Action = ALLOW, **more: Any) -> Rule:
     return Rule(names=tuple(map(Syscall, names.split())), action=action, args=args, **more)
 
 
@@ -26,7 +38,13 @@ def arg(op: Op, value: int, second: int = 0, index: int = 0) -> Arg:
     return Arg(index=index, op=op, value=value, second=second)
 
 
-def profile(*rules: Rule, default: Action = ERRNO, capabilities: str = "", architectures=(X86_64,), **more) -> Profile:
+def profile(
+    *rules: Rule,
+    default: Action = ERRNO,
+    capabilities: str = "",
+    architectures: tuple[Arch, ...] = (X86_64,),
+    **more: Any,
+) -> Profile:
     seccomp = Seccomp(default=default, architectures=architectures, rules=rules, **more)
     return Profile(seccomp=seccomp, capabilities=tuple(map(Capability, capabilities.split())))
 
@@ -102,12 +120,12 @@ FINE = [
 
 
 @pytest.mark.parametrize(("code", "one"), FAULTS, ids=[f"{code}-{at}" for at, (code, _) in enumerate(FAULTS)])
-def test_a_fault_is_found(code, one):
+def test_a_fault_is_found(code: Code, one: Profile) -> None:
     assert code in found(one)
 
 
 @pytest.mark.parametrize("one", FINE)
-def test_nothing_is_found_where_nothing_is_wrong(one):
+def test_nothing_is_found_where_nothing_is_wrong(one: Profile) -> None:
     assert found(one) == set()
 
 
@@ -120,23 +138,23 @@ def test_nothing_is_found_where_nothing_is_wrong(one):
         (Code.REFUSED, SETTING._replace(refused="runc would refuse the profile")),
     ],
 )
-def test_what_does_not_go_with_the_host_is_found(code, setting):
+def test_what_does_not_go_with_the_host_is_found(code: Code, setting: Setting) -> None:
     assert found(profile(*GOOD), setting) == {code}
 
 
-def test_every_code_is_tried():
+def test_every_code_is_tried() -> None:
     tried = {code for code, _ in FAULTS} | {Code.FLOOR_MISSING, Code.NAME_NOT_ON_HOST, Code.TOO_LONG, Code.FIELD_LOST}
     assert tried == set(Code)
 
 
-def test_fields_that_an_older_engine_drops():
+def test_fields_that_an_older_engine_drops() -> None:
     one = profile(*GOOD, default_errno=2, flags=("SECCOMP_FILTER_FLAG_LOG",))
     assert found(one) == set()
     assert [finding.code for finding in lint(one, OLD)].count(Code.FIELD_LOST) == 2
 
 
 @pytest.mark.parametrize("no_new_privileges", [True, False])
-def test_each_call_of_the_floor_is_missed(no_new_privileges):
+def test_each_call_of_the_floor_is_missed(no_new_privileges: bool) -> None:
     needed = floor("1.1.5", no_new_privileges)
     setting = SETTING._replace(floor=needed)
     whole = {*needed, *GOOD[0].names} - {"clone"}
@@ -144,29 +162,34 @@ def test_each_call_of_the_floor_is_missed(no_new_privileges):
     for name in needed - {Syscall("clone")}:
         fewer = profile(rule(" ".join(sorted(whole - {name}))), *GOOD[1:])
         (finding,) = [one for one in lint(fewer, setting) if one.code is Code.FLOOR_MISSING]
-        assert finding.severity is Severity.ERROR and f" {name}:" in finding.text
+        assert finding.severity is Severity.ERROR
+        assert f" {name}:" in finding.text
 
 
-def test_a_typo_has_a_suggestion_and_a_place():
+def test_a_typo_has_a_suggestion_and_a_place() -> None:
     (finding,) = lint(profile(*GOOD, rule("epoll_wiat")), SETTING)
     assert (finding.place, finding.hint) == ("rule 6 (epoll_wiat)", "did you mean epoll_wait")
 
 
-def test_errors_come_first():
+def test_errors_come_first() -> None:
     severities = [finding.severity for finding in lint(profile(*GOOD, rule("ptrace"), rule("raed")), SETTING)]
     assert severities == [Severity.ERROR, Severity.WARNING]
 
 
-def test_dockers_default_has_what_its_authors_know_and_one_fault():
+def test_dockers_default_has_what_its_authors_know_and_one_fault() -> None:
     """Sockets from 41 on: the number has 64 bits to the filter and 32 to the kernel."""
     docker = Profile(seccomp=docker_default(), capabilities=tuple(DEFAULT_CAPABILITIES))
     errors = [one for one in lint(docker, SETTING) if one.severity is Severity.ERROR]
     assert [(one.code, one.place) for one in errors] == [(Code.UPPER_HALF, "socket (x86_64)")]
     listed = [one for one in docker_default().rules if "socket" not in one.names]
-    closed = msgspec.structs.replace(docker_default(), rules=(*listed, rule("socket", arg(Op.LT, 38)), rule("socket", arg(Op.EQ, 39))))
-    assert not [one for one in lint(msgspec.structs.replace(docker, seccomp=closed), SETTING) if one.severity is Severity.ERROR]
+    closed = msgspec.structs.replace(
+        docker_default(), rules=(*listed, rule("socket", arg(Op.LT, 38)), rule("socket", arg(Op.EQ, 39)))
+    )
+    assert not [
+        one for one in lint(msgspec.structs.replace(docker, seccomp=closed), SETTING) if one.severity is Severity.ERROR
+    ]
 
 
-def test_an_architecture_map_counts():
+def test_an_architecture_map_counts() -> None:
     mapped = Seccomp(default=ERRNO, arch_map=(ArchMap(architecture=X86_64, also=(X32,)),), rules=GOOD)
     assert found(Profile(seccomp=mapped)) == {Code.X32_OPEN}
