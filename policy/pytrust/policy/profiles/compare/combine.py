@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple, TypeVar
 
-from pytrust.policy.profiles.compare.combine_calls import CombinedCalls, Pick, Said, combined_calls, rules_of
-from pytrust.policy.profiles.compare.combine_x86 import kept_names, mended
+from pytrust.policy.profiles.compare.combine_calls import Pick, combined_calls
+from pytrust.policy.profiles.compare.combine_x86 import mended
 from pytrust.policy.profiles.compare.confinement import covered_networks, covered_rules, might
 from pytrust.policy.profiles.compare.difference import ORDER, short
-from pytrust.policy.profiles.compare.single import default_of, errno_of, rule_of
-from pytrust.policy.profiles.model import AppArmor, Evidence, Profile, Resolved, Rule, Seccomp
+from pytrust.policy.profiles.compare.single import default_of, errno_of
+from pytrust.policy.profiles.model import AppArmor, Evidence, Profile, Resolved, Seccomp
 from pytrust.policy.profiles.names import Action, Arch, Capability, Syscall
 from pytrust.policy.profiles.seccomp.resolve import Host, resolve
 from pytrust.policy.profiles.seccomp.syscalls import X86, arch_of
@@ -113,8 +113,7 @@ def _seccomp(ours: Resolved, theirs: Resolved, pick: Pick, arches: tuple[Arch, .
     calls = combined_calls(ours, theirs, pick)
     idle: tuple[Syscall, ...] = ()
     if X86 in arches:
-        calls = mended(calls, sides, default, more=more)
-        idle = kept_names(calls.named(default), sides, more=more)
+        calls, idle = mended(calls, sides, default, more=more)
     path, metadata = _listener(ours, theirs)
     seccomp = Seccomp(
         default=default.action,
@@ -123,19 +122,9 @@ def _seccomp(ours: Resolved, theirs: Resolved, pick: Pick, arches: tuple[Arch, .
         flags=_flags(ours.flags, theirs.flags, both=not more),
         listener_path=path,
         listener_metadata=metadata,
-        rules=_rules(calls, default, idle),
+        rules=calls.rules(default, idle),
     )
     return seccomp, calls.inexact
-
-
-def _rules(calls: CombinedCalls, default: Verdict, idle: tuple[Syscall, ...]) -> tuple[Rule, ...]:
-    """Calls of which all the same is said share their rules; names that only have to be there come last."""
-    groups: dict[Said, list[Syscall]] = {}
-    for name, said in calls.said.items():
-        if other := tuple(row for row in said if row[1] != default):
-            groups.setdefault(other, []).append(name)
-    rules = [rule for said, names in groups.items() for rule in rules_of(names, said)]
-    return (*rules, *([rule_of(idle, default)] if idle else []))
 
 
 def _flags(ours: Iterable[str], theirs: Iterable[str], *, both: bool) -> tuple[str, ...]:

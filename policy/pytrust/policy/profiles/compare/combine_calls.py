@@ -41,6 +41,15 @@ class CombinedCalls(NamedTuple):
         """Calls of which anything else is said than the default."""
         return {name for name, said in self.said.items() if any(verdict != default for _, verdict in said)}
 
+    def rules(self, default: Verdict, idle: tuple[Syscall, ...] = ()) -> tuple[Rule, ...]:
+        """Calls of which all the same is said share their rules; ``idle``, which only have to be named, come last."""
+        groups: dict[Said, list[Syscall]] = {}
+        for name, said in self.said.items():
+            if other := tuple(row for row in said if row[1] != default):
+                groups.setdefault(other, []).append(name)
+        rules = [rule for said, names in groups.items() for rule in rules_of(names, said)]
+        return (*rules, *([rule_of(idle, default)] if idle else []))
+
 
 class _Both(NamedTuple):
     """A call on one architecture, on both sides."""

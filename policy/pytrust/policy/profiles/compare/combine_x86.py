@@ -7,20 +7,19 @@ which it answers ENOSYS. So a combination that is right call by call is looked a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-import msgspec
-
-from pytrust.policy.profiles.compare.answers import Answers
-from pytrust.policy.profiles.compare.combine_calls import CombinedCalls, Said, rules_of
+from pytrust.policy.profiles.compare.answers import Answers, answers
+from pytrust.policy.profiles.compare.combine_calls import CombinedCalls
 from pytrust.policy.profiles.compare.difference import openness
 from pytrust.policy.profiles.compare.regions import Budget, cases
-from pytrust.policy.profiles.compare.single import Home, at, default_of
-from pytrust.policy.profiles.model import Resolved, Rule
+from pytrust.policy.profiles.compare.single import errno_of
+from pytrust.policy.profiles.model import Resolved
 from pytrust.policy.profiles.names import Syscall
+from pytrust.policy.profiles.seccomp.runc import Filter, filter_of
 from pytrust.policy.profiles.seccomp.syscalls import MULTIPLEXED, X86, table
-from pytrust.policy.profiles.seccomp.verdict import Verdict, verdict_of
+from pytrust.policy.profiles.seccomp.verdict import FOREIGN, Verdict, verdict_of
 from pytrust.trust.limits import PROFILE_WORK_MAX
 
 _THROUGH: Final = tuple(sorted({through for through, _ in MULTIPLEXED.values()}))
@@ -34,12 +33,13 @@ class _Group(NamedTuple):
     sides: tuple[Resolved, Resolved]
     more: bool
 
-    def is_safe(self, said: Mapping[Syscall, Said], default: Verdict) -> bool:
+    def is_safe(self, result: Resolved) -> bool:
         """Whether the combination lets through at least what the sides do, or at most."""
-        home = Home(X86, self.through)
-        rules = tuple(rule for name in sorted(said.keys() & self.members) for rule in rules_of((name,), said[name]))
-        ours = at(rules, default, home)
-        theirs = [at(self.rules(side), default_of(side), home) for side in self.sides]
+        ours, *theirs = (_filter(one) for one in (result, *self.sides))
+        numbers = [table(X86)[name] for name in sorted(self.members) if name in table(X86)]
+        return all(self._is_safe_at(_answers(ours, at), [_answers(side, at) for side in theirs]) for at in numbers)
+
+    def _is_safe_at(self, ours: Answers, theirs: list[Answers]) -> bool:
         conditions = {arg for one in (ours, *theirs) for args, _ in one.rules for arg in args}
         tried = cases(conditions, 32, Budget(PROFILE_WORK_MAX))
         return tried is not None and all(self._is_safe_for(args, ours, theirs) for args in tried)
@@ -50,7 +50,7 @@ class _Group(NamedTuple):
 
     def levelled(self, calls: CombinedCalls) -> CombinedCalls:
         """One answer for all that goes through, and no rule left that says less (or more)."""
-        actions = [rule.action for side in self.sides for rule in self.rules(side)]
+        actions = [rule.action for side in self.sides for rule in side.rules if self.members.intersection(rule.names)]
         actions += [side.default for side in self.sides]
         extreme = (max if self.more else min)(actions, key=openness)
         said = dict(calls.said)
@@ -64,20 +64,32 @@ class _Group(NamedTuple):
     def _stays(self, open_: int, level: int) -> bool:
         return open_ >= level if self.more else open_ <= level
 
-    def rules(self, side: Resolved) -> tuple[Rule, ...]:
-        """Those about the group."""
-        found = ((rule, tuple(name for name in rule.names if name in self.members)) for rule in side.rules)
-        return tuple(msgspec.structs.replace(rule, names=names) for rule, names in found if names)
 
-
-def mended(calls: CombinedCalls, sides: tuple[Resolved, Resolved], default: Verdict, *, more: bool) -> CombinedCalls:
-    """The same, with each group of calls on the safe side."""
+def mended(
+    calls: CombinedCalls, sides: tuple[Resolved, Resolved], default: Verdict, *, more: bool
+) -> tuple[CombinedCalls, tuple[Syscall, ...]]:
+    """The same with each group of calls on the safe side, and the names that only have to be there."""
+    if not more and not openness(default.action):
+        calls = _trimmed(calls, sides)
     for through in _THROUGH:
         members = frozenset({through, *(name for name, (one, _) in MULTIPLEXED.items() if one == through)})
         group = _Group(through, members, sides, more)
-        if not group.is_safe(calls.said, default):
+        if not group.is_safe(_resolved(calls, sides, default, more=more)):
             calls = group.levelled(calls)
-    return calls if more or openness(default.action) else _trimmed(calls, sides)
+    return calls, kept_names(calls.named(default), sides, more=more)
+
+
+def _resolved(calls: CombinedCalls, sides: tuple[Resolved, Resolved], default: Verdict, *, more: bool) -> Resolved:
+    rules = calls.rules(default, kept_names(calls.named(default), sides, more=more))
+    return Resolved(default=default.action, default_errno=errno_of(default), architectures=(X86,), rules=rules)
+
+
+def _filter(resolved: Resolved) -> Filter | None:
+    return filter_of.__wrapped__(resolved, X86) if X86 in resolved.architectures else None
+
+
+def _answers(loaded: Filter | None, number: int) -> Answers:
+    return answers(loaded, number) if loaded is not None else Answers((), FOREIGN)
 
 
 def _trimmed(calls: CombinedCalls, sides: tuple[Resolved, Resolved]) -> CombinedCalls:
@@ -88,7 +100,7 @@ def _trimmed(calls: CombinedCalls, sides: tuple[Resolved, Resolved]) -> Combined
     said = {
         name: rows
         for name, rows in calls.said.items()
-        if name in ours & theirs or any(openness(verdict.action) for _, verdict in rows)
+        if name in ours & theirs or name in _THROUGH or any(openness(verdict.action) for _, verdict in rows)
     }
     return CombinedCalls(said, calls.inexact)
 

@@ -61,16 +61,11 @@ def errno_of(verdict: Verdict) -> int | None:
 
 
 def alone(rules: Iterable[Rule], default: Verdict, home: Home) -> Answers:
-    """What runc and libseccomp make of rules, as if all were about the call of ``home`` and there were no others."""
-    named = tuple(Rule(names=(home.name,), action=one.action, errno=one.errno, args=one.args) for one in rules)
-    return at(named, default, home)
-
-
-def at(rules: tuple[Rule, ...], default: Verdict, home: Home) -> Answers:
-    """As ``alone``, of rules that may be about other calls, too.
+    """What runc and libseccomp make of rules, as if all were about the call of ``home`` and there were no others.
 
     Raises:
-        BadContent: runc refuses the rules.
+        BadContent: runc refuses them.
     """
-    small = Resolved(default=default.action, default_errno=errno_of(default), rules=rules)
+    named = tuple(Rule(names=(home.name,), action=one.action, errno=one.errno, args=one.args) for one in rules)
+    small = Resolved(default=default.action, default_errno=errno_of(default), rules=named)
     return answers(filter_of.__wrapped__(small, home.arch), table(home.arch)[home.name])
