@@ -54,6 +54,11 @@ class Body:
         left, _, right = both.partition(", ")
         return tested == "test" and left == right and left in registers
 
+    def calls(self, source: int, to: int) -> bool:
+        """It calls what begins there, in the same stretch of code."""
+        _, _, name, operands = self.listing[source]
+        return name == "call" and operands == f"{self.listing[to][0]:#x}"
+
     def leaves(self, number: int) -> bool:
         """It is a call or a jump."""
         name = self.listing[number][2]
@@ -81,9 +86,9 @@ def _before(listing: list[Instruction], index: dict[int, int]) -> tuple[tuple[in
     for number, (_, _, name, operands) in enumerate(listing):
         if name not in _STOPS and number + 1 < len(listing):
             found[number + 1].append(number)
-        if name[0] == "j" and operands[:2] == "0x":
+        if (name[0] == "j" or name == "call") and operands[:2] == "0x":
             target = index.get(int(operands, 16))
-            if target is not None:
+            if target is not None and target != number + 1:
                 found[target].append(number)
         elif name in _JUMPS:
             anywhere.append(number)
@@ -101,7 +106,8 @@ def _stack(
     after: list[list[int]] = [[] for _ in listing]
     for number, sources in enumerate(before):
         for source in sources:
-            after[source].append(number)
+            if listing[source][2] != "call" or number == source + 1:
+                after[source].append(number)
     depth: list[int | None] = [None] * len(listing)
     frame: int | None = None
     todo = [(0, 0)] if listing else []

@@ -120,8 +120,8 @@ class Code:
         reader = _Reader(self, function, not self.heads.shared)
         reader.read(self.instructions(function))
         branches = [(place, target) for place, target, _ in reader.branches]
-        place, last = reader.last
-        if last and last not in _ENDS and self.begins(function.end):
+        place, last = reader.last or (function.start, "")
+        if last not in _ENDS and self.begins(function.end):
             branches.append((place, function.end))
         return References(
             tuple(branches), tuple(reader.through), tuple(reader.loads), tuple(reader.addresses), tuple(reader.sites)
@@ -159,7 +159,7 @@ class _Reader:
         self.addresses: list[int] = []
         self.sites: list[tuple[int, str]] = []
         self.numbers: set[int] = set()  # that would be addresses in the code
-        self.last = (0, "")  # instruction that does something: place and name
+        self.last: tuple[int, str] | None = None  # instruction that does something: place and name
 
     def read(self, listing: Iterable[Instruction]) -> None:
         fixed = self._fixed
@@ -239,22 +239,22 @@ def divide(code: Code, known: list[tuple[int, int]], begins: set[int], *, go: bo
             pieces += [(at, begin, False), (begin, finish, True)]
             at = finish
         pieces.append((at, end, False))
-    unnamed = [(start, end) for start, end, named in pieces if not named and _is_unnamed(code, start, end)]
+    padding = _PADDING if known else 0
+    unnamed = [
+        (start, end)
+        for start, end, named in pieces
+        if not named and end - start > padding and code.stub(start) is None  # nor the linker's
+    ]
     surveyed = () if go else code.ranges if _enters_often(code) else unnamed
     survey = code.survey(surveyed)
     cuts = sorted(begins | survey.code)
     for start, end, named in pieces:
-        whole = named or end - start <= _PADDING
+        whole = named or end - start <= padding
         for begin, finish in [(start, end)] if whole else _between(start, end, cuts):
             if begin < finish:
                 code.starts.append(begin)
                 code.ends.append(finish)
     return survey.data
-
-
-def _is_unnamed(code: Code, start: int, end: int) -> bool:
-    """It is code between functions: neither what aligns them, nor stubs of the linker's."""
-    return end - start > _PADDING and code.stub(start) is None
 
 
 def _enters_often(code: Code) -> bool:

@@ -75,15 +75,14 @@ class Programs:
         return self._tree.read(path, 4) == MAGIC
 
     def _named(self, words: Iterable[str], why: str) -> Iterator[Program]:
-        seen = set()
+        seen: set[str] = set()
         for text in words:
             for word in _WORD.findall(text):
                 if word in seen:
                     continue
                 seen.add(word)
                 found = self.find(word)
-                if found is not None and found not in seen and (self.is_elf(found) or self.is_script(found)):
-                    seen.add(found)
+                if found is not None and (self.is_elf(found) or self.is_script(found)):
                     yield Program(found, why)
 
 

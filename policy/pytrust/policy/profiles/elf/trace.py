@@ -116,9 +116,6 @@ class Tracer:
         module, address = state.module, body.listing[state.number][0]
         branches = list(self._reached.entered.get((module.path, address), ()))
         if state.number == 0:
-            called = f"{address:#x}"
-            recursive = [at for at, _, name, operands in body.listing if name == "call" and operands == called]
-            branches += [Branch(module, state.function, at) for at in recursive]
             branches += [Branch(module, found, at) for at, found in self._go_callers(module, address)]
         return branches, (module.path, address) in self._reached.pointed
 
@@ -166,6 +163,8 @@ class _Search:
         for source in body.before[state.number]:
             if body.jumps_on_zero(source, state.number, _names_of(state.location)):
                 self._found(state, 0)
+            elif body.calls(source, state.number):
+                self._into_caller(Branch(state.module, state.function, body.listing[source][0]), state)
             else:
                 self._pass(body, source, state)
         branches, pointed = self._tracer.entered(state, body)
