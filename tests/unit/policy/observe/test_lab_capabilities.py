@@ -80,6 +80,12 @@ def test_minimal_even_where_more_rights_do_harm(good: set[frozenset[str]]) -> No
     assert not any(works(held - {one}) for one in held)
 
 
+def test_one_that_was_needed_beside_another_is_tried_again_without_it() -> None:
+    good = [{"SETUID", "SETGID", "CHOWN"}, {"SETUID", "CHOWN"}, {"CHOWN"}]
+    found, _ = search(lambda held: held in good, [Capability("SETUID"), Capability("SETGID"), Capability("CHOWN")])
+    assert found.needed == ("CHOWN",)
+
+
 def test_the_order_of_trials_is_always_the_same() -> None:
     _, one = search(lambda held: {"KILL", "MKNOD"} <= held)
     _, other = search(lambda held: {"KILL", "MKNOD"} <= held, DEFAULT[::-1])
