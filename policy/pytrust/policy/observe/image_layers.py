@@ -116,7 +116,9 @@ def read_layer(file: Readable, size: int, number: int, what: str) -> Layer:
         folder, _, name = path.rpartition("/")
         if name == _EMPTIED:
             emptied.add(folder)
-        elif name.startswith(_GONE) and not name.startswith(_RESERVED):
+        elif name.startswith(_RESERVED):
+            continue
+        elif name.startswith(_GONE):
             gone.add(f"{folder}/{name[len(_GONE) :]}")
         elif member.isdir():
             folders.add(path)

@@ -73,7 +73,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize(("place", "said", "config"), PLACES.values(), ids=PLACES.keys())
-def test_where_libraries_are(place: str, said: dict[str, str], config: dict[str, Any]) -> None:
+def test_where_libraries_are(place: str, said: dict[str, Any], config: dict[str, Any]) -> None:
     files: dict[str, bytes | str] = {"/bin/app": program("getpid", "liba.so", **said), place: library("getpid")}
     finding = look(files, **config)
     assert "getpid" in finding.calls
