@@ -271,12 +271,14 @@ def _difference(old: Profile, new: Profile) -> Difference:
 
 
 def _warn(profile: Profile, wanted: Sequence[Opening]) -> None:
-    from pytrust.policy.observe.denials_extension import capabilities_for, shut_by_docker
+    from pytrust.policy.observe.denials_extension import capabilities_for, dangers_of, shut_by_docker
 
     for opening in wanted:
         if opening.call == "clone3":
             voice.note("note: clone3 is answered with ENOSYS, so that the program takes clone")
             continue
+        for danger in dangers_of(opening):
+            voice.note(f"warning: {opening.call} is dangerous: {danger}")
         if shut_by_docker(opening.call):
             voice.note(f"warning: {opening.call} is refused by docker's own profile, too")
         needs = capabilities_for(opening.call)

@@ -14,9 +14,6 @@ from pytrust.cli.profile_host import this_host
 from pytrust.trust.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from pytrust.policy.profiles.names import Syscall
     from pytrust.policy.profiles.view.look import Line, View
 
 _FILES_SHOWN: Final = 20
@@ -42,7 +39,7 @@ def show(profile: str, as_html: bool, output: str | None, files: bool, arch: str
 
     if as_html == (output is None) or (as_html and as_json):
         raise UsageError("a page goes to a file", hint="--html -o FILE, without --json")
-    view = look(read_profile(profile), this_host(arch), _dangers())
+    view = look(read_profile(profile), this_host(arch))
     if output is not None:
         _write_page(view, output)
     elif as_json:
@@ -50,10 +47,6 @@ def show(profile: str, as_html: bool, output: str | None, files: bool, arch: str
     else:
         _say(view, None if files else _FILES_SHOWN)
     return ExitCode.YES
-
-
-def _dangers() -> Mapping[Syscall, str]:
-    return {}
 
 
 def _say(view: View, most: int | None) -> None:

@@ -290,12 +290,13 @@ DENIALS_RATE: Final = 1000.0  # looked at in a second: 3 % of a core; the kernel
 DENIALS_BURST: Final = 5000  # looked at without a pause: what a program does that starts badly
 DENIALS_LOUD: Final = 200  # refusals of one thread in a second, after which it is left out for a while
 DENIALS_MUTED_FOR: Final = 10.0  # seconds; then it is heard again
+DENIALS_MUTE_INTERVAL: Final = 0.25  # seconds between two changes of whom is left out; each costs a millisecond
 DENIALS_MUTED_MAX: Final = 32  # threads at once: words of the kernel's filter, which it looks at for each EPERM
 DENIALS_FLUSH_INTERVAL: Final = 1.0  # seconds until what was seen is on disk
 DENIALS_CONTAINERS_MAX: Final = 1024  # of which the profile is kept in memory
 DENIALS_LOOK_AGAIN: Final = 30.0  # seconds until a container that was not known is asked for again
 DENIALS_PROCESSES_MAX: Final = 65_536  # whose names and parents are kept: twice a busy host's
-DENIALS_RING_PAGES: Final = 32  # of the kernel's ring for each processor, a power of two: 2,000 records
+DENIALS_RING_PAGES: Final = 64  # of the kernel's ring for each processor, a power of two: 3,000 records
 
 # AppArmor.
 APPARMOR_GLOB_MAX_CHARS: Final = 4096  # one pattern for paths; a path has no more bytes (PATH_MAX)

@@ -24,7 +24,7 @@ from pytrust.trust.limits import DENIALS_FLUSH_INTERVAL
 Find = Callable[[str], Confined | None]
 """Gives a confined container by its full id, or None."""
 
-_PATIENCE: Final = 0.25  # seconds between two looks whether to end
+_PATIENCE: Final = 0.1  # seconds between two looks: a container that was just made is asked for before it can be gone
 _STOP_WITHIN: Final = 5.0
 _SAID_MAX: Final = 100
 _PUNISHED: Final = "calls that are noted or punished"

@@ -17,11 +17,13 @@ from pytrust.policy.observe.denials_argument import argument_number, argument_wo
 from pytrust.policy.observe.denials_model import Denial
 from pytrust.policy.profiles.arguments import CLONE, CLONE3, LIMITED, clone_rule, limited_rules
 from pytrust.policy.profiles.compare.strangers import known_names
+from pytrust.policy.profiles.dangerous import BY_ARGUMENT, CALLS
 from pytrust.policy.profiles.floor import LETS_THROUGH
 from pytrust.policy.profiles.model import Evidence, Profile, Rule, Why
 from pytrust.policy.profiles.names import Action, Arch, Capability, Syscall
 from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seen import Argument
+from pytrust.policy.profiles.view.dangers import words
 from pytrust.trust.errors import UsageError
 
 _NOTE_MAX: Final = 400
@@ -53,9 +55,9 @@ def parse_opening(text: str) -> Opening:
     if call not in known_names():
         near = difflib.get_close_matches(name, known_names(), 1)
         raise UsageError(f"{name[:60]!r} is no system call", hint=f"do you mean {near[0]}?" if near else "")
-    words = argument_words(call)
+    known = argument_words(call)
     if colon and argument_number(call, argument) is None:
-        hint = f"one of {', '.join(words)}" if words else "let it through whole, or take a call that can be limited"
+        hint = f"one of {', '.join(known)}" if known else "let it through whole, or take a call that can be limited"
         raise UsageError(f"{call} cannot be limited to {argument[:60]!r}", hint=hint)
     return Opening(call, argument)
 
@@ -111,6 +113,15 @@ def strangers(profile: Profile, denials: Iterable[Denial]) -> tuple[Arch, ...]:
     seccomp = profile.seccomp
     own = {*seccomp.architectures, *(arch for one in seccomp.arch_map for arch in (one.architecture, *one.also))}
     return tuple(sorted({denial.arch for denial in denials if own and denial.arch not in own}))
+
+
+def dangers_of(opening: Opening) -> tuple[str, ...]:
+    """Why it is dangerous to open it, a phrase each; of ``clone3`` nothing is opened."""
+    by_word = BY_ARGUMENT.get(opening.call, {})
+    asked = opening.argument.split("+")
+    found = [f"{flag.name}: {words(danger)}" for flag, danger in by_word.items() if flag.name in asked]
+    whole = CALLS.get(opening.call) if opening.call != CLONE3 else None
+    return tuple([words(whole)] if whole else found)
 
 
 def shut_by_docker(call: Syscall) -> bool:

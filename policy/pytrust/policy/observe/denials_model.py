@@ -11,7 +11,7 @@ from pytrust.policy.profiles.seccomp.verdict import Verdict
 
 
 class Refusal(NamedTuple):
-    """One call that the kernel told of.
+    """A call that the kernel told of, ``times`` in a row.
 
     ``pid`` as the host counts; ``number`` that of the call on ``arch``; ``errno`` what was answered, and ``first`` its
     first argument, None where nobody told. ``program`` is what it calls itself, which proves nothing. ``group`` is its
@@ -26,6 +26,7 @@ class Refusal(NamedTuple):
     errno: int | None = None
     first: int | None = None
     group: str = ""
+    times: int = 1
 
 
 class Batch(NamedTuple):

@@ -13,6 +13,8 @@ import mmap
 import os
 import struct
 import time
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -29,14 +31,15 @@ from pytrust.policy.observe.denials_ring import (
     parse_list,
     parse_records,
 )
-from pytrust.policy.profiles.names import AARCH64, X86_64, Action, Arch
-from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X32_BIT, X86
+from pytrust.policy.observe.denials_who import container_in
+from pytrust.policy.profiles.names import AARCH64, X86_64, Action, Arch, Syscall
+from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X32_BIT, X86, table
 from pytrust.trust.errors import AccessDenied, NotSetUp, PytrustError
-from pytrust.trust.limits import DENIALS_PROCESSES_MAX, DENIALS_RING_PAGES, PROC_FILE_MAX_BYTES
+from pytrust.trust.limits import DENIALS_MUTE_INTERVAL, DENIALS_PROCESSES_MAX, DENIALS_RING_PAGES, PROC_FILE_MAX_BYTES
 
 _NARROW: Final = {X86_64: X86, AARCH64: ARM}
+_EPOLL_CTL: Final = Syscall("epoll_ctl")
 _PROCESSORS: Final = Path("/sys/devices/system/cpu/online")
-_FILTER: Final = f"ret == -{errno.EPERM}"
 
 _ATTRIBUTES: Final = struct.Struct("=IIQQQQQII24xQ24x")  # perf_event_attr up to version 5; the rest is zero
 _TRACEPOINT: Final = 2  # PERF_TYPE_TRACEPOINT
@@ -47,7 +50,7 @@ _FIRST_ARGUMENT: Final = {X86_64: 1 << 5}  # PERF_REG_X86_DI; elsewhere the resu
 _SAMPLE_GROUP, _GROUPS = 1 << 21, 1 << 32  # PERF_SAMPLE_CGROUP, and records of new groups; from Linux 5.7
 _ANY_PROCESS: Final = -1
 _CLOSE_ON_EXEC: Final = 8  # PERF_FLAG_FD_CLOEXEC
-_ENABLE: Final = 0x2400  # PERF_EVENT_IOC_ENABLE
+_ENABLE, _DISABLE = 0x2400, 0x2401  # PERF_EVENT_IOC_ENABLE, PERF_EVENT_IOC_DISABLE
 _SET_FILTER: Final = 0x40082406  # PERF_EVENT_IOC_SET_FILTER
 _POSITIONS: Final = 1024  # data_head, data_tail, data_offset, data_size in perf_event_mmap_page
 _QUADS: Final = struct.Struct("=4Q")
@@ -68,14 +71,16 @@ class CallsSource:
 
     def __init__(self) -> None:
         self._rings: list[_Ring] = []
-        self._loud, self._muted = Loud(), frozenset[int]()
+        self._loud, self._muted, self._next = Loud(), frozenset[int](), 0.0
         self._names = Latest[int, str](DENIALS_PROCESSES_MAX)
         self._groups = Latest[int, str](DENIALS_PROCESSES_MAX)
         self._arch = own_arch()
         try:
             self._identity, layout = tracepoint(self._arch)
             self._layout = layout._replace(register=self._arch in _FIRST_ARGUMENT)
-            self._open()
+            self._rings = self._opened()
+            for ring in self._rings:
+                ring.enable()
         except OSError as error:
             self.close()
             raise _refused(error) from error
@@ -90,7 +95,7 @@ class CallsSource:
     def read(self) -> Batch:
         """See ``Source``."""
         data = [self._hush(), *(ring.take() for ring in self._rings)]
-        lost, refusals, groups = 0, [], []
+        lost, ended, groups = 0, Counter[Ended](), list[str]()
         for record in (record for one in data for record in parse_records(one, self._layout)):
             match record:
                 case Lost(records):
@@ -102,7 +107,8 @@ class CallsSource:
                     groups.append(path)
                 case Ended():
                     self._loud.hear(record.tid)
-                    refusals.append(self._refusal(record))
+                    ended[record] += 1
+        refusals = (one for record, times in ended.items() for one in self._refusals(record, times))
         return Batch(tuple(refusals), lost, tuple(groups))
 
     def close(self) -> None:
@@ -114,28 +120,31 @@ class CallsSource:
     def _hush(self) -> bytes:
         """The kernel is asked to leave out those who flood: they would take the room of others' records.
 
-        A filter cannot be changed, so that the rings are made anew; gives what was left in the old ones.
+        A filter cannot be changed, so that new rings take over; gives what was left in the old ones.
         """
-        muted = self._loud.muted(time.monotonic())
+        now = time.monotonic()
+        muted = self._loud.muted(now) if now >= self._next else self._muted
         if muted == self._muted:
             return b""
-        left = b"".join(ring.take() for ring in self._rings)
-        self.close()
-        self._muted = muted
-        self._open()
+        self._muted, self._next = muted, now + DENIALS_MUTE_INTERVAL
+        old, self._rings = self._rings, self._opened()
+        left = b"".join(ring.replace(new) for ring, new in zip(old, self._rings, strict=False))
+        for ring in self._rings:
+            ring.enable()
         return left
 
-    def _open(self) -> None:
-        """A ring for each processor; those that come later are not heard until then."""
-        for processor in parse_list(_PROCESSORS.read_text()):
-            self._rings.append(_Ring(self._arch, self._identity, processor, self._muted))
+    def _opened(self) -> list[_Ring]:
+        """A ring for each processor, not running yet; processors that come later are not heard until then."""
+        return [_Ring(self._arch, self._identity, one, self._muted) for one in parse_list(_PROCESSORS.read_text())]
 
-    def _refusal(self, ended: Ended) -> Refusal:
+    def _refusals(self, ended: Ended, times: int) -> Iterator[Refusal]:
+        """Of a process outside all containers nothing more is looked at."""
+        group = self._group(ended)
+        if group and not container_in(group):
+            return
         name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or self._names.get(ended.tid) or ""
         arch = _arch_of(ended, self._arch)
-        return Refusal(
-            ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result, ended.first, self._group(ended)
-        )
+        yield Refusal(ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result, ended.first, group, times)
 
     def _group(self, ended: Ended) -> str:
         """A group that was made before we began is learnt from the first process that lives long enough."""
@@ -151,6 +160,7 @@ class _Ring:
     """The records of one processor."""
 
     def __init__(self, arch: Arch, identity: int, processor: int, muted: frozenset[int]) -> None:
+        self._arch = arch
         try:
             self.file = _opened(arch, identity, processor, _SAMPLE | _SAMPLE_GROUP, _DISABLED | _COMM | _GROUPS)
         except OSError as error:
@@ -159,12 +169,22 @@ class _Ring:
             self.file = _opened(arch, identity, processor, _SAMPLE, _DISABLED | _COMM)
         try:
             self._map = mmap.mmap(self.file, (1 + DENIALS_RING_PAGES) * _PAGE)
-            others = "".join(f" && common_pid != {tid}" for tid in sorted(muted))
-            call(arch, "ioctl", self.file, _SET_FILTER, f"{_FILTER}{others}".encode())
-            call(arch, "ioctl", self.file, _ENABLE, 0)
+            call(arch, "ioctl", self.file, _SET_FILTER, _filter(arch, muted).encode())
         except OSError:
             os.close(self.file)
             raise
+
+    def enable(self) -> None:
+        """Let it run; nothing happens where it does."""
+        call(self._arch, "ioctl", self.file, _ENABLE, 0)
+
+    def replace(self, new: _Ring) -> bytes:
+        """Let ``new`` go on where this one ends, within microseconds; gives what was left, and closes."""
+        call(self._arch, "ioctl", self.file, _DISABLE, 0)
+        new.enable()
+        left = self.take()
+        self.close()
+        return left
 
     def take(self) -> bytes:
         """All records that are there; their room is given back."""
@@ -178,6 +198,12 @@ class _Ring:
     def close(self) -> None:
         self._map.close()
         os.close(self.file)
+
+
+def _filter(arch: Arch, muted: frozenset[int]) -> str:
+    """Calls that end with EPERM, but for what Go's programs try with each file, and the runtime needs in any case."""
+    others = "".join(f" && common_pid != {tid}" for tid in sorted(muted))
+    return f"ret == -{errno.EPERM} && id != {table(arch)[_EPOLL_CTL]}{others}"
 
 
 def _opened(arch: Arch, identity: int, processor: int, sample: int, flags: int) -> int:

@@ -43,7 +43,7 @@ class Tally:
         before = self._fresh.get(key)
         if before is None and len(self._fresh) >= DENIALS_PER_CONTAINER_MAX:
             return  # nobody keeps them now, or one container invents names of programs
-        self._fresh[key] = denial if before is None else replace(before, count=before.count + 1, last=now)
+        self._fresh[key] = denial if before is None else replace(before, count=before.count + denial.count, last=now)
         self._tell(key, denial)
 
     def fresh(self) -> tuple[Denial, ...]:
@@ -57,8 +57,9 @@ class Tally:
     def _tell(self, key: _Key, denial: Denial) -> None:
         if key not in self._counts and len(self._counts) >= DENIALS_MAX:
             self._counts.clear()  # it is told once more, which is better than to grow
-        count = self._counts[key] = self._counts.get(key, 0) + 1
-        if str(count).rstrip("0") == "1":
+        before = self._counts.get(key, 0)
+        count = self._counts[key] = before + denial.count
+        if not before or len(str(count)) > len(str(before)):
             self._on_denial(replace(denial, count=count))
 
 
@@ -90,7 +91,7 @@ def _denial(refusal: Refusal, confined: Confined, now: float, capability: str, *
         action=refusal.action,
         sure=sure,
         capability=capability,
-        count=1,
+        count=refusal.times,
         first=now,
         last=now,
     )

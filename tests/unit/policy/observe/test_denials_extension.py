@@ -13,6 +13,7 @@ from pytrust.policy.observe.denials_argument import argument_number, argument_wo
 from pytrust.policy.observe.denials_extension import (
     Opening,
     capabilities_for,
+    dangers_of,
     extended,
     openings,
     parse_opening,
@@ -246,6 +247,22 @@ def test_what_docker_itself_refuses_is_known() -> None:
     assert capabilities_for(Syscall("mkdir")) == ()
     assert shut_by_docker(Syscall("io_uring_setup"))
     assert capabilities_for(Syscall("io_uring_setup")) == ()
+
+
+@pytest.mark.parametrize(
+    ("opening", "count"),
+    [
+        ("bpf", 1),
+        ("mkdir", 0),
+        ("clone3", 0),
+        ("clone", 0),
+        ("clone:CLONE_NEWUSER+CLONE_NEWNET", 2),
+        ("socket:AF_ALG", 1),
+        ("socket:AF_INET", 0),
+    ],
+)
+def test_what_is_dangerous_to_open_is_known(opening: str, count: int) -> None:
+    assert len(dangers_of(parse_opening(opening))) == count
 
 
 def test_the_mask_of_an_old_rule_stays() -> None:

@@ -233,6 +233,15 @@ def test_a_container_that_invents_programs_fills_no_memory() -> None:
     assert tally.fresh() == ()
 
 
+def test_what_came_many_times_is_counted_so_and_told_at_each_digit() -> None:
+    told: list[Denial] = []
+    tally = Tally(told.append)
+    for times in (1, 4, 4, 1, 5000, 1):
+        tally.add(REFUSAL._replace(times=times), CONFINED, 1.0)
+    assert [denial.count for denial in told] == [1, 10, 5010]
+    assert [denial.count for denial in tally.fresh()] == [5011]
+
+
 def test_a_pace_lets_a_burst_through_and_then_so_many_a_second() -> None:
     now = [0.0]
     pace = Pace(lambda: now[0])

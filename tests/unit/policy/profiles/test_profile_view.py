@@ -93,7 +93,7 @@ def test_what_gets_through_is_shown_and_only_that(seccomp: Seccomp) -> None:
 
 def test_dockers_default_has_the_figures_that_were_measured() -> None:
     """Profiles reference, section 1.3: 306 whole and 3 limited of 385."""
-    shown = look(Profile(seccomp=docker_default(), capabilities=tuple(DEFAULT_CAPABILITIES)), HOST, {})
+    shown = look(Profile(seccomp=docker_default(), capabilities=tuple(DEFAULT_CAPABILITIES)), HOST)
     assert shown.figures[:4] == (309, 309, 0, 385)
     limited = [name for name, line in lines_of(shown).items() if line.limit]
     assert limited == ["socket", "clone", "personality"] or set(limited) == {"socket", "clone", "personality"}
@@ -102,11 +102,11 @@ def test_dockers_default_has_the_figures_that_were_measured() -> None:
 
 def test_the_host_decides_what_is_open() -> None:
     """One rule asks for a capability, one for a kernel, one for an architecture."""
-    bare = look(Profile(seccomp=docker_default(), capabilities=()), HOST, {})
+    bare = look(Profile(seccomp=docker_default(), capabilities=()), HOST)
     assert "chroot" not in lines_of(bare)
-    old = look(Profile(seccomp=docker_default()), HOST._replace(kernel=(4, 4)), {})
+    old = look(Profile(seccomp=docker_default()), HOST._replace(kernel=(4, 4)))
     assert "ptrace" not in lines_of(old)
-    arm = look(Profile(seccomp=docker_default()), HOST._replace(arch=GoArch("arm64")), {})
+    arm = look(Profile(seccomp=docker_default()), HOST._replace(arch=GoArch("arm64")))
     assert "arch_prctl" not in lines_of(arm)
 
 
@@ -171,7 +171,6 @@ def test_everything_has_its_reason_or_is_said_to_have_none() -> None:
             apparmor=part,
         ),
         HOST,
-        {},
     )
     reasons = {name: line.why for name, line in lines_of(shown).items()}
     assert reasons == {
@@ -189,38 +188,47 @@ def test_everything_has_its_reason_or_is_said_to_have_none() -> None:
 
 
 def test_what_is_dangerous_and_what_docker_refuses_is_marked() -> None:
-    shown = look(
-        profile(allow("read", "bpf"), allow("mount", action=Action.LOG)), HOST, {Syscall("bpf"): "verifier bugs"}
-    )
+    shown = look(profile(allow("read", "bpf"), allow("sethostname", action=Action.LOG)), HOST)
     lines = lines_of(shown)
     assert [line.name for line in shown.dangerous] == ["bpf"]
-    assert (lines["bpf"].beyond, lines["mount"].beyond, lines["read"].beyond) == (True, True, False)
-    assert lines["mount"].limit == "let through, noted"
-    rows = list(call_rows(shown))
-    assert ("the host and its kernel", "bpf", "", "", "dangerous: verifier bugs; beyond docker's default") in rows
+    assert (lines["bpf"].beyond, lines["sethostname"].beyond, lines["read"].beyond) == (True, True, False)
+    assert lines["sethostname"].limit == "let through, noted"
+    (row,) = (row for row in call_rows(shown) if row[1] == "bpf")
+    assert row[4].startswith("dangerous: ")
+    assert "CVE-2022-23222" in row[4]
+    assert row[4].endswith("; beyond docker's default")
+
+
+def test_a_limited_call_is_as_dangerous_as_what_gets_through() -> None:
+    inet, packet = (Arg(index=0, op=Op.EQ, value=family) for family in (2, 17))
+    mask = Arg(index=0, op=Op.MASKED_EQ, value=NAMESPACE_FLAGS)
+    harmless = look(profile(allow("socket", args=(inet,)), allow("clone", args=(mask,))), HOST)
+    assert harmless.dangerous == ()
+    harmful = look(profile(allow("socket", args=(packet,)), allow("clone")), HOST)
+    assert {line.name: line.danger.count(":") for line in harmful.dangerous} == {"socket": 1, "clone": 7}
+    assert lines_of(harmful)["socket"].danger.startswith("AF_PACKET: ")
 
 
 def test_the_runtimes_own_calls_are_counted_apart() -> None:
     """The safe floor with no-new-privileges has 28 calls on runc 1.1.5; a profile that has them lacks none."""
-    few = look(profile(allow("read", "write")), HOST, {})
+    few = look(profile(allow("read", "write")), HOST)
     assert few.figures.open == 2
     assert few.figures.floor > 20
     assert "the runtime needs" in figure_words(few.figures)
-    assert look(Profile(seccomp=docker_default()), HOST, {}).figures.floor == 0
+    assert look(Profile(seccomp=docker_default()), HOST).figures.floor == 0
 
 
 def test_refusals_are_told_with_their_answers() -> None:
     shown = look(
         profile(allow("read"), Rule(names=(Syscall("clone3"),), action=Action.ERRNO, errno=38, comment="use clone")),
         HOST,
-        {},
     )
     assert [tuple(line[:2]) for line in shown.rest] == [("clone3", "ERRNO(38)"), ("every other call", "ERRNO(1)")]
 
 
 def test_machines_get_all_of_it() -> None:
     recording = Recording(method="audit", records=10, lost=0, image="web", workload="./w", engine="20.10.24")
-    document = view_json(look(profile(allow("read"), recordings=(recording,), user="1000", read_only=True), HOST, {}))
+    document = view_json(look(profile(allow("read"), recordings=(recording,), user="1000", read_only=True), HOST))
     assert document["figures"]["open"] == 1
     assert document["facts"]["user"] == "1000"
     assert document["calls"] == [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from typing import Final, NamedTuple
 
@@ -13,6 +13,7 @@ from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.resolve import Host, resolve
 from pytrust.policy.profiles.seccomp.syscalls import arch_of, names
 from pytrust.policy.profiles.seccomp.verdict import verdict_of
+from pytrust.policy.profiles.view.dangers import danger_words
 from pytrust.policy.profiles.view.limits import limit_words
 from pytrust.policy.profiles.view.opened import OPENS, Opened, opened
 from pytrust.policy.profiles.view.purpose import Purpose, purpose
@@ -77,13 +78,12 @@ class View(NamedTuple):
         return tuple(line for section in self.calls for line in section.lines if line.danger)
 
 
-def look(profile: Profile, host: Host, dangers: Mapping[Syscall, str]) -> View:
+def look(profile: Profile, host: Host) -> View:
     """How a profile looks on one host.
 
     Args:
         profile: what is shown.
         host: its architecture, kernel and engine; the capabilities are the profile's.
-        dangers: what calls are good for to others, by name.
 
     Raises:
         UsageError: an architecture whose calls we do not know.
@@ -91,13 +91,15 @@ def look(profile: Profile, host: Host, dangers: Mapping[Syscall, str]) -> View:
     arch, here = arch_of(host.arch), host._replace(capabilities=frozenset(profile.capabilities))
     resolved, seen = resolve(profile.seccomp, here), by_subject(profile.evidence)
     docker, own = _docker(host, arch), opened(resolved, arch)
-    lines = (_call(call, found, seen)._replace(beyond=call not in docker) for call, found in own.items())
-    marked = [line._replace(danger=dangers.get(Syscall(line.name), "")) for line in lines]
+    lines = [
+        _call(call, found, seen)._replace(beyond=call not in docker, danger=danger_words(resolved, arch, call))
+        for call, found in own.items()
+    ]
     return View(
         name=profile.name,
         figures=_figures(profile, own.keys(), docker, arch),
         facts=tuple(_facts(profile, resolved)),
-        calls=tuple(_sections(marked)),
+        calls=tuple(_sections(lines)),
         rest=tuple(_rest(resolved, arch)),
         capabilities=tuple(_capability(one, seen) for one in profile.capabilities),
         files=tuple(_files(profile, seen)),
