@@ -93,5 +93,25 @@ def profiles(draw: st.DrawFn) -> Resolved:
     return Resolved(default=default, default_errno=default_errno, architectures=architectures, rules=shuffled)
 
 
+@st.composite
+def overlapping(draw: st.DrawFn) -> Resolved:
+    """Rules for one call that may hold together and say different things, of kinds that libseccomp keeps apart."""
+    index = draw(st.integers(0, 5))
+    ops = draw(st.sampled_from([[Op.EQ, Op.GE, Op.GT], [Op.EQ, Op.LT, Op.LE], [Op.EQ]]))
+    indices = st.integers(0, 5) if ops == [Op.EQ] else st.just(index)
+    arg = st.builds(Arg, index=indices, op=st.sampled_from(ops), value=st.sampled_from(BOUNDS))
+    several = draw(
+        st.lists(
+            st.tuples(_verdicts, st.lists(arg, min_size=1, max_size=2, unique_by=lambda one: one.index)),
+            min_size=2,
+            max_size=6,
+        )
+    )
+    rules = tuple(
+        Rule(names=(CALLS[0],), action=action, errno=errno, args=tuple(args)) for (action, errno), args in several
+    )
+    return Resolved(default=Action.ERRNO, default_errno=99, architectures=(X86_64, ARM), rules=rules)
+
+
 six: st.SearchStrategy[Args] = st.tuples(*[st.one_of(st.sampled_from(WIDE_BOUNDS), numbers)] * 6)
 """Arguments of a call."""

@@ -7,7 +7,7 @@ import struct
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.fakes.seccomp_profiles import ARCHES, CALLS, profiles, six
+from tests.fakes.seccomp_profiles import ARCHES, CALLS, overlapping, profiles, six
 
 from pytrust.policy.profiles.model import Arg, Resolved, Rule
 from pytrust.policy.profiles.names import (
@@ -42,6 +42,7 @@ from pytrust.trust.errors import BadContent
 LOAD, EQUAL, RETURN, JUMP, AND = 0x20, 0x15, 0x06, 0x05, 0x54
 ALLOWED = 0x7FFF0000
 READ = Syscall("read")
+LOWER = 0xFFFFFFFF
 
 
 def program(*instructions: tuple[int, int, int, int]) -> bytes:
@@ -60,6 +61,21 @@ def test_rules_and_program_say_the_same(resolved: Resolved, more: list[Args]) ->
             for args in [*around[:: 1 + len(around) // 50], *more]:
                 meant = evaluate(resolved, arch, number, args, host=X86_64, unknown=unknown)
                 assert run(made, words_of(arch, number, args)) == meant, (arch, call, args)
+
+
+@given(overlapping())
+@settings(max_examples=150, deadline=None)
+def test_rules_that_overlap_are_asked_in_the_order_of_libseccomp(resolved: Resolved) -> None:
+    """Arguments have 32 bits here; rules that contradict each other for the same ones are refused."""
+    try:
+        made = compile_program(resolved, X86_64)
+    except BadContent:
+        return
+    around = list(probes(boundaries(resolved, READ)))
+    for a, b, c, d, e, f in around[:: 1 + len(around) // 100]:
+        args = (a & LOWER, b & LOWER, c & LOWER, d & LOWER, e & LOWER, f & LOWER)
+        for arch in (X86_64, ARM):
+            assert run(made, words_of(arch, table(arch)[READ], args)) == evaluate(resolved, arch, READ, args), args
 
 
 @pytest.mark.parametrize("arch", ["amd64", "arm64", "arm", "386"])

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cmp_to_key, lru_cache
 from typing import Final, NamedTuple
 
-from pytrust.policy.profiles.model import Arg, Resolved, Rule
+from pytrust.policy.profiles.model import U64_MAX, Arg, Resolved, Rule
 from pytrust.policy.profiles.names import Action, Arch, Op, Syscall
 from pytrust.policy.profiles.seccomp.syscalls import MULTIPLEXED, X86, is_wide, table
 from pytrust.policy.profiles.seccomp.verdict import Verdict, verdict_of
@@ -28,6 +28,7 @@ from pytrust.trust.errors import BadContent
 
 _LETS_PASS: Final = frozenset({Action.ALLOW, Action.LOG, Action.TRACE})
 _LOWER: Final = 0xFFFFFFFF
+_BOTH: Final = U64_MAX
 _KEPT: Final = 256  # filters in the cache: 5 architectures of some dozens of profiles
 
 _COMPARE: Final[Mapping[Op, Callable[[int, int], bool]]] = {
@@ -38,6 +39,18 @@ _COMPARE: Final[Mapping[Op, Callable[[int, int], bool]]] = {
     Op.GT: operator.gt,
     Op.GE: operator.ge,
 }
+
+# What is asked of a word: the other comparisons are these with a no. Upper words are all asked with GT.
+_TESTS: Final = {
+    Op.MASKED_EQ: Op.MASKED_EQ,
+    Op.EQ: Op.EQ,
+    Op.NE: Op.EQ,
+    Op.LT: Op.GE,
+    Op.GE: Op.GE,
+    Op.LE: Op.GT,
+    Op.GT: Op.GT,
+}
+_COMPARISONS: Final = frozenset({Op.LT, Op.LE, Op.GE, Op.GT})
 
 # libseccomp asks comparisons of one argument in this order, and within one kind the narrowest first.
 _ORDER: Final = {Op.MASKED_EQ: 3, Op.EQ: 3, Op.NE: 3, Op.LE: 2, Op.LT: 2, Op.GE: 1, Op.GT: 1}
@@ -135,33 +148,27 @@ def _ordered(cases: list[Case], *, wide: bool) -> tuple[Case, ...]:
 
 
 class _Node(NamedTuple):
-    """A comparison of one word: nodes with a greater ``place`` are asked first."""
+    """A comparison of one word. Those with the same ``test`` are asked once; a greater ``place`` is asked first."""
 
+    test: tuple[int, Op, int, int]
     place: tuple[int, int, int]
-    kind: tuple[Op, int]
 
 
 def _compare(one: tuple[tuple[_Node, ...], Case], other: tuple[tuple[_Node, ...], Case]) -> int:
     for mine, yours in zip(one[0], other[0], strict=False):
-        if mine.place != yours.place:
-            return -1 if mine.place > yours.place else 1
-        if mine.kind != yours.kind:
-            return 0  # neither is below the other: they stand in the order of the rules
+        if mine.test != yours.test:
+            return (mine.place < yours.place) - (mine.place > yours.place)  # 0: in the order of the rules
     return 0
 
 
 def _nodes(conditions: tuple[Arg, ...], *, wide: bool) -> Iterator[_Node]:
     for arg in sorted(conditions, key=lambda arg: arg.index):
         for upper in (1, 0) if wide else (0,):
-            mask = arg.value >> 32 * upper & _LOWER if arg.op is Op.MASKED_EQ else _LOWER
-            kind = Op.EQ if arg.op is Op.NE else arg.op
-            yield _Node((2 * arg.index + upper, _ORDER[arg.op], _narrowness(arg, upper)), (kind, mask))
-
-
-def _narrowness(arg: Arg, upper: int) -> int:
-    full = arg.second & arg.value if arg.op is Op.MASKED_EQ else arg.value
-    word = full >> 32 * upper & _LOWER
-    return -word if arg.op in {Op.LT, Op.LE} else word
+            mask, full = (arg.value, arg.second & arg.value) if arg.op is Op.MASKED_EQ else (_BOTH, arg.value)
+            word, offset = full >> 32 * upper & _LOWER, 2 * arg.index + upper
+            test = Op.GT if upper and arg.op in _COMPARISONS else _TESTS[arg.op]
+            narrow = -word if arg.op in {Op.LT, Op.LE} else word
+            yield _Node((offset, test, word, mask >> 32 * upper & _LOWER), (offset, _ORDER[arg.op], narrow))
 
 
 def _last(resolved: Resolved, arch: Arch, unknown: frozenset[Syscall]) -> int | None:
