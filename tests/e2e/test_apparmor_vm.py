@@ -375,7 +375,7 @@ def plan_service(plan: Plan, service: Service, part: AppArmor) -> None:
     server = plan.add(service.name, Step(service.command, name, service=True))
     plan.add(
         f"{service.name} talks",
-        shell(f"for i in 1 2 3 4 5 6 7 8; do nc -z 127.0.0.1 {service.port} && break; sleep 0.5; done; {service.talk}"),
+        shell(f"{vm.until_listening(service.port)}; {service.talk}"),
     )
     plan.add(f"{service.name} label", shell(f"cat /proc/{server}/attr/current"))
     lines = [f"r {b'/box/reader'.hex()}", f"w {b'/etc/passwd'.hex()}", f"x {ATTEMPTS.encode().hex()}", "s 2 2", "h"]

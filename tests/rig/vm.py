@@ -72,6 +72,12 @@ def shell(script: str, profile: str = "") -> Step:
     return Step(("/usr/bin/busybox", "sh", "-c", script), profile)
 
 
+def until_listening(port: int) -> str:
+    """A line for the shell that waits until a server listens on loopback, some ten seconds at most."""
+    listens = f"grep -q '0100007F:{port:04X} 00000000:0000 0A' /proc/net/tcp"
+    return f"for i in $(seq 100); do {listens} && break; sleep 0.1; done"
+
+
 def missing() -> str:
     """Why there can be no machine here, as a sentence; empty if there can."""
     needed = {_QEMU: "qemu-system-x86", "apparmor_parser": "apparmor", "busybox": "busybox-static"}

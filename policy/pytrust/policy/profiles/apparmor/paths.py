@@ -18,7 +18,8 @@ from pytrust.trust.limits import APPARMOR_GLOB_MAX_CHARS
 
 NUMBER: Final = "[0-9]*"
 _SELF: Final = {"self": NUMBER, "thread-self": f"{NUMBER}/task/{NUMBER}"}  # links, and rules are for what they point to
-_NUMBERED: Final = re.compile(r"/(proc(/\d+(/(fd|fdinfo|task(/\d+(/(fd|fdinfo))?)?))?)?|dev/(pts|fd))")
+_TASKS: Final = r"(fd|fdinfo|task(/\d+(/(fd|fdinfo))?)?)"
+_NUMBERED: Final = re.compile(rf"/(proc(/((\d+|self)(/{_TASKS})?|thread-self/(fd|fdinfo)))?|dev/(pts|fd))")
 _UNITS: Final = re.compile(r"(/sys/(?:devices|bus)/(?:.*/)?)(cpu|node|queue)(\d+)((?:/.*)?)")
 _TEMPORARY: Final = re.compile(r"/(tmp|var/tmp|dev/shm|run/shm)")
 _RANDOM: Final = re.compile(r"(tmp|.*[-._])?([A-Za-z0-9_]{6,12})")  # mkstemp(3) takes six, Python's tempfile eight
