@@ -18,6 +18,7 @@ from pytrust.policy.profiles.seccomp.verdict import UNKNOWN, Verdict, from_value
 from pytrust.trust.errors import BadContent
 from pytrust.trust.limits import SECCOMP_PROGRAM_MAX
 
+_HINT: Final = "a program for seccomp is what libseccomp exports: instructions of 8 bytes, answers of 32 bits"
 _FORMAT: Final = "=HBBI"
 _SIZE: Final = struct.calcsize(_FORMAT)
 _WORD: Final = 0xFFFFFFFF
@@ -60,7 +61,9 @@ def parse_program(data: bytes, what: str) -> Program:
     program = tuple(map(Instruction._make, struct.iter_unpack(_FORMAT, data)))
     for place, instruction in enumerate(program):
         if not _sound(instruction, len(program) - place - 1):
-            raise BadContent(f"{what} has instruction {place}, {tuple(instruction)}, which no filter of runc has")
+            raise BadContent(
+                f"{what} has instruction {place}, {tuple(instruction)}, which no filter of runc has", hint=_HINT
+            )
     return program
 
 

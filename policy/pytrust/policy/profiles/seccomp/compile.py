@@ -97,7 +97,8 @@ def _set_arches(library: ModuleType, found: _Filter, resolved: Resolved, host: A
         if system_arch() not in wanted:
             found.remove_arch(library.system_arch())
     except (AttributeError, OSError) as error:
-        raise BadContent(f"runc would refuse the profile: {arch} cannot be filtered on {host}") from error
+        hint = "name the architectures of one kind of host, or let archMap choose"
+        raise BadContent(f"runc would refuse the profile: {arch} cannot be filtered on {host}", hint=hint) from error
 
 
 def _add_rules(library: ModuleType, found: _Filter, resolved: Resolved) -> None:
@@ -118,7 +119,8 @@ def _add(library: ModuleType, found: _Filter, verdict: Verdict, name: Syscall, a
     try:
         found.add_rule(to_value(verdict), number, *(_condition(library, arg) for arg in args))
     except OSError as error:
-        raise BadContent(f"runc would refuse the profile: a rule for {name} {_reason(error)}") from error
+        text = f"runc would refuse the profile: a rule for {name} {_reason(error)}"
+        raise BadContent(text, hint="change one of its rules: a container with it does not start") from error
 
 
 def _reason(error: OSError) -> str:

@@ -108,7 +108,7 @@ def docker_text(profile: Seccomp) -> str:
 def _hint(reason: str) -> str:
     if "missing required field `defaultAction`" in reason:
         return "docker would run the container without any filter: say what happens to calls that no rule names"
-    return ""
+    return "say what is meant: docker passes over it, or the container does not start"
 
 
 def _seccomp(file: _File) -> Seccomp:

@@ -19,6 +19,7 @@ from pytrust.trust.errors import BadContent, BadMetadata
 from pytrust.trust.limits import SECCOMP_DIGITS_MAX, SECCOMP_FILE_MAX_BYTES
 
 _MAX_DEPTH: Final = 6
+_HINT: Final = "it is what stands under linux.seccomp in config.json, which engines write"
 
 _Value = Annotated[int, Meta(ge=0)]
 
@@ -83,7 +84,7 @@ def parse_oci(data: bytes, what: str) -> Resolved:
         return _resolved(msgspec.convert(value, _Document))
     except (BadMetadata, ValueError) as error:
         reason = str(error).partition("\n")[0].removeprefix(f"{what} ")
-        raise BadContent(f"{what} is no seccomp part of a runtime's configuration: {reason}") from error
+        raise BadContent(f"{what} is no seccomp part of a runtime's configuration: {reason}", hint=_HINT) from error
 
 
 def arg_json(arg: Arg) -> dict[str, object]:

@@ -27,6 +27,7 @@ from pytrust.policy.profiles.seccomp.verdict import Verdict, verdict_of
 from pytrust.trust.errors import BadContent
 
 _LETS_PASS: Final = frozenset({Action.ALLOW, Action.LOG, Action.TRACE})
+_NOTIFY_HINT: Final = "name the calls, and write not among them: runc makes it itself before anybody listens"
 _LOWER: Final = 0xFFFFFFFF
 _BOTH: Final = U64_MAX
 _KEPT: Final = 256  # filters in the cache: 5 architectures of some dozens of profiles
@@ -113,9 +114,9 @@ def split_conditions(args: tuple[Arg, ...]) -> tuple[tuple[Arg, ...], ...]:
 
 def _refuse(resolved: Resolved) -> None:
     if resolved.default is Action.NOTIFY:
-        raise BadContent("the profile's default is SCMP_ACT_NOTIFY, which runc refuses")
+        raise BadContent("the profile's default is SCMP_ACT_NOTIFY, which runc refuses", hint=_NOTIFY_HINT)
     if any(rule.action is Action.NOTIFY and "write" in rule.names for rule in resolved.rules):
-        raise BadContent("the profile asks to be notified of write, which runc refuses")
+        raise BadContent("the profile asks to be notified of write, which runc refuses", hint=_NOTIFY_HINT)
 
 
 def _numbered(rule: Rule, arch: Arch, unknown: frozenset[Syscall]) -> Iterator[tuple[int, tuple[Arg, ...]]]:
