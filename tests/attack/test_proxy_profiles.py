@@ -1,6 +1,7 @@
 """A signed profile on a real engine: what containers get, and what clients try to get beyond it.
 
-The profile of ``good:1`` is Docker's own default without ``mkdir``, so that its effect can be seen from inside.
+The profile of ``good:1`` is Docker's own default without ``mkdir``, so that its effect can be seen from inside; and
+with ``socket`` open, whose conditions there do not do what they say (``profile lint``: the kernel reads 32 bits).
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from typing import Any, Final
 import pytest
 from msgspec.structs import replace
 from tests.attack.cell import Config, act, create, inspected, ran
+from tests.rig.processes import RigError
 from tests.rig.proxy import API, Proxy, Stage
 
 from pytrust.policy.profiles.document import encode_profile, profile_digest
-from pytrust.policy.profiles.model import Profile, Rule, Seccomp
-from pytrust.policy.profiles.names import Capability, Syscall
+from pytrust.policy.profiles.model import Condition, Profile, Rule, Seccomp
+from pytrust.policy.profiles.names import Action, Capability, Syscall
 from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.docker_json import docker_text
 
@@ -37,7 +39,8 @@ _LIFTED: Final = """  allow:
 def _without(calls: frozenset[Syscall]) -> Seccomp:
     def kept(rule: Rule) -> Rule | None:
         names = tuple(name for name in rule.names if name not in calls)
-        return replace(rule, names=names) if names else None
+        args = () if "socket" in names else rule.args
+        return replace(rule, names=names, args=args) if names else None
 
     default = docker_default()
     return replace(default, rules=tuple(rule for rule in map(kept, default.rules) if rule))
@@ -107,7 +110,13 @@ def test_the_docker_client_notices_nothing_else(stage: Stage, proxy: Proxy) -> N
 
 
 NARROW: Final = docker_text(_without(_MKDIR | {Syscall("personality"), Syscall("chmod")}))
+_WITHOUT_CHOWN: Final = Rule(
+    names=tuple(sorted(_MKDIR)), action=Action.ALLOW, excludes=Condition(caps=(Capability("CHOWN"),))
+)
+CONDITIONAL: Final = docker_text(replace(PROFILE.seccomp, rules=(*PROFILE.seccomp.rules, _WITHOUT_CHOWN)))
 WIDER: list[tuple[Config, str]] = [
+    ({"HostConfig": {"SecurityOpt": [f"seccomp={CONDITIONAL}"], "CapDrop": ["chown"]}}, "mkdir"),
+    ({"HostConfig": {"SecurityOpt": [f"seccomp={CONDITIONAL}"], "CapDrop": ["ALL"]}}, "mkdir"),
     ({"HostConfig": {"Privileged": True}}, "--privileged gives everything"),
     ({"HostConfig": {"SecurityOpt": ["seccomp=unconfined"]}}, "seccomp=unconfined lets every call through"),
     ({"HostConfig": {"SecurityOpt": ["seccomp:unconfined"]}}, "seccomp=unconfined lets every call through"),
@@ -205,6 +214,32 @@ def test_the_profile_of_the_moment_decides_at_every_start(stage: Stage, turning:
     assert "has no signed profile" in act(proxy, fresh.json["Id"]).message
     proxy.reload(host.policy("optional"))
     assert act(proxy, fresh.json["Id"]).status == 204
+
+
+def test_its_user_is_that_of_every_process(stage: Stage, turning: tuple[Host, Proxy]) -> None:
+    host, proxy = turning
+    host.attach(replace(PROFILE, user="1000:1000"))
+    assert "the group 0 is one more" in create(stage, proxy, {"HostConfig": {"GroupAdd": ["0"]}}).message
+    container = create(stage, proxy, {"User": "", "Cmd": ["sleep", "100"]}).json["Id"]
+    assert act(proxy, container).status == 204
+    try:
+        for user in ("0", "+0", "1000", "1000:0", ":1000"):
+            reply = proxy.ask("POST", f"/{API}/containers/{container}/exec", {"Cmd": ["id"], "User": user})
+            assert reply.status == 403, user
+            assert "their user is 1000:1000" in reply.message
+        asked = {"Cmd": ["id"], "User": "1000:1000", "AttachStdout": True}
+        made = proxy.ask("POST", f"/{API}/containers/{container}/exec", asked)
+        assert made.status == 201
+        printed = stage.direct("POST", f"/exec/{made.json['Id']}/start", {"Detach": False}).body
+        assert b"uid=1000 gid=1000 groups=1000" in printed
+    finally:
+        stage.direct("POST", f"/containers/{container}/kill")
+
+
+@pytest.mark.parametrize("change", [{"user": ":0"}, {"user": "+0"}, {"capabilities": (Capability("ALL"),)}])
+def test_what_has_two_readings_is_not_signed(stage: Stage, host: Host, change: dict[str, Any]) -> None:
+    with pytest.raises(RigError, match="exit 1: error: .*(no capability|names the user)"):
+        host.attach(replace(PROFILE, **change))
 
 
 def test_the_journal_says_by_which_profile(stage: Stage, host: Host, proxy: Proxy) -> None:

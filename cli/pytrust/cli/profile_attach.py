@@ -94,10 +94,12 @@ def _require_store(workspace: Workspace) -> None:
 
 
 def _checked(profile: Profile, place: str) -> bytes:
-    """The document to sign; raises ``Refused`` for a profile that does not do what it says."""
+    """The document to sign; raises ``Refused`` or ``BadContent`` for a profile that does not do what it says."""
     from pytrust.policy.profiles.document import encode_profile
     from pytrust.policy.profiles.lint.check import Setting, Severity, lint
+    from pytrust.policy.profiles.sound import require_sound
 
+    require_sound(profile, place)
     errors = [one for one in lint(profile, Setting(this_host())) if one.severity is Severity.ERROR]
     if errors:
         more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""

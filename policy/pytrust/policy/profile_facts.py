@@ -14,6 +14,7 @@ from pytrust.policy.profiles.applied import applied
 from pytrust.policy.profiles.document import decode_profile
 from pytrust.policy.profiles.model import Profile
 from pytrust.policy.profiles.parts import EngineParts
+from pytrust.policy.profiles.sound import require_sound
 from pytrust.policy.threads import Threads
 from pytrust.policy.trust_facts import Opened, TrustFacts
 from pytrust.trust.collection.model import PROFILES
@@ -28,6 +29,7 @@ KEPT_MAX: Final = 256  # profiles of images that a host runs; each has some 2 kB
 AT_ONCE: Final = 2  # threads that compile for AppArmor
 NAME: Final = "pytrust-{}"  # of a loaded AppArmor profile, with the beginning of the document's digest
 _DIGITS: Final = 16
+_DOCUMENT: Final = "the signed document"
 
 Load = Callable[[Profile, str], None]
 """Loads the AppArmor part of a profile under a name into the kernel of the engine; raises ``PytrustError``."""
@@ -89,7 +91,8 @@ class ProfileFacts:
         return replace(kept, expires=found.expires) if kept else None
 
     def _make(self, found: SignedStatement, parts: EngineParts) -> Profiled | NotProfiled:
-        profile = decode_profile(found.content, "the signed document")
+        profile = decode_profile(found.content, _DOCUMENT)
+        require_sound(profile, _DOCUMENT)
         name = ""
         if profile.apparmor is not None and parts.apparmor:
             if self.load is None:

@@ -142,6 +142,16 @@ def test_a_collection_that_cannot_be_opened(error: PytrustError, kind: type) -> 
     assert type(ask(house)) is kind
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [{"user": ":0"}, {"capabilities": (Capability("ALL"),)}, {"seccomp": Seccomp(default=Action.LOG, flags=("x",))}],
+)
+def test_what_an_engine_would_read_in_its_own_way_does_not_count(changes: dict[str, Any]) -> None:
+    fact = ask(House(encode_profile(replace(PROFILE, **changes))))
+    assert isinstance(fact, NotProfiled)
+    assert "the signed document" in fact.why
+
+
 def test_apparmor_binds_where_it_is_and_where_it_can_be_loaded() -> None:
     data, with_apparmor = encode_profile(CONFINED), replace(OLD, apparmor=True)
     name = f"pytrust-{profile_digest(data).hex[:16]}"

@@ -42,7 +42,7 @@ from pytrust.policy.core.facts import (
     ProfileQuery,
     Query,
 )
-from pytrust.policy.core.request import Ask, Create, Exec, Field, Held, Named, Start
+from pytrust.policy.core.request import Ask, Create, Exec, Field, Held, Named, Start, Update
 from pytrust.policy.core.rules import Isolation, Mode, ProfileNeed
 from pytrust.policy.profiles.floor import floor
 from pytrust.policy.profiles.names import Capability
@@ -141,6 +141,8 @@ def test_no_level_and_no_exception_widens_it(asked: Ask) -> None:
     [
         (replace(PROFILE, user="1000"), ask(Field.USER, "0")),
         (replace(PROFILE, user="1000:1000"), ask(Field.USER, "1001")),
+        (replace(PROFILE, user="1000:1000"), ask(Field.GROUP, "0")),
+        (replace(PROFILE, user="1000"), ask(Field.GROUP, "0")),
         (replace(PROFILE, apparmor="pytrust-00"), ask(Field.APPARMOR, "docker-default")),
         (replace(PROFILE, apparmor="pytrust-00"), ask(Field.APPARMOR, "unconfined")),
     ],
@@ -155,6 +157,7 @@ def test_nor_does_another_user_or_another_apparmor_profile(profile: Profiled, as
         ask(Field.CAPABILITY, "CHOWN"),
         ask(Field.SECCOMP, "builtin"),
         ask(Field.USER, "1000"),
+        ask(Field.GROUP, "5"),
         ask(Field.PIDS, "10"),
     ],
 )
@@ -194,6 +197,64 @@ def test_one_too_narrow_for_the_runtime_never_reaches_the_engine() -> None:
     assert codes(judged(own(text("read", "write")), OPEN, {QUERY: PROFILE})) == ["below-floor"]
 
 
+TWO = replace(PROFILE, capabilities=(Capability("CHOWN"), Capability("SETUID")))
+DROPS = [
+    ((), (), ("CHOWN", "SETUID")),
+    (("CHOWN",), (), ("SETUID",)),
+    (("ALL",), (), ()),
+    (("ALL",), ("SETUID",), ("SETUID",)),
+    (("CHOWN",), ("CHOWN",), ("CHOWN", "SETUID")),
+    ((), ("SETUID",), ("CHOWN", "SETUID")),
+]
+
+
+@pytest.mark.parametrize(("drops", "adds", "left"), DROPS)
+def test_capabilities_that_the_client_drops_stay_dropped(
+    drops: tuple[str, ...], adds: tuple[str, ...], left: tuple[str, ...]
+) -> None:
+    asks = tuple(ask(Field.CAPABILITY, name) for name in adds)
+    request = Create(image=Named(ref=GOOD), asks=asks, drops=drops)
+    found = confined(judged(request, policy(REQUIRED, lifts=EVERYTHING), {QUERY: TWO}))
+    assert found == replace(TWO, capabilities=tuple(map(Capability, left)))
+
+
+def conditional(**condition: Any) -> str:
+    """A file with one more call, which an engine takes on a condition."""
+    rules = [
+        {"names": list(CALLS), "action": "SCMP_ACT_ALLOW"},
+        {"names": ["bpf"], "action": "SCMP_ACT_ALLOW", **condition},
+    ]
+    return json.dumps({"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_X86_64"], "syscalls": rules})
+
+
+WITHOUT_CHOWN = conditional(excludes={"caps": ["CAP_CHOWN"]})
+
+
+def test_a_file_is_judged_by_the_capabilities_that_are_left() -> None:
+    """An engine takes a rule that excludes a capability once the client has dropped that."""
+    harmless = own(WITHOUT_CHOWN)
+    assert confined(judged(harmless, OPEN, {QUERY: PROFILE})) == replace(PROFILE, seccomp=WITHOUT_CHOWN)
+    for drops in ("CHOWN", "ALL"):
+        (reason,) = reasons(judged(replace(harmless, drops=(drops,)), OPEN, {QUERY: PROFILE}))
+        assert (reason.code, "the seccomp file lets through bpf" in reason.text) == ("wider-than-profile", True)
+    again = replace(harmless, drops=("CHOWN",), asks=(CUSTOM, ask(Field.CAPABILITY, "CHOWN")))
+    assert confined(judged(again, OPEN, {QUERY: PROFILE}))
+
+
+def test_less_is_not_more_under_the_signed_file_either() -> None:
+    signed = replace(PROFILE, seccomp=WITHOUT_CHOWN)
+    dropping = Create(image=Named(ref=GOOD), drops=("CHOWN",))
+    (reason,) = reasons(judged(dropping, OPEN, {QUERY: signed}))
+    assert "--cap-drop lets through bpf" in reason.text
+    assert confined(judged(create(), OPEN, {QUERY: signed})) == signed
+
+
+def test_what_is_left_is_what_the_level_judges() -> None:
+    strong = replace(PROFILE, capabilities=(Capability("SYS_ADMIN"),))
+    request = Create(image=Named(ref=GOOD), drops=("SYS_ADMIN",))
+    assert confined(judged(request, policy(REQUIRED), {QUERY: strong})) == replace(PROFILE, capabilities=())
+
+
 def test_a_profile_gives_no_more_than_the_level() -> None:
     strong = replace(PROFILE, capabilities=(Capability("SYS_ADMIN"),))
     (reason,) = reasons(judged(create(), policy(REQUIRED), {QUERY: strong}))
@@ -211,6 +272,7 @@ def test_its_user_is_judged_like_one_that_is_asked_for() -> None:
     assert codes(judged(create(), tight, {**world, QUERY: plain})) == ["user"]
     assert confined(judged(create(), tight, {**world, QUERY: replace(plain, user="1000")}))
     assert codes(judged(create(), tight, {QUERY: replace(plain, user="0")})) == ["user"]
+    assert codes(judged(create(), tight, {QUERY: replace(plain, user="1000:0")})) == ["group"]
 
 
 def test_what_the_level_writes_in_is_still_written() -> None:
@@ -287,3 +349,44 @@ def test_no_process_of_a_confined_container_is_privileged() -> None:
     assert codes(judged(request, OPEN, running(PROFILE))) == ["wider-than-profile"]
     assert codes(judged(request, OPEN, running(None))) == []
     assert codes(judged(Exec(container="web"), OPEN, running(PROFILE))) == []
+
+
+AS_USER = replace(PROFILE, user="1000:5")
+USERS = [
+    (AS_USER, {Field.USER: "0"}, False),
+    (AS_USER, {Field.USER: "1000", Field.GROUP: "0"}, False),
+    (AS_USER, {Field.USER: "1000"}, False),  # which has the group that the image says, or root's
+    (AS_USER, {Field.USER: "1000", Field.GROUP: "5"}, True),
+    (AS_USER, {}, True),
+    (replace(PROFILE, user="1000"), {Field.USER: "1000", Field.GROUP: "0"}, False),
+    (replace(PROFILE, user="1000"), {Field.USER: "1000"}, True),
+    (PROFILE, {Field.USER: "0", Field.GROUP: "0"}, True),
+]
+
+
+@pytest.mark.parametrize(("profile", "asked", "good"), USERS)
+def test_its_user_is_that_of_every_process(profile: Profiled, asked: dict[Field, str], good: bool) -> None:
+    request = Exec(container="web", asks=tuple(ask(field, value) for field, value in asked.items()))
+    assert codes(judged(request, OPEN, running(profile))) == ([] if good else ["wider-than-profile"])
+
+
+def test_a_file_that_a_newer_kernel_reads_otherwise_does_not_start_again() -> None:
+    later = conditional(includes={"minKernel": "6.90"})
+    made = confined(judged(own(later), OPEN, {QUERY: PROFILE}))
+    assert made == replace(PROFILE, seccomp=later)
+    assert codes(judged(start(), OPEN, running(made) | {QUERY: PROFILE})) == []
+    newer = replace(PROFILE, parts=replace(PARTS, kernel="6.90.1"))
+    (reason,) = reasons(judged(start(), OPEN, running(made) | {QUERY: newer}))
+    assert (reason.code, "lets through bpf" in reason.text) == ("older-profile", True)
+
+
+def test_another_runtime_with_other_needs_stops_no_container() -> None:
+    newer = replace(PROFILE, seccomp=text(*CALLS[1:], "socket"), parts=replace(PARTS, runc="1.9.9"))
+    assert codes(judged(start(), OPEN, running(PROFILE) | {QUERY: newer})) == []
+
+
+def test_a_restart_policy_is_a_start() -> None:
+    old = replace(PROFILE, digest=D1, read_only=False)
+    always = Update(container="web", asks=(ask(Field.RESTART, "always"),))
+    assert codes(judged(always, OPEN, running(old) | {QUERY: PROFILE})) == ["older-profile"]
+    assert codes(judged(Update(container="web"), OPEN, running(old) | {QUERY: PROFILE})) == []

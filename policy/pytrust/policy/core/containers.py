@@ -92,6 +92,7 @@ def _update(inquiry: Inquiry, request: Update) -> Allow:
     judge_asks(inquiry, standard, request.asks)
     if container.admission and any(ask.field is Field.RESTART for ask in request.asks):
         _vouch(inquiry, container.admission.ref)
+        judge_kept(inquiry, container.admission)
     written = mutations(standard, request.asks)
     return Allow(container=container.id, mutations=tuple(item for item in written if item.injection is Injection.PIDS))
 

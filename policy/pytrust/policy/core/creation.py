@@ -40,9 +40,10 @@ def judge_create(inquiry: Inquiry, request: Create) -> Allow:
 
 
 def _user(profile: Profiled | None) -> tuple[Ask, ...]:
-    """The user that a profile names is judged as if the client had."""
-    name = profile.user.partition(":")[0] if profile else ""
-    return (Ask(field=Field.USER, value=name),) if name else ()
+    """The user and the group that a profile names are judged as if the client had."""
+    user, _, group = profile.user.partition(":") if profile else ("", "", "")
+    named = ((Field.USER, user), (Field.GROUP, group))
+    return tuple(Ask(field=field, value=value) for field, value in named if value)
 
 
 def _end(images: list[Found], profile: Profiled | None) -> datetime | None:

@@ -142,6 +142,7 @@ class Create(Value, frozen=True, kw_only=True):
     """A new container. ``mounts`` are the images to be mounted in it (``Mounts`` of type ``image``).
 
     ``seccomp`` is the seccomp file that the client brought, in one spelling; empty, too, where it is not understood.
+    ``drops`` are the capabilities that it does without (sorted), and the word ALL for every one.
     """
 
     image: Image
@@ -151,6 +152,7 @@ class Create(Value, frozen=True, kw_only=True):
     asks: tuple[Ask, ...] = ()
     secrets: tuple[SecretAsk, ...] = ()
     seccomp: str = ""
+    drops: tuple[str, ...] = ()
 
 
 class Start(Value, frozen=True, kw_only=True):

@@ -1,6 +1,6 @@
 """What a signed profile writes into a new container, in place of what the client says of it. Pure.
 
-A client may take more away: capabilities that it drops stay dropped.
+What the client takes away of it, the decision has taken away already.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from pytrust.policy.core.facts import Profiled
-from pytrust.policy.engine.asks_host import capability
 from pytrust.policy.engine.call import Malformed
 from pytrust.policy.engine.models_host import HostConfig
 from pytrust.policy.engine.securityopt import parse_security_options
@@ -46,7 +45,7 @@ def confined(host: HostConfig, profile: Profiled) -> HostConfig:
         host,
         security_opt=_options(given(host.security_opt) or (), profile),
         cap_drop=(_ALL,),
-        cap_add=_capabilities(host, profile),
+        cap_add=tuple(sorted(profile.capabilities)),
         readonly_rootfs=profile.read_only or given(host.readonly_rootfs) or False,
     )
 
@@ -58,14 +57,3 @@ def _options(asked: Iterable[str], profile: Profiled) -> tuple[str, ...]:
     if profile.apparmor:
         ours.append(f"apparmor={profile.apparmor}")
     return parse_security_options((*asked, *ours)).texts()
-
-
-def _capabilities(host: HostConfig, profile: Profiled) -> tuple[str, ...]:
-    """As the engine reads what was asked: with ALL dropped, what was added and nothing else."""
-    added, dropped = _names(given(host.cap_add)), _names(given(host.cap_drop))
-    kept = set() if _ALL in dropped else set(profile.capabilities) - dropped
-    return tuple(sorted(kept | added))
-
-
-def _names(names: Iterable[str] | None) -> set[str]:
-    return {capability(name) for name in names or ()}

@@ -27,6 +27,7 @@ from pytrust.policy.core.request import (
     VolumeCreate,
 )
 from pytrust.policy.engine import asks, models
+from pytrust.policy.engine.asks_host import capability
 from pytrust.policy.engine.body import Model
 from pytrust.policy.engine.call import Call, Malformed, Verdict
 from pytrust.policy.engine.confining import understood
@@ -148,6 +149,7 @@ def _create(call: Call, model: models.ContainerCreate) -> Create:
         asks=asks.container_asks(model),
         secrets=read_secrets(model),
         seccomp=_seccomp(model),
+        drops=_drops(model),
     )
 
 
@@ -155,6 +157,11 @@ def _seccomp(model: models.ContainerCreate) -> str:
     host = given(model.host_config)
     text = parse_security_options((given(host.security_opt) if host else None) or ()).seccomp
     return understood(text) if text else ""
+
+
+def _drops(model: models.ContainerCreate) -> tuple[str, ...]:
+    host = given(model.host_config)
+    return tuple(sorted({capability(name) for name in (given(host.cap_drop) if host else None) or ()}))
 
 
 def _checkpoint(call: Call) -> tuple[Ask, ...]:

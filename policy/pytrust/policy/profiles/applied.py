@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
@@ -26,6 +27,7 @@ _NUMBERS: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
 _TELL: Final = "SECCOMP_FILTER_FLAG_LOG"
 _FLAGS_FROM: Final = (1, 2)  # runc's change 3390
 _WHAT: Final = "the seccomp file"
+_COMPARED_MAX: Final = 16  # comparisons that are remembered: one decision makes the same up to three times
 
 
 def host_of(parts: EngineParts, capabilities: Collection[Capability]) -> Host:
@@ -59,8 +61,15 @@ def _can_tell(parts: EngineParts) -> bool:
     return runc >= _FLAGS_FROM and generation_of(parts.version) is Generation.FROM_23
 
 
-def wider(allowed: str, asked: str, parts: EngineParts, capabilities: Collection[Capability]) -> tuple[str, ...]:
-    """What ``asked`` lets through and ``allowed`` does not, a phrase each; both are texts of Docker seccomp files."""
+@lru_cache(_COMPARED_MAX)
+def wider(
+    allowed: str, asked: str, parts: EngineParts, capabilities: tuple[Capability, ...], left: tuple[Capability, ...]
+) -> tuple[str, ...]:
+    """What ``asked`` lets through and ``allowed`` does not, a phrase each; both are texts of Docker seccomp files.
+
+    A container has ``capabilities`` under the latter, and those that are ``left`` under the former: an engine takes
+    and leaves out rules by what a container really has.
+    """
     from pytrust.policy.profiles.compare.diff import seccomp_widened
     from pytrust.policy.profiles.seccomp.docker_json import parse_docker
 
@@ -68,7 +77,7 @@ def wider(allowed: str, asked: str, parts: EngineParts, capabilities: Collection
         one, other = parse_docker(allowed.encode(), _WHAT), parse_docker(asked.encode(), _WHAT)
     except BadContent as error:
         return (f"what nobody can tell, for {error}",)
-    return seccomp_widened(one, other, host_of(parts, capabilities))
+    return seccomp_widened(one, other, host_of(parts, capabilities), frozenset(left))
 
 
 def lacking(asked: str, parts: EngineParts, *, no_new_privileges: bool) -> tuple[str, ...]:

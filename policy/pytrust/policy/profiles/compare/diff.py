@@ -27,7 +27,7 @@ from pytrust.policy.profiles.compare.difference import (
 from pytrust.policy.profiles.compare.regions import Budget
 from pytrust.policy.profiles.compare.strangers import strangers
 from pytrust.policy.profiles.model import Profile, Resolved, Seccomp
-from pytrust.policy.profiles.names import AARCH64, X86_64, Action, Arch
+from pytrust.policy.profiles.names import AARCH64, X86_64, Action, Arch, Capability
 from pytrust.policy.profiles.seccomp.resolve import Host, resolve
 from pytrust.policy.profiles.seccomp.runc import Filter, filter_of
 from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X86, arch_of
@@ -60,24 +60,29 @@ def diff(before: Profile, after: Profile, host: Host) -> Difference:
     return joined(seccomp, confinement(before, after))
 
 
-def seccomp_difference(before: Seccomp, after: Seccomp, host: Host) -> Difference:
-    """As ``diff``, of seccomp files for containers with the host's capabilities.
+def seccomp_difference(
+    before: Seccomp, after: Seccomp, host: Host, left: frozenset[Capability] | None = None
+) -> Difference:
+    """As ``diff``, of seccomp files for containers with the host's capabilities; under ``after`` those ``left``, if so.
 
     Raises:
         UsageError, BadContent: as for ``diff``.
     """
-    return _resolved_difference(resolve(before, host), resolve(after, host), host)
+    there = host if left is None else host._replace(capabilities=left)
+    return _resolved_difference(resolve(before, host), resolve(after, there), host)
 
 
-def seccomp_widened(allowed: Seccomp, asked: Seccomp, host: Host) -> tuple[str, ...]:
+def seccomp_widened(
+    allowed: Seccomp, asked: Seccomp, host: Host, left: frozenset[Capability] | None = None
+) -> tuple[str, ...]:
     """What ``asked`` lets through and ``allowed`` does not, one phrase each; what cannot be compared is such a thing.
 
-    Never raises, and takes less than 0.3 s, whoever wrote ``asked``.
+    ``left`` as for ``seccomp_difference``. Never raises, and takes less than 0.3 s, whoever wrote ``asked``.
     """
-    if allowed == asked:
+    if allowed == asked and left in {None, host.capabilities}:
         return ()
     try:
-        changes = seccomp_difference(allowed, asked, host).widened
+        changes = seccomp_difference(allowed, asked, host, left).widened
     except (PytrustError, ValueError) as error:  # the latter from numbers of kernels that are none
         return (f"what cannot be compared: {shown(str(error))}",)
     told = tuple(map(str, islice(changes, PROFILE_PHRASES_MAX)))
