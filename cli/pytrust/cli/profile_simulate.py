@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -11,34 +10,29 @@ from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
 from pytrust.cli.profile_files import read_profile
 from pytrust.cli.profile_host import this_host
+from pytrust.cli.profile_simulate_words import (
+    Simulated,
+    explanation_json,
+    say_explanation,
+    say_simulated,
+    simulated_json,
+)
 from pytrust.trust.errors import ExitCode, Unsound, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytrust.policy.profiles.model import Evidence, Profile
+    from pytrust.policy.profiles.model import Profile
     from pytrust.policy.profiles.names import Arch, Syscall
     from pytrust.policy.profiles.seccomp.evaluate import Args
-    from pytrust.policy.profiles.seccomp.explain import Explanation
     from pytrust.policy.profiles.seccomp.resolve import Host
-    from pytrust.policy.profiles.seccomp.simulate import Difference, Row, Simulation
 
 _ARGS: Final = 6
-_WIDTH: Final = 100  # of a line with names
 
 _arch_option = click.option(
     "--arch", default="", metavar="ARCH", help="Of the host, as Go calls it [default: this one's]."
 )
 _engine_option = click.option("--engine", default="", metavar="VERSION", help="Of the engine [default: a current one].")
-
-
-class _Run(NamedTuple):
-    """``instructions`` is the length of the program, None where there is no libseccomp to make it."""
-
-    simulation: Simulation
-    losses: tuple[str, ...]
-    unknown: tuple[Syscall, ...]
-    instructions: int | None
 
 
 @click.command(
@@ -60,7 +54,7 @@ def simulate(profile: str, arch: str, engine: str, as_json: bool) -> int:
     """
     found = read_profile(profile)
     run = _run(found, _host(found, arch, engine))
-    (voice.say_json(_run_json(run)) if as_json else _say_run(run))
+    (voice.say_json(simulated_json(run)) if as_json else say_simulated(run))
     return ExitCode.NO if run.simulation.differences else ExitCode.YES
 
 
@@ -90,7 +84,11 @@ def explain(profile: str, syscall: str, arguments: tuple[str, ...], arch: str, e
     host, unknown = _host(found, arch, engine), _unknown(found)
     explanation = explained(found.seccomp, host, call, _numbers(arguments), unknown)
     evidence = evidence_of(found, call)
-    (voice.say_json(_explanation_json(explanation, evidence)) if as_json else _say(syscall, explanation, evidence))
+    (
+        voice.say_json(explanation_json(explanation, evidence))
+        if as_json
+        else say_explanation(syscall, explanation, evidence)
+    )
     if call in unknown:
         voice.note(f"note: the libseccomp of this host does not know {call}: its rules are lost")
     return ExitCode.YES
@@ -131,7 +129,7 @@ def _number(word: str) -> int:
     return value & U64_MAX
 
 
-def _run(profile: Profile, host: Host) -> _Run:
+def _run(profile: Profile, host: Host) -> Simulated:
     from pytrust.policy.profiles.seccomp.compile import compile_program, unknown_names
     from pytrust.policy.profiles.seccomp.generation import losses
     from pytrust.policy.profiles.seccomp.resolve import resolve
@@ -143,133 +141,11 @@ def _run(profile: Profile, host: Host) -> _Run:
     try:
         program, unknown = compile_program(resolved, arch), unknown_names(resolved)
     except Unsound:
-        return _Run(simulated(resolved, arch), lost, (), None)
-    return _Run(simulated(resolved, arch, program, unknown), lost, _existing(unknown, arch), len(program))
+        return Simulated(simulated(resolved, arch), lost, (), None)
+    return Simulated(simulated(resolved, arch, program, unknown), lost, _existing(unknown, arch), len(program))
 
 
 def _existing(unknown: frozenset[Syscall], arch: Arch) -> tuple[Syscall, ...]:
     from pytrust.policy.profiles.seccomp.syscalls import table
 
     return tuple(sorted(unknown & table(arch).keys()))
-
-
-def _groups(rows: Sequence[Row]) -> dict[tuple[Arch, str], list[Row]]:
-    """By architecture and what becomes of them."""
-    groups: dict[tuple[Arch, str], list[Row]] = {}
-    for row in rows:
-        if row.name:
-            groups.setdefault((row.arch, _words(row)), []).append(row)
-    return groups
-
-
-def _words(row: Row) -> str:
-    from pytrust.policy.profiles.seccomp.explain import words
-
-    return " or ".join(sorted(map(words, row.verdicts)))
-
-
-def _say_run(run: _Run) -> None:
-    rows = run.simulation.rows
-    groups = _groups(rows)
-    voice.table(
-        ("ARCHITECTURE", "CALLS", "WHAT BECOMES OF THEM"),
-        [(arch, str(len(members)), what) for (arch, what), members in groups.items()],
-    )
-    own = rows[0].arch
-    for (arch, what), members in groups.items():
-        if arch == own:
-            voice.say("")
-            voice.say(f"{what}:")
-            _say_names([row.name for row in members])
-    _note_run(run)
-
-
-def _say_names(names: Sequence[str]) -> None:
-    import textwrap
-
-    for line in textwrap.wrap(" ".join(names), _WIDTH, break_long_words=False, break_on_hyphens=False):
-        voice.say(f"  {line}")
-
-
-def _note_run(run: _Run) -> None:
-    for loss in run.losses:
-        voice.note(f"note: the engine does not do all: {loss}")
-    if run.unknown:
-        voice.note(f"note: the libseccomp of this host does not know {', '.join(run.unknown)}: their rules are lost")
-    for row in run.simulation.rows:
-        if row.cut:
-            voice.note(f"note: {row.name} has more combinations of arguments than are tried")
-    if run.instructions is None:
-        voice.note("note: libseccomp is not installed: no program was made and compared")
-        return
-    for difference in run.simulation.differences:
-        voice.note(f"libseccomp makes something else of it: {_difference_words(difference)}")
-    if not run.simulation.differences:
-        voice.note(f"the program of {run.instructions} instructions does the same, {run.simulation.probes} calls tried")
-
-
-def _difference_words(one: Difference) -> str:
-    args = ", ".join(map(hex, one.args))
-    return f"{one.name or one.number}({args}) on {one.arch}: {one.program}, where the rules say {one.meaning}"
-
-
-def _run_json(run: _Run) -> dict[str, Any]:
-    rows = [row for row in run.simulation.rows if row.name]
-    return {
-        "architectures": {
-            arch: dict(Counter(_words(row) for row in rows if row.arch == arch))
-            for arch in dict.fromkeys(row.arch for row in rows)
-        },
-        "calls": [
-            {"arch": row.arch, "name": row.name, "number": row.number, "verdicts": list(map(str, row.verdicts))}
-            for row in rows
-        ],
-        "losses": list(run.losses),
-        "unknown_to_libseccomp": list(run.unknown),
-        "incomplete": [row.name for row in rows if row.cut],
-        "tried": run.simulation.probes,
-        "instructions": run.instructions,
-        "differences": [_difference_json(one) for one in run.simulation.differences],
-    }
-
-
-def _difference_json(one: Difference) -> dict[str, Any]:
-    return {
-        "arch": one.arch,
-        "name": one.name,
-        "number": one.number,
-        "args": list(one.args),
-        "rules": str(one.meaning),
-        "program": str(one.program),
-    }
-
-
-def _say(syscall: str, explanation: Explanation, evidence: Sequence[Evidence]) -> None:
-    from pytrust.policy.profiles.seccomp.explain import words
-
-    what = f"{words(explanation.verdict)}: {explanation.why}" if explanation.verdict else explanation.why
-    voice.say(f"{syscall} (number {explanation.number}): {what}")
-    for rule in explanation.rules:
-        state = f" (left out here: {rule.left_out})" if rule.left_out else ""
-        voice.say(f"  rule {rule.number}: {rule.text}{state}")
-    if explanation.verdict is None:
-        voice.say(f"  otherwise: {words(explanation.default)}")
-    for one in evidence:
-        voice.say(f"  {one.subject}: {one.why}{f', {one.count} times' if one.count else ''}{_after(one.note)}")
-
-
-def _after(note: str) -> str:
-    return f": {note}" if note else ""
-
-
-def _explanation_json(explanation: Explanation, evidence: Sequence[Evidence]) -> dict[str, Any]:
-    return {
-        "number": explanation.number,
-        "verdict": str(explanation.verdict) if explanation.verdict else None,
-        "why": explanation.why,
-        "default": str(explanation.default),
-        "rules": [rule._asdict() for rule in explanation.rules],
-        "evidence": [
-            {"subject": one.subject, "why": one.why.value, "count": one.count, "note": one.note} for one in evidence
-        ],
-    }
