@@ -180,6 +180,18 @@ def test_what_a_container_does_with_files_and_sockets_is_seen(lab: EngineLaborat
     assert sum(count for (call, _), count in seen.calls.items() if call == "execve") > 5
 
 
+def test_files_of_what_docker_exec_brings_in_are_seen(lab: EngineLaboratory) -> None:
+    def enter(live: Live) -> int:
+        return lab.containers.exec(live.container, ("sh", "-c", "cat /content > '/tmp/from exec'"))[0]
+
+    notify = recorders(ImageCommands(lab.containers.address).command)[1]
+    outcome, seen = notify.record(lab, IMAGE, shell("true"), Confinement(), enter)
+    assert outcome.workload == 0, outcome
+    assert seen.files is not None
+    assert {"/content": "r", "/tmp/from exec": "w", "/bin/busybox": "mrx"}.items() <= seen.files.items()
+    assert not {path for path in seen.files if path.startswith(("/proc/", "/dev/", "/.pytrust"))} - {"/dev/null"}
+
+
 @pytest.mark.parametrize("confined", [True, False])
 def test_the_runtimes_floor_as_measured_is_the_one_of_the_table(lab: EngineLaboratory, confined: bool) -> None:
     found = measure(lab, FloorHost(lab.containers.address), no_new_privileges=confined)

@@ -2,7 +2,8 @@
 
 Works with an engine that knows nothing of it: the container begins with our launcher, which installs the filter and
 becomes the program. Tells what the audit does not: arguments, files, sockets. Nothing can be lost, since who calls
-waits for us. It takes no-new-privileges, some 50 microseconds a call, and does not see what ``docker exec`` brings in.
+waits for us. It takes no-new-privileges and some 50 microseconds a call; of what ``docker exec`` brings in it sees
+nothing but the files that are opened.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import select
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from typing import Final
 from pytrust.policy.observe import gate
 from pytrust.policy.observe.arguments_read import argument_of, files_of, program_files
 from pytrust.policy.observe.counted import Call, name_of, named
+from pytrust.policy.observe.files import FileWatch
 from pytrust.policy.observe.notify_wire import Notice, let_go, receive, take_listener
 from pytrust.policy.observe.recording import Recorded
 from pytrust.policy.observe.trial import Confinement, Laboratory, Live, RunOptions
@@ -63,8 +65,9 @@ class Notes:
         """A program begins in ``pid``: with its next call it is there."""
         self._fresh.add(pid)
 
-    def seen(self) -> Seen:
-        """All of it."""
+    def seen(self, files: Mapping[str, str]) -> Seen:
+        """All of it, and ``files`` of those whose calls were not shown to us."""
+        self._note(iter(files.items()))
         found = named(self._counts)
         return Seen(
             method="notify",
@@ -126,11 +129,17 @@ class NotifyRecorder:
         words = gate.words_of(options, self._image(image))
         if not words:
             raise UsageError(f"{image} names no program to run", hint="give one: --command")
-        notes = Notes()
+        notes, watch = Notes(), FileWatch()
+
+        def watched(live: Live) -> int:
+            with watch:
+                watch.begin(live.pid)
+                return workload(live)
+
         with gate.gate() as entrance, _supervising(entrance, words, notes):
             asked = confinement._replace(seccomp=self._text)
-            outcome = laboratory.run(image, entrance.options(options, words), asked, workload)
-        return Recorded(outcome, notes.seen())
+            outcome = laboratory.run(image, entrance.options(options, words), asked, watched)
+        return Recorded(outcome, notes.seen(watch.files()))
 
 
 @contextmanager
