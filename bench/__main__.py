@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import sys
 
-from bench import notary, pki, profiles, profiles_programs, profiles_proxy, proxy, proxy_core, tls, trust, vault
+from bench import (
+    notary,
+    pki,
+    profiles,
+    profiles_programs,
+    profiles_proxy,
+    profiles_record,
+    proxy,
+    proxy_core,
+    tls,
+    trust,
+    vault,
+)
 
 _ALL = {
     **trust.BENCHES,
@@ -17,6 +29,7 @@ _ALL = {
     **profiles_programs.BENCHES,
     **profiles.BENCHES,
     **profiles_proxy.BENCHES,
+    **profiles_record.BENCHES,
 }
 
 
