@@ -70,6 +70,8 @@ def _read(heads: Heads, dynamic: Dynamic, offset: int) -> GoTable | None:
     starts = tuple(text + row[0] for row in found)
     if any(left > right for left, right in zip(starts, (*starts[1:], text + last), strict=True)):
         return None
+    if not any(part.executable and part.holds(starts[0]) and part.holds(text + last - 1) for part in heads.loaded):
+        return None
     places = [start + row[1] + shape.size // 2 for row in found]
     return GoTable(starts, text + last, _names(heads, offset + names, places, starts))
 
