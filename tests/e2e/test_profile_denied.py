@@ -95,15 +95,18 @@ class Command(NamedTuple):
 
 
 @pytest.fixture
-def confined(docker: Docker, tmp_path: Path) -> Confine:
+def confined(docker: Docker, tmp_path: Path) -> Iterator[Confine]:
+    """Containers stay until the end of the test: a busy machine looks for them late."""
+
     def run(seccomp: Seccomp, script: str, *options: str) -> subprocess.CompletedProcess[bytes]:
         file = tmp_path / "s.json"
         file.write_text(docker_text(seccomp))
-        return docker.attempt(
-            "run", "--rm", "--network=none", f"--security-opt=seccomp={file}", *options, IMAGE, "sh", "-c", script
-        )
+        confining = ("--network=none", f"--security-opt=seccomp={file}", "--label=confined")
+        return docker.attempt("run", *confining, *options, IMAGE, "sh", "-c", script)
 
-    return run
+    yield run
+    if left := docker.run("ps", "--all", "--quiet", "--filter=label=confined").split():
+        docker.run("rm", "--force", *left)
 
 
 @contextmanager

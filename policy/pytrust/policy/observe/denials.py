@@ -108,9 +108,10 @@ class DenialWatch:
             self._lost[source.name] += batch.lost
             for group in batch.groups:
                 self._confined(container_in(group))
-            for refusal in batch.refusals:
-                self._take(refusal, whose.container(refusal))
-            self._end.wait(self._pace.spend(len(batch.refusals)))
+            containers = [whose.container(refusal) for refusal in batch.refusals]
+            for refusal, container in zip(batch.refusals, containers, strict=True):
+                self._take(refusal, container)
+            self._end.wait(self._pace.spend(len([one for one in containers if one])))
 
     def _take(self, refusal: Refusal, container: str) -> None:
         confined = self._confined(container)

@@ -43,8 +43,8 @@ _PROCESSORS: Final = Path("/sys/devices/system/cpu/online")
 
 _ATTRIBUTES: Final = struct.Struct("=IIQQQQQII24xQ24x")  # perf_event_attr up to version 5; the rest is zero
 _TRACEPOINT: Final = 2  # PERF_TYPE_TRACEPOINT
-_SAMPLE: Final = 2 | 1024  # PERF_SAMPLE_TID | PERF_SAMPLE_RAW
-_DISABLED, _COMM = 1, 1 << 9
+_SAMPLE: Final = 2 | 4 | 1024  # PERF_SAMPLE_TID | PERF_SAMPLE_TIME | PERF_SAMPLE_RAW
+_DISABLED, _COMM, _TIMES = 1, 1 << 9, 1 << 18  # the last is sample_id_all
 _SAMPLE_REGISTERS: Final = 1 << 12  # PERF_SAMPLE_REGS_USER
 _FIRST_ARGUMENT: Final = {X86_64: 1 << 5}  # PERF_REG_X86_DI; elsewhere the result takes its place
 _SAMPLE_GROUP, _GROUPS = 1 << 21, 1 << 32  # PERF_SAMPLE_CGROUP, and records of new groups; from Linux 5.7
@@ -72,7 +72,7 @@ class CallsSource:
     def __init__(self) -> None:
         self._rings: list[_Ring] = []
         self._loud, self._muted, self._next = Loud(), frozenset[int](), 0.0
-        self._names = Latest[int, str](DENIALS_PROCESSES_MAX)
+        self._names = Latest[int, Named](DENIALS_PROCESSES_MAX)
         self._groups = Latest[int, str](DENIALS_PROCESSES_MAX)
         self._arch = own_arch()
         try:
@@ -100,8 +100,8 @@ class CallsSource:
             match record:
                 case Lost(records):
                     lost += records
-                case Named(tid, name):
-                    self._names.put(tid, name)
+                case Named():
+                    self._name(record)
                 case Grouped(group, path):
                     self._groups.put(group, path)
                     groups.append(path)
@@ -142,18 +142,22 @@ class CallsSource:
         group = self._group(ended)
         if group and not container_in(group):
             return
-        name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or self._names.get(ended.tid) or ""
+        known = self._names.get(ended.tid)
+        name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or (known.name if known else "")
         arch = _arch_of(ended, self._arch)
         yield Refusal(ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result, ended.first, group, times)
 
+    def _name(self, named: Named) -> None:
+        known = self._names.get(named.tid)
+        if known is None or known.at <= named.at:
+            self._names.put(named.tid, named)
+
     def _group(self, ended: Ended) -> str:
-        """A group that was made before we began is learnt from the first process that lives long enough."""
-        known = self._groups.get(ended.group)
-        if known is None and ended.group:
-            known = _read(ended.tid, "cgroup").decode("utf-8", "replace")
-            if known:
-                self._groups.put(ended.group, known)
-        return known or ""
+        """As the kernel named it when it was made; of older groups, where the process is now, if it still is.
+
+        What a process says later is not held for the group of its call: the runtime moves processes into containers.
+        """
+        return self._groups.get(ended.group) or _read(ended.tid, "cgroup").decode("utf-8", "replace")
 
 
 class _Ring:
@@ -162,11 +166,13 @@ class _Ring:
     def __init__(self, arch: Arch, identity: int, processor: int, muted: frozenset[int]) -> None:
         self._arch = arch
         try:
-            self.file = _opened(arch, identity, processor, _SAMPLE | _SAMPLE_GROUP, _DISABLED | _COMM | _GROUPS)
+            self.file = _opened(
+                arch, identity, processor, _SAMPLE | _SAMPLE_GROUP, _DISABLED | _COMM | _TIMES | _GROUPS
+            )
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
-            self.file = _opened(arch, identity, processor, _SAMPLE, _DISABLED | _COMM)
+            self.file = _opened(arch, identity, processor, _SAMPLE, _DISABLED | _COMM | _TIMES)
         try:
             self._map = mmap.mmap(self.file, (1 + DENIALS_RING_PAGES) * _PAGE)
             call(arch, "ioctl", self.file, _SET_FILTER, _filter(arch, muted).encode())

@@ -38,10 +38,11 @@ class Ended(NamedTuple):
 
 
 class Named(NamedTuple):
-    """``tid`` has a name."""
+    """``tid`` has a name from ``at`` on, in nanoseconds of the kernel: each processor tells its own part."""
 
     tid: int
     name: str
+    at: int
 
 
 class Grouped(NamedTuple):
@@ -87,8 +88,9 @@ def parse_list(text: str) -> list[int]:
 def parse_records(data: bytes, layout: Layout) -> Iterator[Record]:
     """Whole records, one after the other; of other kinds nothing is said.
 
-    Samples must carry the thread (``PERF_SAMPLE_TID``) and the event (``PERF_SAMPLE_RAW``), one register where the
-    layout says so (``PERF_SAMPLE_REGS_USER``), may carry the control group (``PERF_SAMPLE_CGROUP``), and nothing else.
+    Samples must carry the thread (``PERF_SAMPLE_TID``), the time (``PERF_SAMPLE_TIME``, which ends all other records,
+    too: ``sample_id_all``) and the event (``PERF_SAMPLE_RAW``), one register where the layout says so
+    (``PERF_SAMPLE_REGS_USER``), may carry the control group (``PERF_SAMPLE_CGROUP``), and nothing else.
     """
     at = 0
     while at + _HEADER.size <= len(data):
@@ -108,7 +110,7 @@ def _record(kind: int, body: bytes, layout: Layout) -> Record | None:
                 return Lost(_QUADS.unpack_from(body)[1])
             case 3:
                 name = body[_PAIR.size : _PAIR.size + _COMM_MAX].partition(b"\0")[0]
-                return Named(_PAIR.unpack_from(body)[1], name.decode("utf-8", "replace"))
+                return Named(_PAIR.unpack_from(body)[1], name.decode("utf-8", "replace"), _QUAD.unpack(body[-8:])[0])
             case 9:
                 return _ended(body, layout)
             case 19:
@@ -122,8 +124,9 @@ def _record(kind: int, body: bytes, layout: Layout) -> Record | None:
 
 def _ended(body: bytes, layout: Layout) -> Ended:
     tid = _PAIR.unpack_from(body)[1]
-    (size,) = _WORD.unpack_from(body, _PAIR.size)
-    event = body[_PAIR.size + _WORD.size :]
+    event = body[_PAIR.size + _QUAD.size :]
+    (size,) = _WORD.unpack_from(event)
+    event = event[_WORD.size :]
     (number,), (result,) = _LONG.unpack_from(event, layout.number), _LONG.unpack_from(event, layout.result)
     rest = event[size:]
     first, rest = _register(rest) if layout.register else (None, rest)

@@ -35,6 +35,9 @@ print fmt: "NR %ld = %ld", REC->id, REC->ret
 """
 
 
+TRAILER = struct.pack("=IIQ", 7, 12, 99)  # thread and time, at the end of all but samples
+
+
 def record(kind: int, body: bytes) -> bytes:
     return struct.pack("=IHH", kind, 0, 8 + len(body)) + body
 
@@ -43,7 +46,7 @@ def sample(tid: int, number: int, result: int, group: int | None = None, at: int
     event = struct.pack("=HBBi", 442, 0, 0, tid).ljust(at, b"\0") + struct.pack("=qq", number, result)
     raw = struct.pack("=I", len(event) + 4) + event + b"\0" * 4  # the kernel fills up to eight bytes
     return record(
-        9, struct.pack("=II", 7, tid) + raw + registers + (b"" if group is None else struct.pack("=Q", group))
+        9, struct.pack("=IIQ", 7, tid, 99) + raw + registers + (b"" if group is None else struct.pack("=Q", group))
     )
 
 
@@ -54,12 +57,12 @@ def read(data: bytes, layout: Layout = LAYOUT) -> list[Record]:
 def test_calls_names_groups_and_losses_are_read() -> None:
     data = (
         sample(12, 83, -1, group=77)
-        + record(3, struct.pack("=II", 7, 12) + b"mkdir\0\0\0")
-        + record(19, struct.pack("=Q", 77) + b"/docker/abc\0\0\0\0\0")
-        + record(2, struct.pack("=QQ", 1, 5))
+        + record(3, struct.pack("=II", 7, 12) + b"mkdir\0\0\0" + TRAILER)
+        + record(19, struct.pack("=Q", 77) + b"/docker/abc\0\0\0\0\0" + TRAILER)
+        + record(2, struct.pack("=QQ", 1, 5) + TRAILER)
         + record(4, b"\0" * 24)  # a process ended: nothing to us
     )
-    assert read(data) == [Ended(12, 83, -1, None, 77), Named(12, "mkdir"), Grouped(77, "/docker/abc"), Lost(5)]
+    assert read(data) == [Ended(12, 83, -1, None, 77), Named(12, "mkdir", 99), Grouped(77, "/docker/abc"), Lost(5)]
 
 
 def test_a_kernel_without_control_groups_tells_none() -> None:
@@ -97,7 +100,7 @@ def test_a_layout_that_is_not_understood_is_no_layout(text: str) -> None:
 
 
 def test_a_name_cannot_be_longer_than_the_kernels() -> None:
-    assert read(record(3, struct.pack("=II", 1, 2) + b"x" * 40)) == [Named(2, "x" * 16)]
+    assert read(record(3, struct.pack("=II", 1, 2) + b"x" * 40 + TRAILER)) == [Named(2, "x" * 16, 99)]
 
 
 @pytest.mark.parametrize("kind", [2, 3, 9, 19])
