@@ -1,13 +1,14 @@
-// A small web server for loopback: / says the word of /data/word, /work makes garbage and goroutines, /write writes a
-// file. HUP reads the word again, TERM ends it with 0.
+// A small server for loopback: one line in, one line out. "file" says the word of /data/word, "work" makes garbage and
+// goroutines, "write" writes a file; anything else: no. HUP reads the word again, TERM ends it with 0.
 package main
 
 import (
-	"fmt"
-	"io"
-	"net/http"
+	"bufio"
+	"net"
 	"os"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -20,10 +21,10 @@ func load() {
 	if err != nil {
 		os.Exit(2)
 	}
-	word.Store(string(text))
+	word.Store(strings.TrimSpace(string(text)))
 }
 
-func work(out http.ResponseWriter, _ *http.Request) {
+func work() string {
 	var all sync.WaitGroup
 	var sum int64
 	for number := 0; number < 64; number++ {
@@ -34,13 +35,30 @@ func work(out http.ResponseWriter, _ *http.Request) {
 		}(number)
 	}
 	all.Wait()
-	fmt.Fprintln(out, sum)
+	return strconv.FormatInt(sum, 10)
 }
 
-func write(out http.ResponseWriter, asked *http.Request) {
-	body, _ := io.ReadAll(asked.Body)
-	if os.WriteFile("/tmp/written", body, 0o600) != nil {
-		out.WriteHeader(500)
+func answer(line string) string {
+	switch line {
+	case "file":
+		return word.Load().(string)
+	case "work":
+		return work()
+	case "write":
+		if os.WriteFile("/tmp/written", make([]byte, 100000), 0o600) == nil {
+			return "yes"
+		}
+	}
+	return "no"
+}
+
+func serve(peer net.Conn) {
+	defer peer.Close()
+	lines := bufio.NewScanner(peer)
+	for lines.Scan() {
+		if _, err := peer.Write([]byte(answer(lines.Text()) + "\n")); err != nil {
+			return
+		}
 	}
 }
 
@@ -48,9 +66,6 @@ func main() {
 	load()
 	signals := make(chan os.Signal, 4)
 	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM)
-	http.HandleFunc("/", func(out http.ResponseWriter, _ *http.Request) { fmt.Fprint(out, word.Load()) })
-	http.HandleFunc("/work", work)
-	http.HandleFunc("/write", write)
 	go func() {
 		for which := range signals {
 			if which == syscall.SIGTERM {
@@ -59,6 +74,13 @@ func main() {
 			load()
 		}
 	}()
-	fmt.Println(http.ListenAndServe("127.0.0.1:"+os.Args[1], nil))
-	os.Exit(1)
+	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Args[1])
+	if err != nil {
+		os.Exit(1)
+	}
+	for {
+		if peer, err := listener.Accept(); err == nil {
+			go serve(peer)
+		}
+	}
 }
