@@ -69,15 +69,19 @@ ASKED = {
         "wget -q -O - --post-data again http://127.0.0.1:PORT/cgi-bin/hello",
         ("a page", "hello name", "hello again"),
     ),
-    "static-musl": Asked(wired("echo a b", "file", "fork", "sleep", "time", end="\\n"), ("a b", "first", "yes", "yes")),
+    "postgres": Asked(
+        "runc exec postgres psql -h 127.0.0.1 -p PORT -U postgres postgres -c 'create table t as select 1 n; checkpoint'",
+        ("CHECKPOINT",),
+    ),
     "static-go": Asked(
         "wget -q -O - http://127.0.0.1:PORT/; wget -q -O - http://127.0.0.1:PORT/work | wc -l", ("first", "1")
     ),
 }
-USER = {"redis": "app", "static-musl": "app", "static-go": "app"}
+USER = {"postgres": "postgres", "redis": "app", "static-go": "app"}
 
 
-PORT = re.compile(rb"\b127\.0\.0\.1:(\d{4,5})\b|^(\d{4,5})$", re.MULTILINE)
+DONE_WITHOUT = {"postgres": "/pg_internal.init."}  # a cache, made under the number of a process and then renamed
+PORT = re.compile(rb'\b127\.0\.0\.1(?::|", )(\d{4,5})\b|^(\d{4,5})$', re.MULTILINE)
 
 
 class Recorded(NamedTuple):
@@ -173,4 +177,5 @@ def test_a_recorded_program_works_under_its_profile(machine: Machine, name: str)
 
 @pytest.mark.parametrize("name", ASKED)
 def test_nothing_that_it_tried_was_refused(machine: Machine, name: str) -> None:
-    assert machine.said(f"denied {name}").splitlines() == []
+    lines = machine.said(f"denied {name}").splitlines()
+    assert [line for line in lines if DONE_WITHOUT.get(name, "\n") not in line] == []

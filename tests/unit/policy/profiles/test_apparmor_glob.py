@@ -251,7 +251,6 @@ def test_what_is_taken_in_is_covered_when_profiles_are_compared(wide: list[str],
     """That was written by itself, and knows besides that no path has two slashes in a row."""
     covered = Cover(map(parse_glob, wide)).covers(parse_glob(narrow))
     assert covered or not includes(tuple(wide), narrow)
-    assert "/" in narrow[1:] or covered == includes(tuple(wide), narrow)
 
 
 def test_what_takes_too_long_is_not_taken_in() -> None:

@@ -39,6 +39,9 @@ from pytrust.policy.profiles.apparmor.paths import generalise, pattern
         ("/data/#4711 (deleted)", "/data/\\043[0-9]*"),
         ("/data/temp-rewriteaof-bg-12.aof", "/data/temp-rewriteaof-bg-[0-9]*.aof"),
         ("/data/temperature-12.csv", "/data/temperature-12.csv"),
+        ("/data/log/postgresql-2026-12-01_052446.log", "/data/log/postgresql-[0-9]*-[0-9]*-[0-9]*_[0-9]*.log"),
+        ("/log/20261201.gz", "/log/[0-9]*.gz"),
+        ("/log/12026120155.gz", "/log/12026120155.gz"),
         ("/data/dump.rdb", "/data/dump.rdb"),
         ("/usr/lib/libssl.so.3", "/usr/lib/libssl.so.3"),
         ("/srv/2024/12/31", "/srv/2024/12/31"),
@@ -65,6 +68,24 @@ def test_several_paths(paths: list[str], globs: tuple[str, ...]) -> None:
     assert generalise(paths) == globs
 
 
+@pytest.mark.parametrize(
+    ("path", "glob"),
+    [
+        ("/data/base/5/pg_internal.init.32", "/data/base/5/pg_internal.init.[0-9]*"),
+        ("/data/base/5/16384", "/data/base/5/[0-9]*"),
+        ("/data/appendonly.aof.1.base.rdb", "/data/appendonly.aof.[0-9]*.base.rdb"),
+        ("/data/wal/000000010000000000000001", "/data/wal/[0-9]*"),
+        ("/data/v2/x", "/data/v2/x"),
+        ("/data/cache2", "/data/cache2"),
+        ("/12", "/[0-9]*"),
+        ("/tmp/tmpab12cd34", "/tmp/tmp????????"),
+    ],
+)
+def test_numbers_in_what_a_program_writes(path: str, glob: str) -> None:
+    assert generalise([path], written={path}) == (glob,)
+    assert matches(glob, path.encode())
+
+
 parts = st.sampled_from(
     ["a", "b1", "b2", "tmp", "tmpab12cd34", "proc", "self", "12", "345", "lib", "libx.so", "liby.so.1", "x.aB3dE9", "*"]
 )
@@ -74,13 +95,13 @@ paths = st.lists(
 
 
 @settings(max_examples=300)
-@given(seen=paths)
-def test_all_that_was_seen_is_covered(seen: list[str]) -> None:
-    globs = generalise(seen)
+@given(seen=paths, written=paths)
+def test_all_that_was_seen_is_covered(seen: list[str], written: list[str]) -> None:
+    globs = generalise(seen, written)
     for path in seen:
         resolved = path.replace("/proc/self", "/proc/1", 1) if f"{path}/".startswith("/proc/self/") else path
         assert any(matches(glob, resolved.encode()) for glob in globs), (path, globs)
-    assert generalise(reversed(seen)) == globs
+    assert generalise(reversed(seen), written) == globs
 
 
 @settings(max_examples=200)

@@ -1,7 +1,8 @@
 """What every AppArmor profile of a container gets, whatever it is for: little to read, and what no rule may open. Pure.
 
 The files are those that the loader and the C libraries (glibc, musl) and Go's runtime look at before a program's own
-code runs, and the terminals of ``docker run -t`` and ``docker exec -t``, which are the container's own.
+code runs, and the terminals of ``docker run -t`` and ``docker exec -t``, which are the container's own. ``/`` is what
+the kernel calls memory in huge pages (``MAP_HUGETLB``): postgres asks for it.
 
 The denials are Docker's (moby, ``profiles/apparmor/template.go``, and its masked paths) in patterns of our own: nothing
 outside the directories of processes is written below /proc, nothing outside control groups below /sys. They beat every
@@ -29,7 +30,7 @@ _READ: Final = (
     "/sys/fs/cgroup/{,**/}{cpu.max,memory.max,cpu.cfs_quota_us,cpu.cfs_period_us,memory.limit_in_bytes}",
     "/sys/kernel/mm/transparent_hugepage/{enabled,hpage_pmd_size}",
 )
-_WRITE: Final = ("/dev/full", "/dev/null", "/dev/pts/[0-9]*", "/dev/tty", "/dev/zero")
+_WRITE: Final = ("/", "/dev/full", "/dev/null", "/dev/pts/[0-9]*", "/dev/tty", "/dev/zero")
 _CGROUPS: Final = "fs/cgroup/"
 _BESIDE_CGROUPS: Final = ",".join(f"{_CGROUPS[:at]}[^{_CGROUPS[at]}]**" for at in range(len(_CGROUPS)))
 

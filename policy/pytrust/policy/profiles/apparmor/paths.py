@@ -1,15 +1,15 @@
 """Paths that were seen, as patterns: literally, and generalised where the next run will see others. Pure.
 
 Generalising is conservative: a pattern stays in the directory of what was seen, and takes in no more than the next
-process, terminal or processor, the next temporary file of the same make, and the libraries beside the ones that were
-seen.
+process, terminal or processor, the next temporary file of the same make, the file of another date, and the libraries
+beside the ones that were seen.
 """
 
 from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from pytrust.policy.profiles.apparmor.glob import spell_bytes
@@ -27,6 +27,8 @@ _COUNTED: Final = re.compile(r"(.*[-._])\d{3,}")
 _OF_PROCESS: Final = re.compile(r"(te?mp(?:[-._].*[-._]|[-._]?))(\d+)(\D.*|)")
 _LIBRARY: Final = re.compile(r"/(?:usr/|usr/local/|opt/.*/)?lib.*/[^/]+\.so(?:\.[^/]*)?")
 _UNNAMED: Final = re.compile(r"#\d+(?: \(deleted\))?")  # by O_TMPFILE: the kernel calls it by its inode
+_DATED: Final = re.compile(r"(?:.*\D|)(?:19|20)\d\d[-_.]?[01]\d[-_.]?[0-3]\d(?:\D.*|)")  # logs that are begun anew
+_NUMBER_APART: Final = re.compile(r"(?<![^-_.])\d+(?![^-_.])")
 _DIGITS: Final = re.compile(r"\d+")
 _SIBLINGS_MIN: Final = 2
 
@@ -58,8 +60,12 @@ def pattern(path: str) -> str:
     return _checked("/" + "/".join(globs), path.encode(errors="surrogateescape")) if globs else exact
 
 
-def generalise(paths: Iterable[str]) -> tuple[str, ...]:
+def generalise(paths: Iterable[str], written: Collection[str] = ()) -> tuple[str, ...]:
     """Patterns for the paths of one permission, in order: see the module, and names that differ in their numbers.
+
+    Args:
+        paths: what was seen.
+        written: those of them that the program makes itself, whose numbers are others in the next run.
 
     Raises:
         UsageError: as ``literal``.
@@ -69,11 +75,20 @@ def generalise(paths: Iterable[str]) -> tuple[str, ...]:
     for path in set(paths):
         (folders[path.rpartition("/")[0]].add(path) if _LIBRARY.fullmatch(path) else found.add(path))
     libraries = {glob for folder, names in folders.items() for glob in _of_folder(folder, names)}
-    return tuple(sorted(libraries | _siblings(found)))
+    made = {_counted(path) for path in found.intersection(written)}
+    return tuple(sorted(libraries | made | _siblings(found.difference(written))))
 
 
 def _of_folder(folder: str, names: set[str]) -> set[str]:
     return {f"{literal(folder)}/*.so{{,.*}}"} if len(names) >= _SIBLINGS_MIN else set(map(pattern, names))
+
+
+def _counted(path: str) -> str:
+    """Of a file that the program writes: numbers between separators, or at an end of the name, are counted."""
+    folder, _, name = path.rpartition("/")
+    if _NUMBER_APART.search(name) is None:
+        return pattern(path)
+    return f"{pattern(folder) if folder else ''}/{NUMBER.join(map(_spell, _NUMBER_APART.split(name)))}"
 
 
 def _siblings(paths: set[str]) -> set[str]:
@@ -115,6 +130,8 @@ def _temporary(name: str) -> str:
 def _anywhere(name: str) -> str:
     if _UNNAMED.fullmatch(name):
         return f"{_spell('#')}{NUMBER}"
+    if _DATED.fullmatch(name):
+        return NUMBER.join(map(_spell, _DIGITS.split(name)))
     found = _OF_PROCESS.fullmatch(name)
     return _spell(found[1]) + NUMBER + _spell(found[3]) if found else _spell(name)
 
