@@ -81,6 +81,14 @@ def test_the_last_number_is_each_architectures_own() -> None:
     assert evaluate(resolved, X32, table(X32)[Syscall("openat")] + 1) == ENOSYS
 
 
+def test_calls_that_also_go_through_socketcall_are_not_named_on_x86() -> None:
+    """So that the call itself is unknown there, though a rule allows it, and so is all that is above the others."""
+    resolved = profile(rule("read"), rule("socket"), arches=(X86_64, X86))
+    assert evaluate(resolved, X86_64, SOCKET) == ALLOW
+    assert evaluate(resolved, X86_64, Syscall("write")) == EPERM
+    assert evaluate(resolved, X86, SOCKET) == evaluate(resolved, X86, Syscall("write")) == ENOSYS
+
+
 def test_of_several_rules_one_suffices() -> None:
     resolved = profile(rule("read", Arg(index=0, op=Op.EQ, value=1)), rule("read", Arg(index=1, op=Op.EQ, value=2)))
     assert [evaluate(resolved, X86_64, READ, args) for args in (first(1), first(0, 2), first(0))] == [
