@@ -72,7 +72,7 @@ def _facts(view: View) -> str:
 def _dangers(lines: tuple[Line, ...]) -> str:
     if not lines:
         return ""
-    return f'<section class="dangers"><h2>dangerous, and open</h2><ul>{"".join(map(_line, lines))}</ul></section>'
+    return f'<section class="dangers"><h2>dangerous, and open</h2><ul>{"".join(map(_danger, lines))}</ul></section>'
 
 
 def _section(section: Section) -> str:
@@ -84,10 +84,20 @@ def _section(section: Section) -> str:
 
 
 def _line(line: Line) -> str:
-    limit = f' <span class="limit">{_text(line.limit)}</span>' if line.limit else ""
-    danger = f' <span class="danger">{_text(line.danger)}</span>' if line.danger else ""
+    danger = ' <span class="danger">dangerous</span>' if line.danger else ""
     beyond = f' <span class="beyond">beyond {_DOCKER}</span>' if line.beyond else ""
-    return f'<li><p><code>{_text(line.name)}</code>{limit}{danger}{beyond}</p><p class="why">{_text(line.why)}</p></li>'
+    return f'<li><p>{_named(line)}{danger}{beyond}</p><p class="why">{_text(line.why)}</p></li>'
+
+
+def _danger(line: Line) -> str:
+    return (
+        f'<li><p>{_named(line)}</p><p class="danger">{_text(line.danger)}</p><p class="why">{_text(line.why)}</p></li>'
+    )
+
+
+def _named(line: Line) -> str:
+    limit = f' <span class="limit">{_text(line.limit)}</span>' if line.limit else ""
+    return f"<code>{_text(line.name)}</code>{limit}"
 
 
 def _file(line: Line) -> str:
