@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -80,7 +81,7 @@ def test_proven(verify: Verify) -> None:
     assert first == ["CHECK", "GOOD", "TIME"]
     assert [row[:2] for row in rows[:4]] == [[name, "yes"] for name in ("floor", "meaning", "kernel", "refused")]
     assert [row[:3] for row in rows[4:]] == [["run", "1", "yes"], ["run", "2", "yes"]]
-    assert " ".join(last).startswith(f"{IMAGE}: proven on engine 20.10")
+    assert " ".join(last).startswith(f"{IMAGE}: proven on engine ")
     assert "running it under the profile (2 of 2)" in done.stderr
 
 
@@ -107,8 +108,11 @@ def test_too_tight_a_floor_is_found_before_the_engine_is_asked(verify: Verify, d
 
     before = made()
     code, checks = verify.checks("--as-is", calls=sorted({*CALLS} - {"openat", "exit_group", "tgkill"}))
-    reason = "it refuses what runc 1.1.5 needs, which can hang the engine: exit_group, openat, tgkill"
-    assert (code, checks["floor"], checks["run"][0]) == (1, (False, reason), None)
+    good, reason = checks["floor"]
+    assert (code, good, checks["run"][0]) == (1, False, None)
+    assert re.fullmatch(
+        r"it refuses what runc 1\.\S+ needs, which can hang the engine: exit_group, openat, tgkill", reason
+    )
     assert made() == before
     assert verify("--as-is").returncode == 0
     assert made() == before + 2
