@@ -216,6 +216,7 @@ DELIVERY_MAX_BYTES: Final = 256 * 1024 * 1024  # of the file system in memory: 6
 DELIVERY_FILES_MAX: Final = 65536  # in it: folders and files of some thousand containers
 
 # Profiles.
+PROFILE_FILES_MAX: Final = 400  # patterns that recording proposes; with their evidence they have 60 kB
 PROFILE_MAX_BYTES: Final = 128 * 1024  # one signed document; 80 calls, 600 files and their evidence have 70 kB
 SECCOMP_FILE_MAX_BYTES: Final = 1024 * 1024  # a Docker seccomp file; its own default has 14 kB
 SECCOMP_DIGITS_MAX: Final = 20  # of an argument: 64 bits without a sign
@@ -278,8 +279,8 @@ AUDIT_ANSWER_TIMEOUT: Final = 30.0  # seconds in which the kernel's queue runs e
 
 # Comparing profiles.
 PROFILE_CASES_MAX: Final = 4096  # combinations of arguments of one call that are looked at; Docker's default has 52
-PROFILE_WORK_MAX: Final = 200_000  # conditions that one comparison looks at: a tenth of a second, Docker's own take 2 %
-PROFILE_RULES_MAX: Final = 10_000  # names times conditions of one filter; Docker's default has 600
+PROFILE_WORK_MAX: Final = 100_000  # conditions that one comparison looks at: a tenth of a second; Docker's own: 3,000
+PROFILE_RULES_MAX: Final = 6_000  # names times conditions of one filter; Docker's default has 600
 PROFILE_PHRASES_MAX: Final = 200  # of what one seccomp file lets through and another does not
 GLOB_STATES_MAX: Final = 20_000  # of the automaton for one comparison of AppArmor's files; 600 rules need 5,000
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +18,7 @@ from pytrust.policy.observe.audit_ledger import Ledger, Place, Share
 from pytrust.policy.observe.audit_queue import room
 from pytrust.policy.observe.audit_records import quick_pid
 from pytrust.policy.observe.audit_socket import AuditStream, Message
+from pytrust.policy.observe.beside import beside
 from pytrust.policy.observe.counted import name_of, named
 from pytrust.policy.observe.filters import logged
 from pytrust.policy.observe.forks import ForkStream
@@ -74,8 +76,9 @@ class AuditRecorder:
             container = live.container
             return workload(live)
 
+        taken = list[Message]()
         with AuditStream() as stream, ForkStream() as forks, room():
-            with _reading(stream, forks, ledger) as taken:
+            with beside(partial(_take, stream, forks, ledger, taken)):
                 outcome = laboratory.run(image, options, confinement._replace(seccomp=self._text), watched)
             for record in (*stream.parsed(taken), *stream.settle()):
                 ledger.add(record)
@@ -84,41 +87,18 @@ class AuditRecorder:
         return Recorded(outcome, _seen(ledger.share(container), lost))
 
 
-@contextmanager
-def _reading(stream: AuditStream, forks: ForkStream, ledger: Ledger) -> Iterator[list[Message]]:
-    """Take what comes while the block runs, in a thread that has no time to read it, lest the workload waits for it.
-
-    Whoever made a record is looked up at once. An error of the thread ends in the block's.
-    """
-    over, errors, taken = threading.Event(), list[Exception](), list[Message]()
-
-    def take() -> None:
-        met: set[int] = set()
-        while not over.is_set():
-            new = stream.take(_WAIT)
-            for pid in {quick_pid(text) for _, text in new} - met:
-                met.add(pid)
-                ledger.meet(pid)
-            _tell_forks(forks, ledger)
-            taken.extend(new)
-            if len(taken) > AUDIT_UNREAD_MAX:
-                _count(stream, ledger, taken)
-
-    def guarded() -> None:
-        try:
-            take()
-        except (PytrustError, OSError) as error:
-            errors.append(error)
-
-    reader = threading.Thread(target=guarded, name="audit", daemon=True)
-    reader.start()
-    try:
-        yield taken
-    finally:
-        over.set()
-        reader.join()
-    if errors:
-        raise errors[0]
+def _take(stream: AuditStream, forks: ForkStream, ledger: Ledger, taken: list[Message], over: threading.Event) -> None:
+    """Take what comes, and leave it unread, lest the workload waits for us; but look up at once who made it."""
+    met: set[int] = set()
+    while not over.is_set():
+        new = stream.take(_WAIT)
+        for pid in {quick_pid(text) for _, text in new} - met:
+            met.add(pid)
+            ledger.meet(pid)
+        _tell_forks(forks, ledger)
+        taken.extend(new)
+        if len(taken) > AUDIT_UNREAD_MAX:
+            _count(stream, ledger, taken)
 
 
 def _count(stream: AuditStream, ledger: Ledger, taken: list[Message]) -> None:

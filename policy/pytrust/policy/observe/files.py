@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import os
 import re
+import stat
 import struct
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,7 @@ _ACCESS: Final = 0x1
 _CLOSE_WRITE: Final = 0x8
 _OPEN: Final = 0x20
 _OPEN_EXEC: Final = 0x1000
-_FOLDERS: Final = 0x40000000  # FAN_ONDIR
+_FOLDERS: Final = 0x40000000  # FAN_ONDIR; is asked for, and not told
 _ALL: Final = _ACCESS | _CLOSE_WRITE | _OPEN | _OPEN_EXEC | _FOLDERS
 _READ_AT_ONCE: Final = 64 * 1024
 _AT_FDCWD: Final = -100
@@ -97,21 +98,21 @@ class FileWatch:
     def _take(self, mask: int, file: int) -> None:
         try:
             path = shown(_PROC / "self/fd" / str(file))
+            folder = stat.S_ISDIR(os.fstat(file).st_mode)
         finally:
             os.close(file)
         if path is None or path.startswith(_KERNELS):
             return
-        letters = _letters(mask, path)
-        if letters:
-            self._found[f"{path.rstrip('/')}/" if mask & _FOLDERS else path].update(letters)
+        if letters := _letters(mask, path, folder=folder):
+            self._found[f"{path.rstrip('/')}/" if folder else path].update(letters)
 
 
-def _letters(mask: int, path: str) -> str:
+def _letters(mask: int, path: str, *, folder: bool) -> str:
     library = _LIBRARY.fullmatch(path) is not None  # the loader is one, though the kernel opens it as a program
     letters = "w" if mask & _CLOSE_WRITE else ""
     if mask & _OPEN_EXEC:
         return letters + ("rm" if library else "rmx")
-    if mask & _ACCESS or (mask & _OPEN and mask & _FOLDERS):
+    if mask & _ACCESS or (folder and mask & _OPEN):
         letters += "rm" if library else "r"
     return letters
 

@@ -14,12 +14,13 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pytrust.policy.observe import gate
 from pytrust.policy.observe.arguments_read import argument_of, files_of, program_files
+from pytrust.policy.observe.beside import beside
 from pytrust.policy.observe.counted import Call, name_of, named
 from pytrust.policy.observe.files import FileWatch
 from pytrust.policy.observe.notify_wire import Notice, let_go, receive, take_listener
@@ -136,32 +137,10 @@ class NotifyRecorder:
                 watch.begin(live.pid)
                 return workload(live)
 
-        with gate.gate() as entrance, _supervising(entrance, words, notes):
+        with gate.gate() as entrance, beside(partial(_supervise, entrance, words, notes)):
             asked = confinement._replace(seccomp=self._text)
             outcome = laboratory.run(image, entrance.options(options, words), asked, watched)
         return Recorded(outcome, notes.seen(watch.files()))
-
-
-@contextmanager
-def _supervising(entrance: gate.Gate, words: tuple[str, ...], notes: Notes) -> Iterator[None]:
-    """Answer the container's calls while the block runs."""
-    over, errors = threading.Event(), list[Exception]()
-
-    def supervise() -> None:
-        try:
-            _supervise(entrance, words, notes, over)
-        except (OSError, NotSetUp) as error:
-            errors.append(error)
-
-    supervisor = threading.Thread(target=supervise, name="notify", daemon=True)
-    supervisor.start()
-    try:
-        yield
-    finally:
-        over.set()
-        supervisor.join()
-    if errors:
-        raise NotSetUp(f"calls cannot be watched here: {errors[0]}") from errors[0]
 
 
 def _supervise(entrance: gate.Gate, words: tuple[str, ...], notes: Notes, over: threading.Event) -> None:

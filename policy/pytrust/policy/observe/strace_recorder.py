@@ -11,12 +11,13 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from pytrust.policy.observe import gate
+from pytrust.policy.observe.beside import beside
 from pytrust.policy.observe.recording import Recorded
 from pytrust.policy.observe.strace_lines import Lines
 from pytrust.policy.observe.trial import Confinement, Laboratory, Live, RunOptions
@@ -66,7 +67,7 @@ class StraceRecorder:
         if not words:
             raise UsageError(f"{image} names no program to run", hint="give one: --command")
         found: list[Lines] = []
-        with gate.gate() as entrance, _tracing(entrance, words, found):
+        with gate.gate() as entrance, beside(partial(_trace, entrance, words, found)):
             asked = confinement._replace(seccomp=docker_text(self._base))
             outcome = laboratory.run(image, entrance.options(options, words), asked, workload)
         return Recorded(outcome, self._seen(found[0] if found else Lines(0)))
@@ -84,29 +85,7 @@ class StraceRecorder:
         )
 
 
-@contextmanager
-def _tracing(entrance: gate.Gate, words: tuple[str, ...], found: list[Lines]) -> Iterator[None]:
-    """Trace the container while the block runs; its lines are in ``found`` then."""
-    over, errors = threading.Event(), list[Exception]()
-
-    def trace() -> None:
-        try:
-            _trace(entrance, words, over, found)
-        except (OSError, NotSetUp) as error:
-            errors.append(error)
-
-    tracer = threading.Thread(target=trace, name="strace", daemon=True)
-    tracer.start()
-    try:
-        yield
-    finally:
-        over.set()
-        tracer.join()
-    if errors:
-        raise NotSetUp(f"strace cannot be used here: {errors[0]}") from errors[0]
-
-
-def _trace(entrance: gate.Gate, words: tuple[str, ...], over: threading.Event, found: list[Lines]) -> None:
+def _trace(entrance: gate.Gate, words: tuple[str, ...], found: list[Lines], over: threading.Event) -> None:
     waiting = None
     while waiting is None and not over.is_set():
         waiting = entrance.wait(_WAIT)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pytrust.policy.profiles.apparmor.simulate import allows
 from pytrust.policy.profiles.document import decode_profile, encode_profile
 from pytrust.policy.profiles.floor import floor, missing_floor
 from pytrust.policy.profiles.model import AppArmor, Evidence, FileRule, NetworkRule, Profile, Rule, Seccomp, Why
@@ -28,6 +31,7 @@ from pytrust.policy.profiles.seccomp.verdict import Verdict
 from pytrust.policy.profiles.seen import Argument, Seen
 from pytrust.policy.profiles.siblings import siblings
 from pytrust.trust.errors import UsageError
+from pytrust.trust.limits import PROFILE_MAX_BYTES
 
 HOST = Host(GoArch("amd64"), (6, 1), DEFAULT_CAPABILITIES, Generation.BEFORE_23)
 LIMITED = {"clone", "clone3", "socket", "socketpair", "personality"}
@@ -226,3 +230,39 @@ def test_a_kernel_that_lacks_a_call_is_provided_for(call: str, stands_in: str) -
 def test_another_build_is_provided_for_where_it_is_asked_for(call: str, other: str) -> None:
     assert other not in siblings({Syscall(call)})
     assert other in siblings({Syscall(call)}, other_builds=True)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: f"/app/node_modules/{number % 90}/lib/file{number}x.js",
+        lambda number: f"/app/data/{number:x}a/{number}b/{number}c.txt",
+        lambda number: f"/usr/share/words/{chr(97 + number % 26)}/{number:x}q.txt",
+    ],
+)
+def test_thousands_of_files_fit_a_document_and_are_all_covered(make: Callable[[int], str]) -> None:
+    files = {make(number): "r" for number in range(3000)} | {
+        "/etc/passwd": "r",
+        "/usr/bin/node": "mrx",
+        "/app/log": "w",
+    }
+    profile = propose("web", [seen("read", files=files)], Wanted())
+    assert profile.apparmor is not None
+    assert len(encode_profile(profile)) < PROFILE_MAX_BYTES
+    assert all(allows(profile.apparmor, path, letter) for path in [*files][::-50] for letter in files[path])
+    for path, letter in (
+        ("/etc/shadow", "r"),
+        ("/app/log", "r"),
+        ("/usr/bin/sh", "x"),
+        ("/root/.key", "r"),
+        ("/boot", "r"),
+    ):
+        assert not allows(profile.apparmor, path, letter), path
+
+
+def test_a_path_that_no_rule_can_say_is_left_out() -> None:
+    files = {"/" + "\\" * 4000: "r", '/a\udc80\n"{*}': "r"}
+    part = propose("web", [seen("read", files=files)], Wanted()).apparmor
+    assert part is not None
+    assert len(part.files) == 1
+    assert allows(part, b'/a\x80\n"{*}', "r")
