@@ -280,7 +280,7 @@ AUDIT_ANSWER_TIMEOUT: Final = 30.0  # seconds in which the kernel's queue runs e
 # Comparing profiles.
 PROFILE_CASES_MAX: Final = 4096  # combinations of arguments of one call that are looked at; Docker's default has 52
 PROFILE_WORK_MAX: Final = 100_000  # conditions that one comparison looks at: a tenth of a second; Docker's own: 3,000
-PROFILE_RULES_MAX: Final = 6_000  # names times conditions of one filter; Docker's default has 600
+PROFILE_RULES_MAX: Final = 4_000  # names times conditions of one filter; Docker's default has 600
 PROFILE_PHRASES_MAX: Final = 200  # of what one seccomp file lets through and another does not
 GLOB_STATES_MAX: Final = 20_000  # of the automaton for one comparison of AppArmor's files; 600 rules need 5,000
 

@@ -84,6 +84,8 @@ FAULTS = [
     (Code.UPPER_HALF, profile(*GOOD, rule("socket", arg(Op.GT, 40)))),
     (Code.UPPER_HALF, profile(*GOOD[:3], rule("socket", arg(Op.NE, 40)))),
     (Code.UPPER_HALF, profile(rule("personality", arg(Op.EQ, 8), action=ERRNO), *GOOD, default=ALLOW)),
+    (Code.TANGLED, profile(*GOOD, rule("lseek", arg(Op.GT, 2**33, index=1)))),
+    (Code.TANGLED, profile(*GOOD, rule("fcntl", arg(Op.NE, 3, index=1), arg(Op.EQ, 0, index=2)))),
     (Code.MASK_OUTSIDE, profile(*GOOD, rule("lseek", arg(Op.MASKED_EQ, 4, 6)))),
     (Code.MASK_EMPTY, profile(*GOOD, rule("lseek", arg(Op.MASKED_EQ, 0, 0)))),
     (Code.NEVER, profile(*GOOD, rule("lseek", arg(Op.LT, 0)))),

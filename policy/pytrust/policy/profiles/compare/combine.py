@@ -122,9 +122,9 @@ def _seccomp(ours: Resolved, theirs: Resolved, pick: Pick, arches: tuple[Arch, .
         flags=_flags(ours.flags, theirs.flags, both=not more),
         listener_path=path,
         listener_metadata=metadata,
-        rules=calls.rules(default, idle),
+        rules=ours.rules if ours == theirs else calls.rules(default, idle),
     )
-    return seccomp, calls.inexact
+    return seccomp, () if ours == theirs else calls.inexact
 
 
 def _flags(ours: Iterable[str], theirs: Iterable[str], *, both: bool) -> tuple[str, ...]:

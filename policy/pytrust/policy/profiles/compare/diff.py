@@ -9,7 +9,6 @@ wider, unless both sides say the same of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Final
 
 from pytrust.policy.profiles.compare.calls import Found, compared, open_calls
@@ -24,6 +23,7 @@ from pytrust.policy.profiles.compare.difference import (
     short,
     shown,
 )
+from pytrust.policy.profiles.compare.plain import doubtful
 from pytrust.policy.profiles.compare.regions import Budget
 from pytrust.policy.profiles.compare.strangers import strangers
 from pytrust.policy.profiles.model import Profile, Resolved, Seccomp
@@ -68,8 +68,7 @@ def seccomp_difference(
     Raises:
         UsageError, BadContent: as for ``diff``.
     """
-    there = host if left is None else host._replace(capabilities=left)
-    return _resolved_difference(resolve(before, host), resolve(after, there), host)
+    return _resolved_difference(*_both(before, after, host, left), host)
 
 
 def seccomp_widened(
@@ -77,16 +76,36 @@ def seccomp_widened(
 ) -> tuple[str, ...]:
     """What ``asked`` lets through and ``allowed`` does not, one phrase each; what cannot be compared is such a thing.
 
-    ``left`` as for ``seccomp_difference``. Never raises, and takes less than 0.3 s, whoever wrote ``asked``.
+    So are conditions of its own of which libseccomp may make another program than they say (``plain``): ``diff``
+    compares meanings, and here somebody may have written a filter for libseccomp's faults. ``left`` as for
+    ``seccomp_difference``. Never raises, and takes less than 0.3 s, whoever wrote ``asked``.
     """
     if allowed == asked and left in {None, host.capabilities}:
         return ()
     try:
-        changes = seccomp_difference(allowed, asked, host, left).widened
+        before, after = _both(allowed, asked, host, left)
+        changes = _resolved_difference(before, after, host).widened
+        doubts = _doubts(before, after, arch_of(host.arch)) if before != after else ()
     except (PytrustError, ValueError) as error:  # the latter from numbers of kernels that are none
         return (f"what cannot be compared: {shown(str(error))}",)
-    told = tuple(map(str, islice(changes, PROFILE_PHRASES_MAX)))
-    return told if len(changes) <= len(told) else (*told, f"{len(changes) - len(told)} more")
+    phrases = (*map(str, changes), *(f"{name} (conditions that libseccomp may not do as they say)" for name in doubts))
+    told = phrases[:PROFILE_PHRASES_MAX]
+    return told if len(phrases) <= len(told) else (*told, f"{len(phrases) - len(told)} more")
+
+
+def _both(before: Seccomp, after: Seccomp, host: Host, left: frozenset[Capability] | None) -> tuple[Resolved, Resolved]:
+    there = host if left is None else host._replace(capabilities=left)
+    return resolve(before, host), resolve(after, there)
+
+
+def _doubts(before: Resolved, after: Resolved, native: Arch) -> tuple[str, ...]:
+    """Calls whose conditions are others than those of ``before``, and of a kind that is not sure."""
+    found: dict[str, None] = {}
+    for arch in family(native):
+        ours, theirs = (_filter(one, arch, native) for one in (before, after))
+        if theirs is not None:
+            found |= dict.fromkeys(doubtful(ours or Filter(FOREIGN, {}, None), theirs, arch))
+    return tuple(found)
 
 
 def family(native: Arch) -> tuple[Arch, ...]:

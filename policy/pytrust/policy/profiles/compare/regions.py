@@ -97,7 +97,7 @@ def _walk(low: int, high: int, masks: tuple[tuple[int, int], ...], bits: int, bu
         return [low]
     states = {_State(low=True, high=True, alive=2 ** len(masks) - 1): 0}
     for position in reversed(range(bits)):
-        if not budget.take(2 * (len(states) + len(masks))):
+        if not budget.take(6 * len(states) + 2 * len(masks)):
             return None
         keep = [_kept(masks, position, bit) for bit in (0, 1)]
         states = _step(states, (low >> position & 1, high >> position & 1), keep)

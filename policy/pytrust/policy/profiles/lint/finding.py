@@ -39,6 +39,7 @@ class Code(StrEnum):
     OR_SPLIT = "or-split"
     POINTER = "pointer"
     UPPER_HALF = "upper-half"
+    TANGLED = "tangled"
     MASK_OUTSIDE = "mask-outside"
     MASK_EMPTY = "mask-empty"
     NEVER = "never"

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Final
 
-from pytrust.policy.profiles.compare.answers import Answers
+from pytrust.policy.profiles.compare.answers import Answers, answers
 from pytrust.policy.profiles.compare.difference import openness, short
+from pytrust.policy.profiles.compare.plain import is_plain
 from pytrust.policy.profiles.compare.regions import Budget, cases
 from pytrust.policy.profiles.dangerous import NAMESPACES
 from pytrust.policy.profiles.lint.finding import Code, Finding, error, warning
@@ -15,7 +16,7 @@ from pytrust.policy.profiles.lint.openings import Openings
 from pytrust.policy.profiles.lint.parameters import NARROW
 from pytrust.policy.profiles.model import Profile
 from pytrust.policy.profiles.names import Action, Arch, Capability, Syscall
-from pytrust.policy.profiles.seccomp.syscalls import MULTIPLEXED, X32, X86
+from pytrust.policy.profiles.seccomp.syscalls import MULTIPLEXED, X32, X86, names
 from pytrust.policy.profiles.seccomp.verdict import ENOSYS
 from pytrust.trust.limits import PROFILE_WORK_MAX
 
@@ -33,7 +34,7 @@ _FALLBACKS: Final = tuple(map(Syscall, _TRIED_FIRST.split()))
 
 def meaning(profile: Profile, found: Openings) -> Iterator[Finding]:
     """By what becomes of calls."""
-    for part in (_default, _upper_halves, _multiplexers, _threads, _together):
+    for part in (_default, _upper_halves, _tangles, _multiplexers, _threads, _together):
         yield from part(profile, found)
     yield from _fallbacks(found)
 
@@ -61,6 +62,15 @@ def _upper_halves(_: Profile, found: Openings) -> Iterator[Finding]:
                     text = f"argument {index} = {value:#x} is refused, {high:#x} is not: the kernel reads 32 bits"
                     hint = "let single values through (SCMP_CMP_EQ), or compare with SCMP_CMP_MASKED_EQ"
                     yield error(Code.UPPER_HALF, f"{name} ({short(arch)})", text, hint)
+
+
+def _tangles(_: Profile, found: Openings) -> Iterator[Finding]:
+    for arch, loaded in found.filters.items():
+        for number in sorted(loaded.cases):
+            if not is_plain(answers(loaded, number)):
+                text = "libseccomp may make a program that does something else than these conditions say"
+                hint = "compare one argument below 2**32, or for equality only; or see: pytrust profile simulate"
+                yield warning(Code.TANGLED, f"{names(arch)[number]} ({short(arch)})", text, hint)
 
 
 def _hidden(said: Answers, index: int) -> int | None:
@@ -134,6 +144,6 @@ def _fallbacks(found: Openings) -> Iterator[Finding]:
         for arch, said in found.said(name).items():
             if said.to((0,) * 6, wide=True).action in _KILLS:
                 killed.setdefault(arch, []).append(name)
-    for arch, names in killed.items():
-        text = f"kills programs that try {', '.join(names)} and would do without"
+    for arch, calls in killed.items():
+        text = f"kills programs that try {', '.join(calls)} and would do without"
         yield warning(Code.KILLS_FALLBACK, f"defaultAction ({short(arch)})", text, "answer those with 38 (ENOSYS)")
