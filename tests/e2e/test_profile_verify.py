@@ -123,3 +123,15 @@ def test_what_cannot_be_run(verify: Verify) -> None:
     assert (done.returncode, "/no/such cannot be run: no such file" in done.stderr) == (2, True)
     done = verify("--publish", "1-2:3")
     assert (done.returncode, "publishes no port" in done.stderr) == (2, True)
+
+
+def test_options_of_a_compose_file(verify: Verify, tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(f"services:\n  web:\n    image: {IMAGE}\n    restart: always\n    environment: {{WORD: given}}\n")
+    script, lives = f'test "$WORD" = given || exit 1; {LOOP}', ("sh", "-c", "sleep 0.3; test -d /proc/$PYTRUST_PID")
+    done = verify("--compose", str(file), script=script, workload=lives)
+    assert done.returncode == 0, done.stdout
+    assert "note: web: restart is left out: a single container does without" in done.stderr
+    assert verify(script=script, workload=lives).returncode == 1
+    other = verify("--compose", str(tmp_path / "none"))
+    assert (other.returncode, "cannot be read: no such file" in other.stderr) == (2, True)
