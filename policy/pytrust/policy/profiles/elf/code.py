@@ -162,9 +162,11 @@ class _Reader:
         self.last: tuple[int, str] | None = None  # instruction that does something: place and name
 
     def read(self, listing: Iterable[Instruction]) -> None:
-        fixed = self._fixed
-        last = self.last
+        fixed, last, what = self._fixed, 0, ""
         for place, length, name, operands in listing:
+            if name in _PADS:
+                continue
+            last, what = place, name
             if (name == "call" or name[0] == "j") and operands[:2] == "0x":
                 self._branch(place, int(operands, 16), called=name == "call")
             elif "rip" in operands:
@@ -173,9 +175,7 @@ class _Reader:
                 self.sites.append((place, name))
             elif fixed and "0x" in operands:
                 self._absolute(operands)
-            if name not in _PADS:
-                last = (place, name)
-        self.last = last
+        self.last = (last, what) if what else self.last
 
     def _branch(self, place: int, target: int, *, called: bool) -> None:
         if not self._start <= target < self._end and self._code.is_code(target):

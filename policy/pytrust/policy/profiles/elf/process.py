@@ -85,7 +85,8 @@ class Process:
                 continue
             for place, name in module.code.references(function).sites:
                 if name != "syscall":
-                    lost[f"{module.place(place)}: calls the kernel as programs of 32 bits do"] = None
+                    if tracer.alive(module, function, place):
+                        lost[f"{module.place(place)}: calls the kernel as programs of 32 bits do"] = None
                     continue
                 traced = tracer.trace(module, function, place)
                 numbers.setdefault(module.path, set()).update(n for n in traced.numbers if n < _ERRORS_FROM)

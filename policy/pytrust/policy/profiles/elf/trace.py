@@ -89,6 +89,7 @@ class Tracer:
     def __init__(self, reached: Reached) -> None:
         self._reached = reached
         self._bodies: dict[tuple[str, int], Body | None] = {}
+        self._values: dict[str, frozenset[int]] = {}
         self.left = ELF_TRACE_ALL_MAX
 
     def trace(self, module: Module, function: Function, place: int) -> Traced:
@@ -98,6 +99,23 @@ class Tracer:
         if at is None:
             return Traced(frozenset(), (module.place(place),))
         return _Search(self).run(State(module, function, at, "rax", 0))
+
+    def alive(self, module: Module, function: Function, place: int) -> bool:
+        """Some way leads there from where the function is entered; if not, it is a table that looks like code."""
+        body = self._body(module, function)
+        number = None if body is None else body.index.get(place)
+        if body is None or number is None:
+            return True
+        todo, seen = [number], {number}
+        while todo:
+            here = todo.pop()
+            key = (module.path, body.listing[here][0])
+            if here == 0 or key in self._reached.entered or key in self._reached.pointed:
+                return True
+            fresh = [source for source in body.before[here] if source not in seen]
+            seen.update(fresh)
+            todo += fresh
+        return False
 
     def _body(self, module: Module, function: Function) -> Body | None:
         if function.end - function.start > ELF_SITE_MAX_BYTES:
@@ -117,7 +135,14 @@ class Tracer:
         branches = list(self._reached.entered.get((module.path, address), ()))
         if state.number == 0:
             branches += [Branch(module, found, at) for at, found in self._go_callers(module, address)]
-        return branches, (module.path, address) in self._reached.pointed
+        pointed = (module.path, address) in self._reached.pointed
+        return branches, pointed or (module.go is not None and address in self._targets(module))
+
+    def _targets(self, module: Module) -> frozenset[int]:
+        """What words of a Go program point at: functions that are values."""
+        if module.path not in self._values:
+            self._values[module.path] = frozenset(pointer.address for pointer in module.pointers.values())
+        return self._values[module.path]
 
     def _go_callers(self, module: Module, address: int) -> list[tuple[int, Function]]:
         found = ((at, module.code.function(at)) for at in module.callers.get(address, ()))
@@ -170,8 +195,8 @@ class _Search:
         branches, pointed = self._tracer.entered(state, body)
         for branch in branches:
             self._into_caller(branch, state)
-        alone = not branches and not body.before[state.number]
-        if pointed or (alone and not body.pads(state.number)):
+        alone = state.number == 0 and not branches and not body.before[0]
+        if pointed or alone:  # elsewhere, where nothing leads, padding and tables are read as code
             self._lose(state)
 
     def _into_caller(self, branch: Branch, state: State) -> None:
