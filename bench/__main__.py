@@ -11,6 +11,7 @@ from bench import (
     profiles_programs,
     profiles_proxy,
     profiles_record,
+    profiles_static,
     proxy,
     proxy_core,
     tls,
@@ -30,6 +31,7 @@ _ALL = {
     **profiles.BENCHES,
     **profiles_proxy.BENCHES,
     **profiles_record.BENCHES,
+    **profiles_static.BENCHES,
 }
 
 

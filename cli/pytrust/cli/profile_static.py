@@ -89,10 +89,13 @@ def _joined(profile: Profile, finding: StaticFinding, grey: str) -> Profile:
 
 
 def _say(finding: StaticFinding) -> None:
+    shown = [one for one in finding.objects if one.own or not one.functions]  # scripts have none
     voice.table(
         ("LOOKED AT", "WHY", "FUNCTIONS", "CALLS"),
-        [(one.path, one.why, _share(one.reached, one.functions), str(len(one.own))) for one in finding.objects],
+        [(one.path, one.why, _share(one.reached, one.functions), str(len(one.own))) for one in shown],
     )
+    if (others := len(finding.objects) - len(shown)) > 0:
+        voice.say(f"and {voice.plural(others, 'file')} that call the kernel only through these")
     voice.say("")
     voice.say(f"{voice.plural(len(finding.calls), 'call')} can be reached:")
     _say_names(sorted(finding.calls))

@@ -14,7 +14,7 @@ from pytrust.policy.profiles.elf.finding import Found, StaticFinding
 from pytrust.policy.profiles.elf.hints import hints
 from pytrust.policy.profiles.elf.process import Calls, Process
 from pytrust.policy.profiles.elf.programs import Program, Programs
-from pytrust.policy.profiles.elf.tree import Config, FileTree
+from pytrust.policy.profiles.elf.tree import Config, FileTree, resolve
 from pytrust.policy.profiles.names import X86_64, Syscall
 from pytrust.policy.profiles.seccomp.syscalls import names as names_of
 from pytrust.trust.errors import BadContent, UsageError
@@ -124,6 +124,8 @@ class _Analysis:
         if not static and calls.names.isdisjoint(_STARTS | _SHELLS_OUT):
             return []
         self._lost[f"{program.path}: may start programs whose names are not in it"] = None
-        found = self._programs.of_texts(main.path, main.heads.data)
+        linker = resolve(self._tree, main.dynamic.interpreter)  # which every program names
+        texts = self._programs.of_texts(main.path, main.heads.data)
+        found = [one for one in texts if one.path != linker]
         shell = None if calls.names.isdisjoint(_SHELLS_OUT) else self._programs.find("/bin/sh")
         return found + ([] if shell is None else [Program(shell, f"started by {main.path}")])

@@ -15,45 +15,12 @@ from pytrust.policy.profiles.elf.body import Body, read_body
 from pytrust.policy.profiles.elf.code import Function
 from pytrust.policy.profiles.elf.module import Module
 from pytrust.policy.profiles.elf.reach import Branch, Reached
+from pytrust.policy.profiles.elf.registers import CLEARS, FAMILY, LOW, MOVES, WIDE, is_number, wide_names, writes
 from pytrust.trust.limits import ELF_SITE_MAX_BYTES, ELF_TRACE_ALL_MAX, ELF_TRACE_STEPS_MAX
 
 Location = str | int
 """Where a value lies: a register by the name of its 64 bits, or a place in the stack from where it was at the entry."""
 
-_NUMBERED: Final = range(8, 16)
-_OLD: Final = {"rax": "eax ax al", "rbx": "ebx bx bl", "rcx": "ecx cx cl", "rdx": "edx dx dl"} | {
-    "rsi": "esi si sil",
-    "rdi": "edi di dil",
-    "rbp": "ebp bp bpl",
-    "rsp": "esp sp spl",
-}
-_FAMILY: Final = (
-    {part: whole for whole, parts in _OLD.items() for part in (whole, *parts.split())}
-    | {f"r{number}{suffix}": f"r{number}" for number in _NUMBERED for suffix in ("", "d", "w", "b")}
-    | {f"{letter}h": f"r{letter}x" for letter in "abcd"}
-)
-_WIDE: Final = frozenset({*_OLD, *(parts.split()[0] for parts in _OLD.values())}) | {
-    f"r{number}{suffix}" for number in _NUMBERED for suffix in ("", "d")
-}
-_LOW: Final = frozenset({"al", "bl", "cl", "dl", "sil", "dil", *(f"r{number}b" for number in _NUMBERED)})
-_CALLEE_KEEPS: Final = frozenset({"rbx", "rbp", "rsp", "r12", "r13", "r14", "r15"})
-_READS: Final = frozenset({"cmp", "test", "push", "nop", "bt", "ret", "jmp", "endbr64", "ud2", "prefetcht0"})
-_MOVES: Final = frozenset({"mov", "movabs", "movsxd", "movzx"})
-_CLEARS: Final = frozenset({"xor", "sub"})
-_ALSO: Final = {
-    "syscall": {"rax", "rcx", "r11"},
-    "mul": {"rax", "rdx"},
-    "div": {"rax", "rdx"},
-    "idiv": {"rax", "rdx"},
-    "cdq": {"rdx"},
-    "cqo": {"rdx"},
-    "cpuid": {"rax", "rbx", "rcx", "rdx"},
-    "rdtsc": {"rax", "rdx"},
-    "xgetbv": {"rax", "rdx"},
-    "cmpxchg": {"rax"},
-    "lock cmpxchg": {"rax"},
-}
-_STRINGS: Final = {"rcx", "rdi", "rsi"}
 _SUM: Final = re.compile(r"\[([a-z0-9]+)(?: ([+-]) (0x[0-9a-f]+|[0-9]+))?\]")
 _VARIABLE: Final = re.compile(r"\[rip ([+-]) (0x[0-9a-f]+)\]")
 _CALLS_MAX: Final = 1024  # numbers of calls are smaller
@@ -186,7 +153,7 @@ class _Search:
             self._lose(state)
             return
         for source in body.before[state.number]:
-            if body.jumps_on_zero(source, state.number, _names_of(state.location)):
+            if body.jumps_on_zero(source, state.number, _names(state.location)):
                 self._found(state, 0)
             elif body.calls(source, state.number):
                 self._into_caller(Branch(state.module, state.function, body.listing[source][0]), state)
@@ -232,25 +199,25 @@ class _Search:
         pushed = body.stack[state.number]
         if name == "push" and pushed is not None and pushed - 8 == state.location:
             self._take(body, state, operands)
-        elif name in _MOVES and "[" in target and body.offset(state.number, target) == state.location:
+        elif name in MOVES and "[" in target and body.offset(state.number, target) == state.location:
             self._take(body, state, value)
         else:
             self._push(state)
 
     def _pass_register(self, body: Body, state: State, name: str, operands: str) -> None:
         target, _, value = operands.partition(", ")
-        if not _writes(name, target, state):
+        if not writes(name, target, str(state.location)):
             self._push(state)
-        elif name in _MOVES and (target in _WIDE or name == "movzx"):
+        elif name in MOVES and (target in WIDE or name == "movzx"):
             self._take(body, state, value)
-        elif name == "mov" and target in _LOW and _is_number(value):
+        elif name == "mov" and target in LOW and is_number(value):
             self._found(state, int(value, 0) & 0xFF)  # the rest was cleared before
-        elif name in _CLEARS and target == value:
+        elif name in CLEARS and target == value:
             self._found(state, 0)
-        elif name == "lea" and (found := _SUM.fullmatch(value)) and found[1] in _WIDE:
+        elif name == "lea" and (found := _SUM.fullmatch(value)) and found[1] in WIDE:
             distance = int(found[3], 0) if found[3] else 0
             added = state.added + (-distance if found[2] == "-" else distance)
-            self._push(state._replace(location=_FAMILY[found[1]], added=added))
+            self._push(state._replace(location=FAMILY[found[1]], added=added))
         elif name == "pop" and (here := body.stack[state.number]) is not None:
             self._push(state._replace(location=here))
         elif name == "call" and (state.location != "rax" or body.ends_at_call(state.number)):
@@ -263,7 +230,7 @@ class _Search:
             self._calculated(body, state, name, value)
 
     def _calculated(self, body: Body, state: State, name: str, value: str) -> None:
-        if name in {"add", "sub"} and _is_number(value):
+        if name in {"add", "sub"} and is_number(value):
             amount = int(value, 0)
             self._push(state._replace(added=state.added + (amount if name == "add" else -amount)))
         elif name == "or" and value in {"-1", "0xffffffff", "0xffffffffffffffff"}:
@@ -276,10 +243,10 @@ class _Search:
 
     def _take(self, body: Body, state: State, value: str) -> None:
         """The value comes from an operand."""
-        if _is_number(value):
+        if is_number(value):
             self._found(state, int(value, 0))
-        elif value in _FAMILY:
-            self._push(state._replace(location=_FAMILY[value]))
+        elif value in FAMILY:
+            self._push(state._replace(location=FAMILY[value]))
         elif "[" in value and (offset := body.offset(state.number, value)) is not None:
             self._push(state._replace(location=offset))
         elif not self._variable(body, state, value):
@@ -303,23 +270,5 @@ class _Search:
         self._numbers.add((number + state.added) % _NUMBER_MAX)
 
 
-def _names_of(location: Location) -> frozenset[str]:
-    return frozenset(name for name, family in _FAMILY.items() if family == location and name in _WIDE)
-
-
-def _is_number(text: str) -> bool:
-    return text[:1].isdigit() or (text[:1] == "-" and text[1:2].isdigit())
-
-
-def _writes(name: str, target: str, state: State) -> bool:
-    """The instruction changes the register that is followed."""
-    register = state.location
-    if name == "call":
-        return register not in _CALLEE_KEEPS
-    if register in _ALSO.get(name, ()) or (name.startswith("rep") and register in _STRINGS):
-        return True
-    if name.startswith(("xchg", "xadd", "lock xadd")):
-        return True
-    if name in _READS or name[0] == "j" or name.startswith("prefetch"):
-        return False
-    return _FAMILY.get(target) == register
+def _names(location: Location) -> frozenset[str]:
+    return wide_names(location) if isinstance(location, str) else frozenset()
