@@ -74,7 +74,9 @@ class AuditRecorder:
         def watched(live: Live) -> int:
             nonlocal container
             container = live.container
-            return workload(live)
+            status = workload(live)
+            ledger.bring(laboratory.brought_in(container), container)
+            return status
 
         taken = list[Message]()
         with AuditStream() as stream, ForkStream() as forks, room():

@@ -8,7 +8,7 @@ part is what a process did that came into the container from outside, up to its 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -56,6 +56,11 @@ class Ledger:
         self._look = look
         self._processes: dict[int, _Process] = {}
         self._mothers: dict[int, int] = {}
+        self._brought: dict[int, str] = {}
+
+    def bring(self, pids: Iterable[int], container: str) -> None:
+        """Processes that ``exec`` began in a container: their mother is its runtime, and they may be gone."""
+        self._brought.update(dict.fromkeys(pids, container))
 
     def fork(self, child: int, mother: int) -> None:
         """A process was made."""
@@ -89,7 +94,7 @@ class Ledger:
             if not inside:
                 continue
             calls.update(process.after)
-            if self._inside(self._mother(pid), container) is False:
+            if pid in self._brought or self._inside(self._mother(pid), container) is False:
                 runtime.update(_by_call(process.before))
             else:
                 calls.update(process.before)
@@ -98,6 +103,8 @@ class Ledger:
     def _inside(self, pid: int, container: str) -> bool | None:
         """Whether a process is the container's: by where it was seen, else by where its mother was; None: unknown."""
         for _ in range(len(self._mothers) + 1):
+            if pid in self._brought:
+                return self._brought[pid] == container
             process = self._processes.get(pid)
             if process is None:
                 return False  # under no filter that logs, as everything in the container is

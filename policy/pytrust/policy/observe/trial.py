@@ -95,3 +95,6 @@ class Laboratory(Protocol):
 
     def engine(self) -> EngineKind:
         """What the engine is made of."""
+
+    def brought_in(self, container: str) -> frozenset[int]:
+        """The processes on this host that ``exec`` began in a container that still is, ended ones too."""

@@ -91,6 +91,20 @@ def test_what_was_gone_at_once_is_found_by_its_mothers() -> None:
     assert share.unplaced == 0
 
 
+def test_what_exec_brought_in_and_is_gone_is_the_containers() -> None:
+    found = ledger({100: (OURS, SHIM)})
+    started(found)
+    started(found, 200)
+    found.add(call(201, WRITE))
+    for child, mother in ((200, SHIM), (201, 200)):
+        found.fork(child, mother)
+    found.bring([200], OURS)
+    share = found.share(OURS)
+    assert share.runtime == {(X86_64, WRITE): 2, (X86_64, EXECVE): 2}
+    assert share.calls == {((X86_64, READ), "app"): 2, ((X86_64, WRITE), "app"): 1}
+    assert (share.unplaced, found.share(OTHERS).records) == (0, 0)
+
+
 def test_who_cannot_be_placed_is_counted_and_in_no_share() -> None:
     found = ledger({100: (OURS, SHIM)})
     started(found)
