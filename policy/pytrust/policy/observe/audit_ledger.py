@@ -101,13 +101,17 @@ class Ledger:
         return Share(calls, runtime, calls.total() + runtime.total(), unplaced)
 
     def _inside(self, pid: int, container: str) -> bool | None:
-        """Whether a process is the container's: by where it was seen, else by where its mother was; None: unknown."""
-        for _ in range(len(self._mothers) + 1):
+        """Whether a process is the container's: by where it was seen, else by where its mother was; None: unknown.
+
+        A process that was not seen is under no filter that logs, as everything in the container is. But its children
+        can be what a runtime brought in, and are not known to be anybody's.
+        """
+        for generation in range(len(self._mothers) + 1):
             if pid in self._brought:
                 return self._brought[pid] == container
             process = self._processes.get(pid)
             if process is None:
-                return False  # under no filter that logs, as everything in the container is
+                return None if generation else False
             if process.place is not None:
                 return any(container in path for path in process.place.groups)
             if pid not in self._mothers:

@@ -105,6 +105,16 @@ def test_what_exec_brought_in_and_is_gone_is_the_containers() -> None:
     assert (share.unplaced, found.share(OTHERS).records) == (0, 0)
 
 
+def test_what_a_runtime_brought_in_unseen_may_be_anybodys() -> None:
+    found = ledger({100: (OURS, SHIM)})
+    started(found)
+    started(found, 200)
+    found.fork(200, SHIM)
+    share = found.share(OURS)
+    assert share.unplaced == found.share(OTHERS).unplaced > 0
+    assert share.calls == {((X86_64, READ), "app"): 1}
+
+
 def test_who_cannot_be_placed_is_counted_and_in_no_share() -> None:
     found = ledger({100: (OURS, SHIM)})
     started(found)
