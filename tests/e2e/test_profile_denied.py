@@ -134,8 +134,8 @@ def test_a_call_is_seen_whatever_becomes_of_it(engine: PrivateEngine, confined: 
     path = tmp_path / "d.db"
     with watching(engine, path) as told:
         confined(without("mkdir", "mkdirat"), "mkdir /a; mkdir /b; sleep 0.1", "--name=refused")
-        confined(without("mkdir", "mkdirat", action=Action.LOG), "mkdir /a; sleep 0.1", "--name=noted")
-        confined(without("mkdir", "mkdirat", action=Action.KILL_PROCESS), "mkdir /a; sleep 0.1", "--name=killed")
+        confined(without("mkdir", "mkdirat", action=Action.LOG), "mkdir /a; sleep 1", "--name=noted")
+        confined(without("mkdir", "mkdirat", action=Action.KILL_PROCESS), "mkdir /a; sleep 1", "--name=killed")
     assert summary(path) == [
         ("refused", "mkdir", "mkdir", "ERRNO", 2),
         ("noted", "mkdir", "mkdir", "LOG", 1),
@@ -158,6 +158,14 @@ def test_a_process_that_dies_of_it_at_once_is_put_down_to_its_container(
             )
     docker.run("rm", *names)
     assert summary(path) == [(name, "mkdir", "mkdir", "ERRNO", 1) for name in names]
+
+
+def test_a_shell_is_not_the_program_that_it_ends_with(engine: PrivateEngine, confined: Confine, tmp_path: Path) -> None:
+    path = tmp_path / "d.db"
+    seccomp = without("chdir", "mkdir")
+    with watching(engine, path):
+        confined(seccomp, "cd /; exec mkdir /a", "--name=web", "--security-opt=no-new-privileges")
+    assert sorted(one[1:3] for one in summary(path)) == [("mkdir", "mkdir"), ("sh", "chdir")]
 
 
 def test_what_the_profile_did_not_do_is_not_put_down_to_it(

@@ -110,7 +110,8 @@ class DenialWatch:
                 self._confined(container_in(group))
             containers = [whose.container(refusal) for refusal in batch.refusals]
             for refusal, container in zip(batch.refusals, containers, strict=True):
-                self._take(refusal, container)
+                self._take(refusal, container or "")
+            self._lost[source.name] += containers.count(None) if source.name == AuditSource.name else 0
             self._end.wait(self._pace.spend(len([one for one in containers if one])))
 
     def _take(self, refusal: Refusal, container: str) -> None:

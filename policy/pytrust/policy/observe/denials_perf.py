@@ -23,6 +23,7 @@ from pytrust.policy.observe.denials_kernel import call, own_arch, tracepoint
 from pytrust.policy.observe.denials_latest import Latest
 from pytrust.policy.observe.denials_loud import Loud
 from pytrust.policy.observe.denials_model import Batch, Refusal
+from pytrust.policy.observe.denials_names import Names
 from pytrust.policy.observe.denials_ring import (
     Ended,
     Grouped,
@@ -72,7 +73,7 @@ class CallsSource:
     def __init__(self) -> None:
         self._rings: list[_Ring] = []
         self._loud, self._muted, self._next = Loud(), frozenset[int](), 0.0
-        self._names = Latest[int, Named](DENIALS_PROCESSES_MAX)
+        self._names = Names()
         self._groups = Latest[int, str](DENIALS_PROCESSES_MAX)
         self._arch = own_arch()
         try:
@@ -95,20 +96,21 @@ class CallsSource:
     def read(self) -> Batch:
         """See ``Source``."""
         data = [self._hush(), *(ring.take() for ring in self._rings)]
-        lost, ended, groups = 0, Counter[Ended](), list[str]()
+        lost, ended, groups = 0, list[Ended](), list[str]()
         for record in (record for one in data for record in parse_records(one, self._layout)):
             match record:
                 case Lost(records):
                     lost += records
                 case Named():
-                    self._name(record)
+                    self._names.put(record)
                 case Grouped(group, path):
                     self._groups.put(group, path)
                     groups.append(path)
                 case Ended():
                     self._loud.hear(record.tid)
-                    ended[record] += 1
-        refusals = (one for record, times in ended.items() for one in self._refusals(record, times))
+                    ended.append(record)
+        alike = Counter((one._replace(at=0), self._names.at(one.tid, one.at)) for one in ended)
+        refusals = (found for (one, name), times in alike.items() for found in self._refusals(one, name, times))
         return Batch(tuple(refusals), lost, tuple(groups))
 
     def close(self) -> None:
@@ -137,20 +139,14 @@ class CallsSource:
         """A ring for each processor, not running yet; processors that come later are not heard until then."""
         return [_Ring(self._arch, self._identity, one, self._muted) for one in parse_list(_PROCESSORS.read_text())]
 
-    def _refusals(self, ended: Ended, times: int) -> Iterator[Refusal]:
+    def _refusals(self, ended: Ended, name: str, times: int) -> Iterator[Refusal]:
         """Of a process outside all containers nothing more is looked at."""
         group = self._group(ended)
         if group and not container_in(group):
             return
-        known = self._names.get(ended.tid)
-        name = _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n") or (known.name if known else "")
+        name = name or _read(ended.tid, "comm").decode("utf-8", "replace").rstrip("\n")
         arch = _arch_of(ended, self._arch)
         yield Refusal(ended.tid, name, arch, ended.number, Action.ERRNO, -ended.result, ended.first, group, times)
-
-    def _name(self, named: Named) -> None:
-        known = self._names.get(named.tid)
-        if known is None or known.at <= named.at:
-            self._names.put(named.tid, named)
 
     def _group(self, ended: Ended) -> str:
         """As the kernel named it when it was made; of older groups, where the process is now, if it still is.

@@ -27,7 +27,8 @@ _COMM_MAX: Final = 16
 class Ended(NamedTuple):
     """A call ended: thread ``tid``, ``number`` of the call, what it gave.
 
-    ``first`` is its first argument, None where it is not told; ``group`` the number of the control group, or 0.
+    ``first`` is its first argument, None where it is not told; ``group`` the number of the control group, or 0; ``at``
+    the time, in nanoseconds of the kernel.
     """
 
     tid: int
@@ -35,10 +36,11 @@ class Ended(NamedTuple):
     result: int
     first: int | None = None
     group: int = 0
+    at: int = 0
 
 
 class Named(NamedTuple):
-    """``tid`` has a name from ``at`` on, in nanoseconds of the kernel: each processor tells its own part."""
+    """``tid`` has a name from ``at`` on, as of ``Ended``: each processor tells its own part."""
 
     tid: int
     name: str
@@ -130,7 +132,8 @@ def _ended(body: bytes, layout: Layout) -> Ended:
     (number,), (result,) = _LONG.unpack_from(event, layout.number), _LONG.unpack_from(event, layout.result)
     rest = event[size:]
     first, rest = _register(rest) if layout.register else (None, rest)
-    return Ended(tid, number, result, first, _QUAD.unpack_from(rest)[0] if len(rest) >= _QUAD.size else 0)
+    group = _QUAD.unpack_from(rest)[0] if len(rest) >= _QUAD.size else 0
+    return Ended(tid, number, result, first, group, _QUAD.unpack_from(body, _PAIR.size)[0])
 
 
 def _register(data: bytes) -> tuple[int | None, bytes]:

@@ -61,7 +61,7 @@ class _What(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Watch(NamedTuple):
-    """A source that was listened to from ``since`` to ``alive``; it had ``lost`` more than it told."""
+    """A source that was listened to from ``since`` to ``alive``; it had ``lost`` more than could be told or placed."""
 
     source: str
     since: float

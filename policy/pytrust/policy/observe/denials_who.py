@@ -29,11 +29,11 @@ class Whose:
         for child, mother in self._forks.read():
             self._mothers.put(child, mother)
 
-    def container(self, refusal: Refusal) -> str:
-        """The full id of the container whose process it was; empty where it was none's, or nobody can tell."""
+    def container(self, refusal: Refusal) -> str | None:
+        """The full id of the container whose process it was; empty where it was none's, None where nobody can tell."""
         return container_in(refusal.group) if refusal.group else self._of_process(refusal.pid)
 
-    def _of_process(self, pid: int) -> str:
+    def _of_process(self, pid: int) -> str | None:
         for _ in range(_GENERATIONS):
             group = self._group(pid)
             if group is not None:
@@ -42,7 +42,7 @@ class Whose:
             if mother is None:
                 break
             pid = mother
-        return ""
+        return None
 
     def close(self) -> None:
         """Ask the kernel no more."""

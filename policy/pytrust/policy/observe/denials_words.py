@@ -121,7 +121,7 @@ def seen_lines(watches: Sequence[Watch], now: float) -> Iterator[str]:
         yield "nobody watches now: the proxy does while it runs, or: pytrust profile denied --watch"
     for watch in watches:
         if watch.lost:
-            yield f"{watch.lost} records of {watch.source} were lost since {moment(watch.since)}"
+            yield f"{watch.lost} records of {watch.source} were lost, or nobody's, since {moment(watch.since)}"
 
 
 def moment(at: float) -> str:

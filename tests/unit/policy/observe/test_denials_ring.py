@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytrust.policy.observe.denials_names import Names
 from pytrust.policy.observe.denials_ring import (
     Ended,
     Grouped,
@@ -62,11 +63,11 @@ def test_calls_names_groups_and_losses_are_read() -> None:
         + record(2, struct.pack("=QQ", 1, 5) + TRAILER)
         + record(4, b"\0" * 24)  # a process ended: nothing to us
     )
-    assert read(data) == [Ended(12, 83, -1, None, 77), Named(12, "mkdir", 99), Grouped(77, "/docker/abc"), Lost(5)]
+    assert read(data) == [Ended(12, 83, -1, None, 77, 99), Named(12, "mkdir", 99), Grouped(77, "/docker/abc"), Lost(5)]
 
 
 def test_a_kernel_without_control_groups_tells_none() -> None:
-    assert read(sample(12, 83, -1)) == [Ended(12, 83, -1)]
+    assert read(sample(12, 83, -1)) == [Ended(12, 83, -1, at=99)]
 
 
 @pytest.mark.parametrize(
@@ -80,14 +81,14 @@ def test_a_kernel_without_control_groups_tells_none() -> None:
 )
 def test_the_first_argument_is_read_before_the_group(registers: bytes, first: int | None) -> None:
     layout = LAYOUT._replace(register=True)
-    assert read(sample(12, 41, -1, 77, registers=registers), layout) == [Ended(12, 41, -1, first, 77)]
+    assert read(sample(12, 41, -1, 77, registers=registers), layout) == [Ended(12, 41, -1, first, 77, 99)]
 
 
 def test_another_kernel_lays_events_out_in_another_way() -> None:
     assert parse_layout(FORMAT) == LAYOUT
     moved = parse_layout(FORMAT.replace("offset:8;", "offset:16;", 1).replace("ret;\toffset:16", "ret;\toffset:24"))
     assert moved == Layout(16, 24)
-    assert read(sample(12, 83, -1, at=16), moved) == [Ended(12, 83, -1)]
+    assert read(sample(12, 83, -1, at=16), moved) == [Ended(12, 83, -1, at=99)]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_a_name_cannot_be_longer_than_the_kernels() -> None:
 
 @pytest.mark.parametrize("kind", [2, 3, 9, 19])
 def test_a_record_that_is_too_short_says_nothing_and_hides_nothing(kind: int) -> None:
-    assert read(record(kind, b"\0\0\0\0") + sample(1, 2, -1)) == [Ended(1, 2, -1)]
+    assert read(record(kind, b"\0\0\0\0") + sample(1, 2, -1)) == [Ended(1, 2, -1, at=99)]
 
 
 def test_a_record_without_a_size_ends_it() -> None:
@@ -126,3 +127,14 @@ def test_processors_are_listed_as_the_kernel_does(text: str, numbers: list[int])
 def test_what_is_no_list_is_none(text: str) -> None:
     with pytest.raises(BadContent):
         parse_list(text)
+
+
+def test_a_thread_has_the_name_of_its_moment_in_whatever_order_it_is_told() -> None:
+    names = Names()
+    for name, at in (("wget", 30), ("runc:[2:INIT]", 10), ("sh", 20)):
+        names.put(Named(7, name, at))
+    assert [names.at(7, moment) for moment in (5, 10, 25, 30, 99)] == ["", "runc:[2:INIT]", "sh", "wget", "wget"]
+    assert names.at(8, 99) == ""
+    for at in range(100, 110):
+        names.put(Named(7, str(at), at))
+    assert (names.at(7, 200), names.at(7, 99)) == ("109", "")

@@ -144,6 +144,19 @@ def test_others_and_what_the_profile_allows_are_left_out(watched: Watched) -> No
     assert (told, said, read_denials(path)) == ([], [], [])
 
 
+def test_a_punished_process_that_nobody_can_place_is_counted_as_lost(tmp_path: Path) -> None:
+    spring = Spring()
+    spring.name = "audit"
+    path = tmp_path / "d.db"
+    with DenialStore(path) as store:
+        watch = DenialWatch([spring], lambda _: CONFINED, store, nobody, print)
+        watch.start()
+        spring.put(REFUSAL._replace(pid=2**22 + 1, group="", action=Action.KILL_PROCESS))
+        until(lambda: not spring.batches)
+        watch.stop()
+    assert [one.lost for one in read_watches(path)] == [1]
+
+
 def test_an_engine_that_does_not_answer_is_told_of_once_and_ends_nothing(watched: Watched) -> None:
     spring, _, _, told, said = watched
     spring.put(*[REFUSAL._replace(group=f"/docker/{OTHER}")] * 5, REFUSAL)
@@ -281,8 +294,8 @@ def test_a_process_that_is_gone_was_where_its_mother_is(tmp_path: Path) -> None:
     try:
         assert whose.container(Refusal(10, "", X86_64, 1, Action.ERRNO)) == WEB
         assert whose.container(Refusal(12, "", X86_64, 1, Action.ERRNO)) == WEB
-        assert whose.container(Refusal(13, "", X86_64, 1, Action.ERRNO)) == ""
-        assert whose.container(Refusal(20, "", X86_64, 1, Action.ERRNO)) == ""
+        assert whose.container(Refusal(13, "", X86_64, 1, Action.ERRNO)) is None
+        assert whose.container(Refusal(20, "", X86_64, 1, Action.ERRNO)) is None
         assert whose.container(Refusal(13, "", X86_64, 1, Action.ERRNO, group=f"/docker/{OTHER}")) == OTHER
     finally:
         whose.close()
@@ -345,4 +358,7 @@ def test_what_can_be_seen_is_said() -> None:
     assert "nobody watches now" in next(seen_lines([Watch("audit", 0.0, 100.0, 0)], 200.0))
     assert "engine 23" in next(seen_lines([Watch("audit", 0.0, 199.0, 0)], 200.0))
     both = list(seen_lines([Watch("audit", 0.0, 199.0, 0), Watch("calls", 0.0, 199.0, 7)], 200.0))
-    assert both == ["watched now: every refusal of a profile", "7 records of calls were lost since 1970-01-01 00:00:00"]
+    assert both == [
+        "watched now: every refusal of a profile",
+        "7 records of calls were lost, or nobody's, since 1970-01-01 00:00:00",
+    ]
