@@ -25,7 +25,8 @@ from tests.rig.vm import Ended, Step, shell
 from pytrust.policy.engine.address import parse_host
 from pytrust.policy.observe.image_command import ImageCommands
 from pytrust.policy.observe.laboratory import EngineLaboratory
-from pytrust.policy.observe.recorder import choose, recorders
+from pytrust.policy.observe.notify import NotifyRecorder
+from pytrust.policy.observe.recorder import Choice
 from pytrust.policy.observe.session import Subject, record
 from pytrust.policy.observe.trial import Confinement
 from pytrust.policy.profiles.apparmor.load import LOAD
@@ -73,9 +74,7 @@ ASKED = {
         "runc exec postgres psql -h 127.0.0.1 -p PORT -U postgres postgres -c 'create table t as select 1 n; checkpoint'",
         ("CHECKPOINT",),
     ),
-    "static-go": Asked(
-        "wget -q -O - http://127.0.0.1:PORT/; wget -q -O - http://127.0.0.1:PORT/work | wc -l", ("first", "1")
-    ),
+    "static-go": Asked(wired("file", "work", "nonsense", end="\\n"), ("first", "no")),
 }
 USER = {"postgres": "postgres", "redis": "app", "static-go": "app"}
 
@@ -112,7 +111,7 @@ def recorded(engine: PrivateEngine, name: str) -> Recorded:
     laboratory, commands = EngineLaboratory(address), ImageCommands(address)
     program = programs.make_program(name, docker, laboratory.containers)
     subject = Subject(program.image, program.options, Confinement(capabilities=HELD), program.record)
-    choice = choose(recorders(commands.command), no_new_privileges=True)
+    choice = Choice(NotifyRecorder(commands.command))  # the one that tells files
     session = record(laboratory, choice, subject, progress=lambda _: None)
     command = json.loads(docker.run("image", "inspect", "--format", "{{json .Config.Cmd}}", program.image))
     tree = docker.attempt("export", docker.run("create", program.image)).stdout
