@@ -27,7 +27,7 @@ from pytrust.policy.profiles.names import (
 from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.seccomp.evaluate import evaluate
 from pytrust.policy.profiles.seccomp.resolve import Host, resolve
-from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X86
+from pytrust.policy.profiles.seccomp.syscalls import ARM, X32, X86, table
 
 HOST = Host(GoArch("amd64"), (6, 1), DEFAULT_CAPABILITIES, Generation.FROM_23)
 CALLS = tuple(map(Syscall, ("read", "socket", "clone3", "bpf")))
@@ -152,6 +152,16 @@ def test_flags_that_switch_a_protection_off_are_wider() -> None:
     log = msgspec.structs.replace(docker_default(), flags=("SECCOMP_FILTER_FLAG_LOG",))
     assert seccomp_difference(docker_default(), log, HOST).errno_changed
     assert not seccomp_widened(docker_default(), log, HOST)
+
+
+def test_calls_that_no_rule_names_and_those_of_later_kernels_count() -> None:
+    names = tuple(name for name in table(X86_64) if name not in {"chdir", "mseal"})
+    before = Seccomp(default=Action.ERRNO, architectures=(X86_64,), rules=(Rule(names=names, action=Action.ALLOW),))
+    after = msgspec.structs.replace(before, default=Action.LOG)
+    assert seccomp_difference(before, after, HOST).widened == (
+        ("chdir, mseal", "EPERM", "allowed and logged"),
+        ("calls of later kernels", "ENOSYS", "allowed and logged"),
+    )
 
 
 def test_how_a_call_is_refused_is_told_apart() -> None:
