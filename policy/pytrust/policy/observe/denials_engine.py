@@ -71,10 +71,6 @@ class EngineContainers(Engine):
             self._known.popitem(last=False)
         return found
 
-    def full_id(self, name: str) -> str:
-        """The full id of a container by its name or the beginning of its id; raises ``NotFound``."""
-        return self._describe(name).id
-
     def _ask(self, container: str) -> Confined | None:
         try:
             return self._confined(self._describe(container))
