@@ -122,7 +122,7 @@ def container(
 
 
 def boot(
-    files: RootFiles, steps: Sequence[Step], trees: Mapping[str, bytes] | None = None, deadline: float = 150.0
+    files: RootFiles, steps: Sequence[Step], trees: Mapping[str, bytes] | None = None, deadline: float = 240.0
 ) -> Mapping[int, Ended]:
     """Run the steps in one boot; the results by the places of steps. ``trees`` are archives (tar) for folders.
 
