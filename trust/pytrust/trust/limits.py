@@ -228,6 +228,7 @@ TRIAL_STOP_GRACE: Final = 3.0  # seconds from the signal to stop to the end
 TRIAL_REMOVE_TIMEOUT: Final = 5.0  # seconds for one attempt to remove a container; it hangs while its runtime does
 TRIAL_REMOVE_ATTEMPTS: Final = 4
 TRIAL_WORKLOAD_TIMEOUT: Final = 300.0  # seconds for a workload, unless somebody says more
+RECORDING_ATTEMPTS: Final = 3  # at a run without losses; a busy host is calm one time in three
 TRIAL_REPEAT_MIN: Final = 10.0  # seconds for a workload that worked before, at least
 TRIAL_REPEAT_TIMES: Final = 20.0  # as long as it took then; a recorder that stops every call makes it ten
 TRIAL_EXEC_TIMEOUT: Final = 60.0  # seconds for one command in a container

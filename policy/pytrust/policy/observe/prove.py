@@ -21,6 +21,7 @@ from pytrust.policy.observe.trial import Confinement, Laboratory, Live, Outcome,
 from pytrust.policy.profiles.floor import Floors
 from pytrust.policy.profiles.model import Profile, Seccomp
 from pytrust.trust.errors import Refused
+from pytrust.trust.limits import RECORDING_ATTEMPTS
 
 _UNSOUND = Check("run", None, "not run: what is wrong already could hang the engine", 0.0)
 
@@ -109,7 +110,10 @@ class _Running:
         recorder = self._means.watching(shadow_of(self._seccomp))
         if reason := recorder.missing():
             return None, f"what is refused cannot be seen: {reason}"
-        found = shadowed(recorder, self._means.laboratory, self._subject, self._seccomp)
+        for _ in range(RECORDING_ATTEMPTS):
+            found = shadowed(recorder, self._means.laboratory, self._subject, self._seccomp)
+            if not found.lost or found.refused:
+                break
         if found.outcome.started and found.outcome.workload == 0:
             self._before = found.outcome
         return _of_shadow(found)

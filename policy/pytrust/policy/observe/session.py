@@ -19,6 +19,7 @@ from pytrust.policy.profiles.arguments import BY_FIRST
 from pytrust.policy.profiles.names import Syscall
 from pytrust.policy.profiles.seen import Seen
 from pytrust.trust.errors import NotSetUp, Refused
+from pytrust.trust.limits import RECORDING_ATTEMPTS
 
 _NOT_YET: Final = "it begins as soon as the container runs: let it wait, as curl --retry-connrefused --retry 9 does"
 _OF_SOCKETS: Final = frozenset({"socket", "socketpair"})
@@ -49,17 +50,22 @@ class _Runs(NamedTuple):
     progress: Callable[[str], None]
 
     def once(self, recorder: Recorder) -> Seen:
-        """What is seen; may be nothing."""
+        """What is seen; may be nothing. Where too much was lost, it is seen again: others flood the same stream."""
+        for _ in range(RECORDING_ATTEMPTS):
+            seen = self._attempt(recorder)
+            if seen.lost <= self.max_lost:
+                return seen
+        raise Refused(
+            f"{seen.lost} records of {seen.records + seen.lost} were lost, and {self.max_lost} may be",
+            hint="try again on a calmer host, or with a smaller workload",
+        )
+
+    def _attempt(self, recorder: Recorder) -> Seen:
         image, options, confinement, workload = self.subject
         self.progress(f"recording {image} ({recorder.method})")
         outcome, seen = recorder.record(self.laboratory, image, options, confinement, workload)
         if not outcome.started or outcome.workload != 0:
             raise Refused(f"{image} was not recorded: {why_not(outcome)}", hint=_NOT_YET)
-        if seen.lost > self.max_lost:
-            raise Refused(
-                f"{seen.lost} records of {seen.records + seen.lost} were lost, and {self.max_lost} may be",
-                hint="try again on a calmer host, or with a smaller workload",
-            )
         return seen
 
 
