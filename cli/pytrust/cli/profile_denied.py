@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Never
@@ -12,19 +12,23 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option
+from pytrust.cli.profile_extension import (
+    ANY,
+    denials_path,
+    is_of,
+    parse_capabilities,
+    tell_difference,
+    wanted_openings,
+    warn,
+)
 from pytrust.cli.profile_files import read_profile, write_profile
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import AccessDenied, ExitCode, Refused, UsageError
 
 if TYPE_CHECKING:
-    from pytrust.policy.observe.denials_extension import Opening
     from pytrust.policy.observe.denials_model import Denial
-    from pytrust.policy.profiles.compare.difference import Difference
-    from pytrust.policy.profiles.model import Profile
-    from pytrust.policy.profiles.names import Capability
 
 _INTERVAL: Final = 0.5  # seconds between two looks for new denials
-_ANY: Final = "*"
 
 
 @click.command(
@@ -86,7 +90,7 @@ nothing is signed: look at the difference, prove it, then
 )
 @click.argument("profile")
 @click.option(
-    "--from-denied", is_flag=False, flag_value=_ANY, metavar="[CONTAINER]", help="What was refused (to CONTAINER)."
+    "--from-denied", is_flag=False, flag_value=ANY, metavar="[CONTAINER]", help="What was refused (to CONTAINER)."
 )
 @click.option("--since", metavar="TIME", help="With --from-denied: only what is newer, such as 1h.")
 @click.option("--call", "calls", multiple=True, metavar="NAME[:ARGUMENT]", help="A call to let through (repeatable).")
@@ -108,19 +112,15 @@ def extend(
     """
     from pytrust.policy.observe.denials_extension import extended, with_capabilities
 
-    old, added = read_profile(profile), _capabilities(capabilities)
+    old, added = read_profile(profile), parse_capabilities(capabilities)
     if from_denied is None and not calls and not added:
         raise UsageError("nothing is to be let through", hint="--from-denied, --call NAME or --capability NAME")
-    wanted = _wanted(workspace, old, from_denied, since, calls)
+    wanted = wanted_openings(workspace, old, from_denied, since, calls)
     new = with_capabilities(extended(old, wanted), added)
     if new == old:
         raise Refused("the profile lets all of that through already", hint="does the container run under this profile?")
-    difference = _difference(old, new)
-    for change in difference.widened:
-        voice.note(f"+ {change}")
-    for change in (*difference.narrowed, *difference.errno_changed):
-        voice.note(f"~ {change}")
-    _warn(new, wanted)
+    tell_difference(old, new)
+    warn(new, wanted)
     write_profile(new, output)
     if output != "-":
         voice.say(f"{output} written, unsigned")
@@ -128,17 +128,12 @@ def extend(
     return ExitCode.YES
 
 
-def denials_path(workspace: Workspace) -> Path:
-    """Where denials are kept."""
-    return workspace.home.proxy / "denials.db"
-
-
 def _show(path: Path, container: str | None, since: float, *, as_json: bool) -> int:
     from pytrust.policy.observe.denials_store import read_denials, read_watches
     from pytrust.policy.observe.denials_words import HEADERS, document, row, seen_lines, watch_document
     from pytrust.trust.limits import DENIALS_LOUD
 
-    found = [denial for denial in read_denials(path, since) if _is_of(denial, container)]
+    found = [denial for denial in read_denials(path, since) if is_of(denial, container)]
     watches, now = read_watches(path), time.time()
     if as_json:
         sources = [watch_document(watch, now) for watch in watches]
@@ -162,7 +157,7 @@ def _follow(path: Path, container: str | None, since: float, *, as_json: bool) -
     while True:
         for denial in read_denials(path, since):
             since = max(since, denial.last)
-            if _is_of(denial, container):
+            if is_of(denial, container):
                 _say(denial, as_json=as_json)
         voice.flush()
         time.sleep(_INTERVAL)
@@ -180,7 +175,7 @@ def _say(denial: Denial, *, as_json: bool) -> None:
 
 def _watch(workspace: Workspace, path: Path, container: str | None, *, as_json: bool) -> Never:
     def on_denial(denial: Denial) -> None:
-        if _is_of(denial, container):
+        if is_of(denial, container):
             _say(denial, as_json=as_json)
 
     with _watching(workspace, path, on_denial):
@@ -215,72 +210,10 @@ def _watching(workspace: Workspace, path: Path, on_denial: Callable[[Denial], No
 def _forget(path: Path, container: str | None) -> int:
     from pytrust.policy.observe.denials_store import DenialStore, read_denials
 
-    gone = {denial.container for denial in read_denials(path) if _is_of(denial, container)}
+    gone = {denial.container for denial in read_denials(path) if is_of(denial, container)}
     if gone:
         with DenialStore(path) as store:
             for one in sorted(gone):
                 store.forget(one)
     voice.say(f"forgotten: {voice.plural(len(gone), 'container')}")
     return ExitCode.YES
-
-
-def _wanted(
-    workspace: Workspace, profile: Profile, from_denied: str | None, since: str | None, calls: Sequence[str]
-) -> tuple[Opening, ...]:
-    from pytrust.cli.logview import parse_since
-    from pytrust.policy.observe.denials_extension import openings, parse_opening, strangers, wanted_capabilities
-    from pytrust.policy.observe.denials_store import read_denials
-
-    given = tuple(map(parse_opening, calls))
-    if from_denied is None:
-        return given
-    begin = 0.0 if since is None else parse_since(since, workspace.now()).timestamp()
-    container = None if from_denied == _ANY else from_denied
-    found = [denial for denial in read_denials(denials_path(workspace), begin) if _is_of(denial, container)]
-    if not found and not given:
-        raise Refused("nothing was refused, as far as anybody watched", hint="see: pytrust profile denied")
-    foreign = strangers(profile, found)
-    for arch in foreign:
-        voice.note(f"warning: programs of {arch} were ended, and no extension lets them run: record with them")
-    for capability in wanted_capabilities(found):
-        voice.note(
-            f"note: calls failed, perhaps for want of the capability {capability}: --capability {capability} adds it"
-        )
-    return (*openings(denial for denial in found if denial.arch not in foreign), *given)
-
-
-def _capabilities(names: Sequence[str]) -> tuple[Capability, ...]:
-    from pytrust.policy.profiles.names import CAPABILITIES, Capability
-
-    found = tuple(Capability(name.upper().removeprefix("CAP_")) for name in names)
-    for name in found:
-        if name not in CAPABILITIES:
-            raise UsageError(f"{name[:60]!r} is no capability", hint="such as CHOWN; see capabilities(7)")
-    return found
-
-
-def _is_of(denial: Denial, container: str | None) -> bool:
-    return container is None or container in {denial.name, denial.image} or denial.container.startswith(container)
-
-
-def _difference(old: Profile, new: Profile) -> Difference:
-    from pytrust.cli.profile_host import this_host
-    from pytrust.policy.profiles.compare.diff import diff
-
-    return diff(old, new, this_host())
-
-
-def _warn(profile: Profile, wanted: Sequence[Opening]) -> None:
-    from pytrust.policy.observe.denials_extension import capabilities_for, dangers_of, shut_by_docker
-
-    for opening in wanted:
-        if opening.call == "clone3":
-            voice.note("note: clone3 is answered with ENOSYS, so that the program takes clone")
-            continue
-        for danger in dangers_of(opening):
-            voice.note(f"warning: {opening.call} is dangerous: {danger}")
-        if shut_by_docker(opening.call):
-            voice.note(f"warning: {opening.call} is refused by docker's own profile, too")
-        needs = capabilities_for(opening.call)
-        if needs and not set(needs) & set(profile.capabilities):
-            voice.note(f"note: {opening.call} goes on failing without one of these capabilities: {', '.join(needs)}")
