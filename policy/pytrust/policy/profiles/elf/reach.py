@@ -18,7 +18,7 @@ from pytrust.policy.profiles.elf.module import Module
 from pytrust.trust.errors import BadContent
 from pytrust.trust.limits import ELF_WORK_MAX
 
-_MOVED: Final = 256  # words that are moved in memory while one reference is followed
+_MOVED: Final = 4096  # words that are moved in memory while one reference is followed
 
 
 class Branch(NamedTuple):
