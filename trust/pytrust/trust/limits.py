@@ -276,6 +276,7 @@ AUDIT_GAP_MAX: Final = 1_000_000  # serial numbers that are awaited one by one
 FLOORS_MAX_BYTES: Final = 256 * 1024  # of the file; one floor has some 600 bytes
 AUDIT_QUEUE_LENGTH: Final = 65536  # records in the kernel's queue, while somebody records; its own limit is 64
 AUDIT_UNREAD_MAX: Final = 200_000  # records that wait until the workload is over; 80 MB
+AUDIT_LATE_TIMEOUT: Final = 3.0  # seconds for a record that has a number; a busy host takes it off the processor
 AUDIT_ANSWER_TIMEOUT: Final = 30.0  # seconds in which the kernel's queue runs empty; a slow console takes 4 ms a record
 
 # Comparing profiles.
@@ -308,6 +309,7 @@ APPARMOR_RULES_MAX: Final = 4096  # for files, in one profile; some hundred are 
 APPARMOR_TEXT_MAX_BYTES: Final = 2 * 1024 * 1024  # one profile as text: what a document can hold, all in octal
 APPARMOR_BINARY_MAX_BYTES: Final = 16 * 1024 * 1024  # compiled; one of 600 rules has 100 kB
 APPARMOR_PARSER_TIMEOUT: Final = 30.0  # seconds; 600 rules take half a second
+APPARMOR_PARSER_MAX_BYTES: Final = 1024**3  # of memory; 600 rules take 30 MB, ** before many ? all there is
 APPARMOR_LOADED_MAX_BYTES: Final = 4 * 1024 * 1024  # the kernel's list of loaded profiles
 BANE_FILE_MAX_BYTES: Final = 1024 * 1024  # a file of bane; its own examples have 2 kB
 

@@ -85,8 +85,8 @@ class AuditRecorder:
             for record in (*stream.parsed(taken), *stream.settle()):
                 ledger.add(record)
             _tell_forks(forks, ledger)
-            lost = stream.lost
-        return Recorded(outcome, _seen(ledger.share(container), lost))
+            share, lost = ledger.share(container, all_forks=forks.whole), stream.lost
+        return Recorded(outcome, _seen(share, lost))
 
 
 def _take(stream: AuditStream, forks: ForkStream, ledger: Ledger, taken: list[Message], over: threading.Event) -> None:

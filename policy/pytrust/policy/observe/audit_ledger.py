@@ -82,14 +82,18 @@ class Ledger:
         (process.after if process.executed else process.before)[call, record.comm] += 1
         process.executed = process.executed or call in _EXECVE
 
-    def share(self, container: str) -> Share:
-        """What the container did whose id (whole, and so nobody else's) is in the path of its control groups."""
+    def share(self, container: str, *, all_forks: bool = False) -> Share:
+        """What the container did whose id (whole, and so nobody else's) is in the path of its control groups.
+
+        ``all_forks``: every fork was told of since before the container was made, so that a process without one is
+        older, and not the container's.
+        """
         calls: Counter[tuple[Call, str]] = Counter()
         runtime: Counter[Call] = Counter()
         unplaced = 0
         for pid, process in self._processes.items():
             inside = self._inside(pid, container)
-            if inside is None:
+            if inside is None and not all_forks:
                 unplaced += process.before.total() + process.after.total()
             if not inside:
                 continue

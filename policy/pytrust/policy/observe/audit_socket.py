@@ -2,8 +2,9 @@
 
 Nothing is lost without being counted. A record that found the socket full is ENOBUFS and a gap in the serial numbers;
 one that the kernel dropped before it had a number (its backlog or rate limit) is in the kernel's own count of the lost
-(AUDIT_GET). Serial numbers are given before records are queued, so that they arrive out of order by a few; a number is
-missing when the kernel's queue has run empty without it. The kernel log, with its own rate limit, plays no part.
+(AUDIT_GET). Serial numbers are given before records are queued, so that they arrive out of order by a few, or late
+where whoever makes one loses the processor; a number is missing when it does not come in time. The kernel log, with its
+own rate limit, plays no part.
 """
 
 from __future__ import annotations
@@ -21,7 +22,13 @@ from typing import Final, NamedTuple, Self
 
 from pytrust.policy.observe.audit_records import AUDIT_SECCOMP, SeccompRecord, parse_seccomp, parse_stamp
 from pytrust.trust.errors import AccessDenied, BadContent, NotSetUp, PytrustError, TooSlow
-from pytrust.trust.limits import AUDIT_ANSWER_TIMEOUT, AUDIT_BUFFER_BYTES, AUDIT_GAP_MAX, AUDIT_RECORD_MAX_BYTES
+from pytrust.trust.limits import (
+    AUDIT_ANSWER_TIMEOUT,
+    AUDIT_BUFFER_BYTES,
+    AUDIT_GAP_MAX,
+    AUDIT_LATE_TIMEOUT,
+    AUDIT_RECORD_MAX_BYTES,
+)
 
 _NETLINK_AUDIT: Final = 9
 _GROUP_READLOG: Final = 1
@@ -149,10 +156,16 @@ class AuditStream:
             found += self.read(_SETTLED)
             if time.monotonic() > end:
                 raise TooSlow("the kernel's audit queue does not run empty", hint="is a console slow, or auditd stuck?")
-        while more := self.read(_SETTLED):
-            found += more
+        found += self._late()
         self._overruns = max(self._overruns, status.lost - self._before)
         return found
+
+    def _late(self) -> list[SeccompRecord]:
+        """What is still on its way: who was given a number may be made to wait before the record is queued."""
+        found, end = self.read(_SETTLED), time.monotonic() + AUDIT_LATE_TIMEOUT
+        while self._serials.lost and time.monotonic() < end:
+            found += self.read(_SETTLED)
+        return found + self.read(_SETTLED)
 
     def _status(self) -> Status:
         return self._ask([])

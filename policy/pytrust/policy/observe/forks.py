@@ -38,6 +38,7 @@ class ForkStream:
 
     def __init__(self) -> None:
         self._socket: socket.socket | None = None
+        self._gap = False
         with suppress(OSError):
             self._socket = _listening()
 
@@ -52,6 +53,11 @@ class ForkStream:
                 _ask(self._socket, _IGNORE)
             self._socket.close()
 
+    @property
+    def whole(self) -> bool:
+        """Every fork since it was made was told: a process without one is older."""
+        return self._socket is not None and not self._gap
+
     def read(self) -> list[tuple[int, int]]:
         """What has come: new processes and their mothers."""
         found: list[tuple[int, int]] = []
@@ -60,8 +66,9 @@ class ForkStream:
                 event = parse_fork(self._socket.recv(AUDIT_RECORD_MAX_BYTES))
             except BlockingIOError:
                 break
-            except OSError:
-                continue  # ENOBUFS: what is missing shows where a process cannot be placed
+            except OSError:  # ENOBUFS
+                self._gap = True
+                continue
             found += [event] if event else []
         return found
 

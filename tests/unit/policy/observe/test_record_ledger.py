@@ -121,6 +121,7 @@ def test_who_cannot_be_placed_is_counted_and_in_no_share() -> None:
     found.add(call(101, WRITE))
     share = found.share(OURS)
     assert (share.records, share.unplaced) == (3, 1)
+    assert found.share(OURS, all_forks=True).unplaced == 0  # it is older than the container
 
 
 def test_mothers_that_go_round_in_a_ring_are_nobodys() -> None:
