@@ -26,7 +26,7 @@ from pytrust.policy.profiles.apparmor.simulate import allows
 from pytrust.policy.profiles.apparmor.text import apparmor_text
 from pytrust.policy.profiles.model import AppArmor, FileRule, NetworkRule, Profile, Seccomp
 from pytrust.policy.profiles.names import CAPABILITIES, Action
-from pytrust.trust.errors import BadContent
+from pytrust.trust.errors import BadContent, TooSlow
 
 NAME = "pytrust-0123456789abcdef"
 EMPTY = Profile(seccomp=Seccomp(default=Action.ERRNO))
@@ -271,6 +271,12 @@ def test_what_the_parser_refuses_is_told_in_its_words(text: str, reason: str) ->
     with pytest.raises(BadContent, match=reason) as caught:
         compile_text(f"abi <abi/3.0>,\n{text}")
     assert "\n" not in str(caught.value)
+
+
+def test_patterns_that_take_all_memory_are_refused() -> None:
+    rules = tuple(FileRule(path=f"/**{letter}" + "?" * 24, modes="k") for letter in "ab")
+    with pytest.raises((BadContent, TooSlow), match=r"too much memory|took more than"):
+        compile_text(apparmor_text(with_files(*rules), NAME))
 
 
 def test_six_hundred_rules_compile_in_time() -> None:

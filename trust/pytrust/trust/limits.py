@@ -304,7 +304,7 @@ DENIALS_RING_PAGES: Final = 64  # of the kernel's ring for each processor, a pow
 # AppArmor.
 APPARMOR_GLOB_MAX_CHARS: Final = 4096  # one pattern for paths; a path has no more bytes (PATH_MAX)
 APPARMOR_GLOB_MAX_DEPTH: Final = 8  # braces within braces; the parser takes 49, and the automaton grows with each
-APPARMOR_STEPS_MAX: Final = 20_000  # pairs of states, until it is left open whether a pattern takes in another: 0.3 s
+APPARMOR_STEPS_MAX: Final = 100_000  # states, until it is left open whether a pattern takes in another: a second
 APPARMOR_RULES_MAX: Final = 4096  # for files, in one profile; some hundred are usual
 APPARMOR_TEXT_MAX_BYTES: Final = 2 * 1024 * 1024  # one profile as text: what a document can hold, all in octal
 APPARMOR_BINARY_MAX_BYTES: Final = 16 * 1024 * 1024  # compiled; one of 600 rules has 100 kB

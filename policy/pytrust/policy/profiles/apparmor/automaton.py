@@ -73,17 +73,15 @@ def includes(wide: tuple[str, ...], narrow: str) -> bool:
     """
     inner, outer = automaton((narrow,)), automaton(wide)
     todo = [(state, outer.begin()) for state in inner.begin()]
-    seen = set(todo)
+    seen, work = set(todo), 0
     while todo:
         state, states = todo.pop()
-        if state == inner.final and outer.final not in states:
+        work += len(states)
+        if (state == inner.final and outer.final not in states) or work > APPARMOR_STEPS_MAX:
             return False
-        for found in _next(inner, outer, state, states):
-            if found not in seen:
-                seen.add(found)
-                todo.append(found)
-        if len(seen) > APPARMOR_STEPS_MAX:
-            return False
+        found = {pair for pair in _next(inner, outer, state, states) if pair not in seen}
+        seen |= found
+        todo += found
     return True
 
 
@@ -94,9 +92,10 @@ def overlap(one: str, other: str) -> bool:
     """
     inner, outer = automaton((one,)), automaton((other,))
     todo = [(state, outer.begin()) for state in inner.begin()]
-    seen = set(todo)
-    while todo and len(seen) <= APPARMOR_STEPS_MAX:
+    seen, work = set(todo), 0
+    while todo and work <= APPARMOR_STEPS_MAX:
         state, states = todo.pop()
+        work += len(states)
         if state == inner.final and outer.final in states:
             return True
         found = {pair for pair in _next(inner, outer, state, states) if pair[1] and pair not in seen}

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from pytrust.trust.errors import BadContent, NotSetUp, TooSlow, Unsound
-from pytrust.trust.limits import APPARMOR_BINARY_MAX_BYTES, APPARMOR_PARSER_TIMEOUT, APPARMOR_TEXT_MAX_BYTES
+from pytrust.trust.limits import (
+    APPARMOR_BINARY_MAX_BYTES,
+    APPARMOR_PARSER_MAX_BYTES,
+    APPARMOR_PARSER_TIMEOUT,
+    APPARMOR_TEXT_MAX_BYTES,
+)
 
 PROGRAM: Final = "/usr/sbin/apparmor_parser"
 FEATURES: Final = Path("/etc/apparmor.d/abi/3.0")
@@ -21,6 +26,7 @@ FEATURES: Final = Path("/etc/apparmor.d/abi/3.0")
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C"}
 NOT_ENFORCED: Final = "not enforce"  # of mount rules, it is spelled so
 _NOISE: Final = re.compile(r"^(Warning from stdin.*: )?.*(Cache read/write disabled|[Uu]nable to find a suitable fs)")
+_SIMPLER: Final = "let fewer of its patterns have ** before other wildcards"
 _PACKAGE: Final = "install the package apparmor"
 
 
@@ -56,21 +62,33 @@ def compile_text(text: str, features: Path = FEATURES) -> bytes:
 
 
 def run_parser(options: list[str], text: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the parser on a text, within its time; raises ``NotSetUp`` and ``TooSlow``."""
-    command = [PROGRAM, "--config-file", "/dev/null", *options]
+    """Run the parser on a text, within its time and memory.
+
+    Raises:
+        NotSetUp: there is no parser.
+        TooSlow: it took longer than any honest profile does.
+        BadContent: patterns of the profile take more memory than any honest ones: what they cover grows exponentially.
+    """
+    if not Path(PROGRAM).is_file():
+        raise NotSetUp(f"{PROGRAM} is not installed", hint=_PACKAGE)
+    bounds = ("prlimit", f"--as={APPARMOR_PARSER_MAX_BYTES}", "--core=0")
+    command = [*bounds, PROGRAM, "--config-file", "/dev/null", *options]
     try:
-        return subprocess.run(
+        done = subprocess.run(
             command,
-            input=text.encode(),
+            input=text.encode(errors="surrogateescape"),
             capture_output=True,
             check=False,
             env=_ENVIRONMENT,
             timeout=APPARMOR_PARSER_TIMEOUT,
         )
-    except FileNotFoundError as error:
-        raise NotSetUp(f"{PROGRAM} is not installed", hint=_PACKAGE) from error
+    except OSError as error:
+        raise NotSetUp(f"{PROGRAM} cannot be started: {error.strerror}", hint=_PACKAGE) from error
     except subprocess.TimeoutExpired as error:
-        raise TooSlow(f"apparmor_parser took more than {APPARMOR_PARSER_TIMEOUT:g} s") from error
+        raise TooSlow(f"apparmor_parser took more than {APPARMOR_PARSER_TIMEOUT:g} s", hint=_SIMPLER) from error
+    if b"bad_alloc" in done.stderr:
+        raise BadContent("patterns of the AppArmor profile take too much memory to be compiled", hint=_SIMPLER)
+    return done
 
 
 def reason_of(complaints: list[str]) -> str:
