@@ -184,6 +184,8 @@ def commented(text: str) -> tarfile.TarInfo:
     return member
 
 
+MANIFEST = b'[{"Config":"c.json","Layers":[]}]'
+
 HOSTILE = {
     "a name that climbs": saved(tar(("../a", b""))),
     "a name that climbs within": saved(tar(("a/../../b", b""))),
@@ -201,7 +203,9 @@ HOSTILE = {
     "an archive that is none": b"x" * 2048,
     "an archive that is empty": tar(),
     "nothing": b"",
-    "two manifests": tar(("manifest.json", b"[]"), ("./manifest.json", b"[]")),
+    "two manifests": tar(
+        ("c.json", json.dumps(CONFIG).encode()), ("manifest.json", MANIFEST), ("./manifest.json", MANIFEST)
+    ),
     "no image in it": tar(("manifest.json", b"[]")),
     "two images in it": tar(
         ("c", b"{}"), ("manifest.json", b'[{"Config":"c","Layers":[]},{"Config":"c","Layers":[]}]')
@@ -230,6 +234,11 @@ def test_hostile_archives(read: Read, data: bytes) -> None:
         read(data)
     assert "\n" not in str(caught.value)
     assert not str(caught.value).endswith(".")
+
+
+def test_a_compression_that_is_not_read_is_told(read: Read) -> None:
+    with pytest.raises(BadContent, match="zstd"):
+        read(HOSTILE["a layer of zstd"])
 
 
 def test_a_link_out_of_the_image_leads_nowhere(read: Read) -> None:

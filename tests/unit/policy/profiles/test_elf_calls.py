@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from tests.rig.elf_files import Assembler, Elf
 
@@ -38,6 +40,10 @@ WAYS = {
     ),
     "kept below a frame": (
         start().raw("554889e5").raw("c745fc27000000").raw("8b45fc").syscall().raw("5d").ret(),
+        {"getpid"},
+    ),
+    "kept below a frame, and taken from above the stack's end": (
+        start().raw("554889e5").raw("4883ec10").raw("c745f827000000").raw("8b442408").syscall().raw("c9").ret(),
         {"getpid"},
     ),
     "a sum": (start().raw("31d2").raw("8d4227").syscall().ret(), {"getpid"}),
@@ -175,6 +181,13 @@ def test_another_architecture_is_told() -> None:
     tree = MemoryTree({"/app": Elf(start().ret()).build()})
     with pytest.raises(UsageError, match="arm64"):
         analyse(tree, CONFIG._replace(architecture="arm64"))
+
+
+def test_a_library_that_is_not_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "capstone", None)
+    with pytest.raises(UsageError, match="capstone is not installed") as caught:
+        look(Elf(start().ret()))
+    assert caught.value.hint == "pip install 'pytrust[static]'"
 
 
 @pytest.mark.parametrize("data", [b"", b"\x7fELF", b"text"])

@@ -56,8 +56,8 @@ def test_only_what_is_imported_of_a_library() -> None:
 def test_the_first_library_that_has_a_name_counts() -> None:
     files: dict[str, bytes | str] = {
         "/bin/app": program("getpid", "liba.so", "libb.so"),
-        "/lib/liba.so": library("sync"),
-        "/lib/libb.so": library("getpid"),
+        "/lib/liba.so": library("getpid"),
+        "/lib/libb.so": Elf(Assembler().label("do_getpid").call_number(162).ret(), exports=("do_getpid",)).build(),
     }
     assert calls(files) == {"getpid"}
 

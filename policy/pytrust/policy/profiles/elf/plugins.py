@@ -71,8 +71,8 @@ def name_services(tree: FileTree, libraries: Libraries) -> list[str]:
     found = resolve(tree, _NSSWITCH)
     data = b"" if found is None else tree.read(found, IMAGE_DOCUMENT_MAX_BYTES)
     lines = (line.partition("#")[0].partition(":") for line in data.decode("utf-8", "replace").splitlines())
-    words = {word for _, _, listed in lines for word in re.sub(r"\[[^\]]*\]", " ", listed).split()}
-    services = sorted(word for word in words | {"files", "dns"} if word.isalnum())
+    words = {word for _, _, listed in lines for word in listed.split()}
+    services = sorted(word for word in words | {"files", "dns"} if word.isalnum())  # no [NOTFOUND=return]
     return [] if libraries.musl else [f"libnss_{service}.so.2" for service in services]
 
 
