@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from pytrust.policy.core.facts import Fact, Missing, NotProfiled, Profiled, ProfileQuery, Unavailable
 from pytrust.policy.engine.words import one_line
+from pytrust.policy.profiles.apparmor.names import profile_name
 from pytrust.policy.profiles.applied import applied
 from pytrust.policy.profiles.document import decode_profile
 from pytrust.policy.profiles.model import Profile
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
 
 KEPT_MAX: Final = 256  # profiles of images that a host runs; each has some 2 kB
 AT_ONCE: Final = 2  # threads that compile for AppArmor
-NAME: Final = "pytrust-{}"  # of a loaded AppArmor profile, with the beginning of the document's digest
-_DIGITS: Final = 16
 _DOCUMENT: Final = "the signed document"
 
 Load = Callable[[Profile, str], None]
@@ -97,7 +96,7 @@ class ProfileFacts:
         if profile.apparmor is not None and parts.apparmor:
             if self.load is None:
                 return _FAR
-            name = NAME.format(found.digest.hex[:_DIGITS])
+            name = profile_name(found.digest)
             self.load(profile, name)
         return Profiled(
             digest=found.digest,

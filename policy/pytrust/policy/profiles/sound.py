@@ -11,11 +11,12 @@ from typing import Final
 
 from pytrust.policy.profiles.model import Profile
 from pytrust.policy.profiles.names import CAPABILITIES
-from pytrust.trust.errors import BadContent
+from pytrust.trust.errors import BadContent, UsageError
 
 _ACCOUNT: Final = re.compile(r"(?:0|[1-9][0-9]{0,9}|[A-Za-z_][A-Za-z0-9_.-]{0,63})")
 _ID_MAX: Final = 2**31 - 1  # beyond, runc looks a number up as a name
 _SHOWN: Final = 60
+_ANY_NAME: Final = "pytrust"
 
 
 def require_sound(profile: Profile, what: str) -> None:
@@ -29,6 +30,17 @@ def require_sound(profile: Profile, what: str) -> None:
     if profile.user and not (_is_account(user) and _is_account(group or "0") and bool(group) == bool(separator)):
         raise BadContent(f"{what} names the user {profile.user[:_SHOWN]!a}", hint="write it UID or UID:GID")
     parse_docker(docker_text(profile.seccomp).encode(), f"the seccomp part of {what}")
+    if profile.apparmor is not None:
+        _require_text(profile, what)
+
+
+def _require_text(profile: Profile, what: str) -> None:
+    from pytrust.policy.profiles.apparmor.text import apparmor_text
+
+    try:
+        apparmor_text(profile, _ANY_NAME)
+    except (BadContent, UsageError) as error:
+        raise BadContent(f"the AppArmor part of {what} is none: {error}", hint=error.hint) from error
 
 
 def _is_account(text: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from pytrust.policy.profiles.model import Condition, Profile, Rule, Seccomp
+from pytrust.policy.profiles.model import AppArmor, Condition, FileRule, Profile, Rule, Seccomp
 from pytrust.policy.profiles.names import CAPABILITIES, Action, Arch, Capability, GoArch, Syscall
 from pytrust.policy.profiles.seccomp.docker_default import docker_default
 from pytrust.policy.profiles.sound import require_sound
@@ -58,3 +58,12 @@ NO_SECCOMP = [
 def test_a_seccomp_part_that_engines_read_in_their_own_ways_is_refused(profile: Profile) -> None:
     with pytest.raises(BadContent, match="^the seccomp part of web.json"):
         require_sound(profile, "web.json")
+
+
+@pytest.mark.parametrize(
+    "rule", [FileRule(path="/a{", modes="r"), FileRule(path="a", modes="r"), FileRule(path="/a", transition="ux")]
+)
+def test_an_apparmor_part_that_no_parser_takes_is_refused(rule: FileRule) -> None:
+    require_sound(replace(PROFILE, apparmor=AppArmor(files=(FileRule(path="/a", modes="r"),))), "web.json")
+    with pytest.raises(BadContent, match="^the AppArmor part of web.json is none"):
+        require_sound(replace(PROFILE, apparmor=AppArmor(files=(rule,))), "web.json")
