@@ -168,6 +168,12 @@ def test_conditions_are_met_together() -> None:
     assert not both.inexact
 
 
+def test_what_cannot_be_at_once_is_nothing() -> None:
+    both = intersect(of(allow("socket", UNIX)), of(allow("socket", Arg(index=0, op=Op.EQ, value=2))), HOST)
+    assert both.profile.seccomp.rules == ()
+    assert both.inexact == ()
+
+
 def test_what_has_no_words_is_left_out_or_let_through_and_told() -> None:
     one, other = of(allow("socket", LOW)), of(allow("socket", HIGH))
     both = intersect(one, other, HOST)
@@ -239,8 +245,10 @@ def test_a_call_that_one_side_kills_does_not_open_others_on_x86() -> None:
     kill = Rule(names=(Syscall("statx"),), action=Action.KILL_PROCESS)
     wide = Seccomp(default=Action.ERRNO, architectures=(X86_64, X86), rules=(allow("read socket"), kill))
     small = Seccomp(default=Action.ERRNO, architectures=(X86_64, X86), rules=(allow("read socket"),))
-    both = intersect(Profile(seccomp=wide), Profile(seccomp=small), HOST).profile
-    assert not diff(Profile(seccomp=small), both, HOST).widened
+    both = intersect(Profile(seccomp=wide), Profile(seccomp=small), HOST)
+    assert not diff(Profile(seccomp=small), both.profile, HOST).widened
+    assert not diff(Profile(seccomp=small), both.profile, HOST).narrowed
+    assert both.inexact == ()
 
 
 def test_two_listeners_are_one_too_many() -> None:

@@ -25,6 +25,14 @@ from pytrust.trust.limits import PROFILE_WORK_MAX
 _THROUGH: Final = tuple(sorted({through for through, _ in MULTIPLEXED.values()}))
 
 
+def _number(name: Syscall) -> int:
+    """Its number there, or 0 where runc does not count it."""
+    return 0 if name in MULTIPLEXED else table(X86).get(name, 0)
+
+
+_HIGHEST: Final = max(table(X86), key=_number)
+
+
 class _Group(NamedTuple):
     """Calls that go through another one, that one included; ``more``: the safe side is that of letting through."""
 
@@ -76,7 +84,10 @@ def mended(
         group = _Group(through, members, sides, more)
         if not group.is_safe(_resolved(calls, sides, default, more=more)):
             calls = group.levelled(calls)
-    return calls, kept_names(calls.named(default), sides, more=more)
+    idle = kept_names(calls.named(default), sides, more=more)
+    if _HIGHEST in idle and not any(_HIGHEST in rule.names for side in sides for rule in side.rules):
+        calls = CombinedCalls(calls.said, tuple(sorted({*calls.inexact, *_THROUGH})))
+    return calls, idle
 
 
 def _resolved(calls: CombinedCalls, sides: tuple[Resolved, Resolved], default: Verdict, *, more: bool) -> Resolved:
@@ -110,13 +121,12 @@ def kept_names(named: Iterable[Syscall], sides: tuple[Resolved, Resolved], *, mo
     ours, theirs = ({name for rule in side.rules for name in rule.names} for side in sides)
     kept = (ours | theirs if more else ours & theirs) | {*named}
     plain = [{name for name in names if _number(name)} for names in (ours, theirs)]
-    if more and kept & (plain[0] | plain[1]) and not all(plain):
-        kept.add(max(filter(_number, table(X86)), key=_number))
+    if (
+        more
+        and any(plain)
+        and any(not there and names & MULTIPLEXED.keys() for there, names in zip(plain, (ours, theirs), strict=True))
+    ):
+        kept.add(_HIGHEST)
     if not more and any(plain) and not any(map(_number, kept)):
         kept.add(min(plain[0] | plain[1], key=_number))
     return tuple(sorted(kept - {*named}))
-
-
-def _number(name: Syscall) -> int:
-    """Its number there, or 0 where runc does not count it."""
-    return 0 if name in MULTIPLEXED else table(X86).get(name, 0)
