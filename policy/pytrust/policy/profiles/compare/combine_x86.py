@@ -7,7 +7,7 @@ which it answers ENOSYS. So a combination that is right call by call is looked a
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.compare.answers import Answers, answers
@@ -41,20 +41,22 @@ class _Group(NamedTuple):
     sides: tuple[Resolved, Resolved]
     more: bool
 
-    def is_safe(self, result: Resolved) -> bool:
-        """Whether the combination lets through at least what the sides do, or at most."""
+    def gaps(self, result: Resolved) -> frozenset[int]:
+        """How much more (or less) than both sides ask for the combination lets through; below 0 is not safe."""
         ours, *theirs = (_filter(one) for one in (result, *self.sides))
         numbers = [table(X86)[name] for name in sorted(self.members) if name in table(X86)]
-        return all(self._is_safe_at(_answers(ours, at), [_answers(side, at) for side in theirs]) for at in numbers)
+        return frozenset(
+            gap for at in numbers for gap in self._gaps_at(_answers(ours, at), [_answers(side, at) for side in theirs])
+        )
 
-    def _is_safe_at(self, ours: Answers, theirs: list[Answers]) -> bool:
+    def _gaps_at(self, ours: Answers, theirs: list[Answers]) -> Iterator[int]:
         conditions = {arg for one in (ours, *theirs) for args, _ in one.rules for arg in args}
         tried = cases(conditions, 32, Budget(PROFILE_WORK_MAX))
-        return tried is not None and all(self._is_safe_for(args, ours, theirs) for args in tried)
-
-    def _is_safe_for(self, args: tuple[int, ...], ours: Answers, theirs: list[Answers]) -> bool:
-        got, *wanted = (openness(one.to(args, wide=False).action) for one in (ours, *theirs))
-        return got >= max(wanted) if self.more else got <= min(wanted)
+        if tried is None:
+            yield -1
+        for args in tried or ():
+            got, *wanted = (openness(one.to(args, wide=False).action) for one in (ours, *theirs))
+            yield got - max(wanted) if self.more else min(wanted) - got
 
     def levelled(self, calls: CombinedCalls) -> CombinedCalls:
         """One answer for all that goes through, and no rule left that says less (or more)."""
@@ -82,12 +84,12 @@ def mended(
     for through in _THROUGH:
         members = frozenset({through, *(name for name, (one, _) in MULTIPLEXED.items() if one == through)})
         group = _Group(through, members, sides, more)
-        if not group.is_safe(_resolved(calls, sides, default, more=more)):
+        gaps = group.gaps(_resolved(calls, sides, default, more=more))
+        if gaps and min(gaps) < 0:
             calls = group.levelled(calls)
-    idle = kept_names(calls.named(default), sides, more=more)
-    if _HIGHEST in idle and not any(_HIGHEST in rule.names for side in sides for rule in side.rules):
-        calls = CombinedCalls(calls.said, tuple(sorted({*calls.inexact, *_THROUGH})))
-    return calls, idle
+        elif any(gaps):
+            calls = CombinedCalls(calls.said, tuple(sorted({*calls.inexact, through})))
+    return calls, kept_names(calls.named(default), sides, more=more)
 
 
 def _resolved(calls: CombinedCalls, sides: tuple[Resolved, Resolved], default: Verdict, *, more: bool) -> Resolved:
