@@ -253,6 +253,7 @@ ELF_PIECES_MAX: Final = 64  # of code, and of what is loaded; honest files have 
 ELF_NEEDED_MAX: Final = 256  # libraries that one file asks for; large ones ask for 100
 ELF_OBJECTS_MAX: Final = 2048  # programs and libraries of one image that are looked at; a database has 150
 ELF_CODE_MAX_BYTES: Final = 128 * 1024**2  # of all functions that are looked at: 20 s; a large server has 20 MB
+ELF_WHOLE_BYTES: Final = 24 * 1024**2  # of code of a library: above, all of it counts, unread; LLVM's has 60 MB
 ELF_WORK_MAX: Final = 20_000_000  # references that are followed: 20 s; a large server has 600,000
 ELF_SITE_MAX_BYTES: Final = 64 * 1024  # one function that is disassembled; the largest of C libraries have 20 kB
 ELF_TRACE_STEPS_MAX: Final = 200_000  # instructions that one value is followed through; the most seen are 30,000

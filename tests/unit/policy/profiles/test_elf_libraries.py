@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.rig.elf_files import Assembler, Elf
 
+from pytrust.policy.profiles.elf import module
 from pytrust.policy.profiles.elf.analyse import analyse
 from pytrust.policy.profiles.elf.finding import StaticFinding
 from pytrust.policy.profiles.elf.tree import Config, MemoryTree
@@ -191,3 +192,23 @@ def test_name_services() -> None:
         "/lib/libnss_last.so.2": library("sync"),
     }
     assert calls(files) == {"getpid", "gettid"}
+
+
+def test_a_library_that_is_too_large_to_be_read_counts_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "ELF_WHOLE_BYTES", 8)
+    code = Assembler().label("do_getpid").ret().label("unused").call_number(162).ret()
+    code.label("other").call_word("word").ret()
+    large = Elf(
+        code,
+        {"word": "do_getppid"},
+        exports=("do_getpid", "unused", "other"),
+        imports=("do_getppid",),
+        soname="liba.so",
+        needed=("libb.so",),
+    ).build()
+    files: dict[str, bytes | str] = {
+        "/bin/app": program("getpid", "liba.so"),
+        "/lib/liba.so": large,
+        "/lib/libb.so": library("getppid", "gettid"),
+    }
+    assert calls(files) == {"sync", "getppid"}

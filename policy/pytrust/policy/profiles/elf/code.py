@@ -22,6 +22,7 @@ _PADDING: Final = 64  # bytes; code is aligned to no more
 _SYSCALL: Final = b"\x0f\x05"
 _KERNEL: Final = (_SYSCALL, b"\x0f\x34", b"\xcd\x80")  # syscall, sysenter, int 0x80
 _OFTEN: Final = 20
+_BY_CHANCE: Final = 16 * 1024  # bytes of code, in which two bytes are found that mean something else
 _NUMBER: Final = re.compile(r"0x[0-9a-f]+")
 _ENDS: Final = frozenset({"ret", "jmp", "ud2", "hlt", "int3", "call", "notrack jmp", "bnd jmp", "bnd ret", "repz ret"})
 _ENTERS: Final = frozenset({"syscall", "sysenter", "int"})
@@ -225,10 +226,11 @@ def empty_code(heads: Heads, disassembler: Disassembler) -> Code:
     return Code(heads, disassembler, low, high, _ranges(heads))
 
 
-def divide(code: Code, known: list[tuple[int, int]], begins: set[int], *, go: bool = False) -> set[int]:
+def divide(code: Code, known: list[tuple[int, int]], begins: set[int], *, whole: bool = False) -> set[int]:
     """Find the functions: those that are ``known`` (start and end), and between them what begins at ``begins``.
 
-    Gives addresses of data that the code names, of a C library all, for there it pays to know.
+    Gives addresses of data that the code names, of a C library all, for there it pays to know. Where the ``whole`` of
+    the code counts as reached, none of it is read for that.
     """
     pieces: list[tuple[int, int, bool]] = []
     known = _apart(known)
@@ -245,7 +247,7 @@ def divide(code: Code, known: list[tuple[int, int]], begins: set[int], *, go: bo
         for start, end, named in pieces
         if not named and end - start > padding and code.stub(start) is None  # nor the linker's
     ]
-    surveyed = () if go else code.ranges if _enters_often(code) else unnamed
+    surveyed = () if whole else code.ranges if _enters_often(code) else unnamed
     survey = code.survey(surveyed)
     cuts = sorted(begins | survey.code)
     for start, end, named in pieces:
@@ -259,7 +261,9 @@ def divide(code: Code, known: list[tuple[int, int]], begins: set[int], *, go: bo
 
 def _enters_often(code: Code) -> bool:
     """So often as a C library, where each datum that is told from the next spares some calls."""
-    return sum(code.heads.at(start, end - start).count(_SYSCALL) for start, end in code.ranges) > _OFTEN
+    size = sum(end - start for start, end in code.ranges)
+    count = sum(code.heads.at(start, end - start).count(_SYSCALL) for start, end in code.ranges)
+    return count > _OFTEN + size // _BY_CHANCE
 
 
 def _between(start: int, end: int, cuts: list[int]) -> list[tuple[int, int]]:

@@ -13,7 +13,7 @@ from pytrust.policy.profiles.elf.golang import GoTable, branches, read_go
 from pytrust.policy.profiles.elf.header import X86_64, Heads, read_heads
 from pytrust.policy.profiles.elf.machine import Disassembler
 from pytrust.trust.errors import UsageError
-from pytrust.trust.limits import ELF_ENTRIES_MAX
+from pytrust.trust.limits import ELF_ENTRIES_MAX, ELF_WHOLE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class Module:
 
     ``exports`` are addresses by symbol; ``pointers`` what lies in words, by address; ``slots`` their addresses in
     order, but for the linker's own; ``edges`` where a datum is known to begin or end, in order. ``go`` is the table of
-    a Go program, and ``callers`` the places that call each of its functions.
+    a Go program, and ``callers`` the places that call each of its functions. ``whole``: all of it counts as reached,
+    since it is a Go program, whose linker saw to that, or a library too large to be read.
     """
 
     path: str
@@ -36,6 +37,7 @@ class Module:
     names: dict[int, str]
     go: GoTable | None = None
     callers: dict[int, list[int]] = field(default_factory=dict)
+    whole: bool = False
 
     def place(self, address: int) -> str:
         """An address for people: in the function whose name is known, or as a number."""
@@ -77,7 +79,8 @@ def read_module(path: str, data: bytes, disassembler: Disassembler) -> Module:
     pointers = ({} if heads.shared else _fixed_pointers(code)) | dynamic.pointers
     go = read_go(heads, dynamic)
     known = _known(heads, symbols) + ([] if go is None else go.functions)
-    surveyed = divide(code, known, _begins(heads, dynamic, symbols, pointers), go=go is not None)
+    whole = go is not None or _is_large(dynamic, code)
+    surveyed = divide(code, known, _begins(heads, dynamic, symbols, pointers), whole=whole)
     return Module(
         path=path,
         heads=heads,
@@ -90,7 +93,13 @@ def read_module(path: str, data: bytes, disassembler: Disassembler) -> Module:
         names=_names(symbols) | ({} if go is None else go.names),
         go=go,
         callers={} if go is None else branches(heads, go),
+        whole=whole,
     )
+
+
+def _is_large(dynamic: Dynamic, code: Code) -> bool:
+    size = sum(end - start for start, end in code.ranges)
+    return bool(dynamic.soname) and not dynamic.interpreter and size > ELF_WHOLE_BYTES
 
 
 def _names(symbols: tuple[Symbol, ...]) -> dict[int, str]:

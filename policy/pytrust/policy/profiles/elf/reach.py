@@ -71,9 +71,12 @@ class Explorer:
         for start, size in module.dynamic.arrays:
             for slot in range(start, min(start + size, module.code.high), 8):
                 self._slot(module, slot)
-        if module.go is not None:
+        if module.whole:
             for function in module.code.functions():
                 self._enter(module, function.start)
+        if module.go is None and module.whole:
+            for slot in module.pointers:
+                self._slot(module, slot)
 
     def point(self, module: Module, address: int) -> None:
         """The address is known to something that is reached."""
@@ -116,7 +119,7 @@ class Explorer:
             )
 
     def _follow(self, module: Module, function: Function) -> None:
-        if module.go is not None and module.go.holds(function.start):
+        if module.whole and (module.go is None or module.go.holds(function.start)):
             return  # all of it is reached already
         references = module.code.references(function)
         self._count(sum(map(len, references)))
