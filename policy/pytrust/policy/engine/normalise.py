@@ -39,11 +39,13 @@ from pytrust.policy.engine.query import canonical_query
 from pytrust.policy.engine.secret_mount import read_secrets
 from pytrust.policy.engine.securityopt import parse_security_options
 from pytrust.policy.engine.shapes import given
+from pytrust.policy.profiles.names import CAPABILITIES
 
 PROGRAM_MAX_CHARS: Final = 200  # what the journal keeps of a command: its first word, or the beginning of a long one
 _END_OF_PROGRAM: Final = re.compile(r"[\s=]")
 """Some write a whole command as one word, or a variable before it: what follows may be a secret."""
 _BAD_REQUEST: Final = 400
+_ALL: Final = "ALL"
 
 
 def normalise(call: Call, model: Model | None) -> Request:
@@ -160,8 +162,10 @@ def _seccomp(model: models.ContainerCreate) -> str:
 
 
 def _drops(model: models.ContainerCreate) -> tuple[str, ...]:
+    """Of capabilities that there are: engines refuse other names."""
     host = given(model.host_config)
-    return tuple(sorted({capability(name) for name in (given(host.cap_drop) if host else None) or ()}))
+    named = {capability(name) for name in (given(host.cap_drop) if host else None) or ()}
+    return tuple(sorted(named & {_ALL, *CAPABILITIES}))
 
 
 def _checkpoint(call: Call) -> tuple[Ask, ...]:

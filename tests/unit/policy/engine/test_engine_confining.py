@@ -93,7 +93,12 @@ def test_the_capabilities_are_those_that_were_decided() -> None:
 
 @pytest.mark.parametrize(
     ("host", "drops"),
-    [({}, ()), ({"CapDrop": None}, ()), ({"CapDrop": ["cap_kill", "CHOWN", "kill"]}, ("CHOWN", "KILL"))],
+    [
+        ({}, ()),
+        ({"CapDrop": None}, ()),
+        ({"CapDrop": ["cap_kill", "CHOWN", "kill", "all"]}, ("ALL", "CHOWN", "KILL")),
+        ({"CapDrop": ["x" * 4000, "CAP_", ""]}, ()),
+    ],
 )
 def test_what_the_client_does_without_is_judged_in_one_spelling(host: dict[str, Any], drops: tuple[str, ...]) -> None:
     assert asked(host).drops == drops
