@@ -137,7 +137,7 @@ class Process:
 
     def _load(self, module: Module, why: str, askers: tuple[Asker, ...] = ()) -> None:
         """Load a module and what it needs, breadth first, as the linker orders them."""
-        todo = deque([(module, why, askers)])
+        todo, loaded = deque([(module, why, askers)]), list[Module]()
         while todo:
             module, why, askers = todo.popleft()
             if module.path in self._modules:
@@ -145,9 +145,11 @@ class Process:
             self._modules[module.path] = module
             self._why[module.path] = why
             self._explorer.add(module)
-            self._explorer.start(module)
+            loaded.append(module)
             chain = (self._asker(module), *askers)
             todo += [(needed, f"needed by {module.path}", chain) for needed in self._needed(module, chain)]
+        for one in loaded:  # only now are all names known
+            self._explorer.start(one)
 
     def _needed(self, module: Module, chain: tuple[Asker, ...]) -> list[Module]:
         found: list[Module] = []
