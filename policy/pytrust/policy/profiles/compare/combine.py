@@ -109,6 +109,7 @@ def _arches(resolved: Resolved, host: Host) -> tuple[Arch, ...]:
 
 
 def _seccomp(ours: Resolved, theirs: Resolved, pick: Pick, arches: tuple[Arch, ...]) -> tuple[Seccomp, tuple[str, ...]]:
+    ours, theirs = sorted((ours, theirs), key=repr)  # the same, whichever is named first
     default, more, sides = pick(default_of(ours), default_of(theirs)), pick is _more, (ours, theirs)
     calls = combined_calls(ours, theirs, pick)
     idle: tuple[Syscall, ...] = ()
