@@ -199,3 +199,10 @@ def test_what_is_no_program(data: bytes) -> None:
 def test_an_image_that_starts_nothing() -> None:
     with pytest.raises(BadContent, match="starts no program"):
         analyse(MemoryTree({}), CONFIG)
+
+
+def test_a_table_in_code_is_no_call() -> None:
+    table = start().address("table").ret().label("table").raw("0606060606").call_number(SYNC).raw("06060606")
+    finding = look(Elf(table))
+    assert set(finding.calls) == {"execve"}
+    assert finding.unresolved == ()

@@ -26,6 +26,10 @@ _BY_CHANCE: Final = 16 * 1024  # bytes of code, in which two bytes are found tha
 _NUMBER: Final = re.compile(r"0x[0-9a-f]+")
 _ENDS: Final = frozenset({"ret", "jmp", "ud2", "hlt", "int3", "call", "notrack jmp", "bnd jmp", "bnd ret", "repz ret"})
 _ENTERS: Final = frozenset({"syscall", "sysenter", "int"})
+_ODD: Final = ".byte"
+_ODD_MAX: Final = 65536  # that are counted in one function
+_ODD_FEW: Final = 4  # of them may be near what enters the kernel: instructions that capstone does not know
+_AROUND: Final = 128  # bytes on either side
 _PADS: Final = frozenset({"nop", "int3", "endbr64", ".byte"})
 _WIDTHS: Final = (("xmmword ptr", 16), ("ymmword ptr", 32), ("zmmword ptr", 64), ("qword ptr", 8))  # in bytes
 _STUB: Final = re.compile(rb"(?s)(?:\xf3\x0f\x1e\xfa)?\xf2?\xff\x25(....)")  # a jump through a word of the linker's
@@ -125,7 +129,11 @@ class Code:
         if last not in _ENDS and self.begins(function.end):
             branches.append((place, function.end))
         return References(
-            tuple(branches), tuple(reader.through), tuple(reader.loads), tuple(reader.addresses), tuple(reader.sites)
+            tuple(branches),
+            tuple(reader.through),
+            tuple(reader.loads),
+            tuple(reader.addresses),
+            tuple(site for site in reader.sites if reader.in_code(site[0])),
         )
 
     def survey(self, ranges: Iterable[tuple[int, int]]) -> Survey:
@@ -160,12 +168,15 @@ class _Reader:
         self.addresses: list[int] = []
         self.sites: list[tuple[int, str]] = []
         self.numbers: set[int] = set()  # that would be addresses in the code
+        self.odd: list[int] = []  # places of what is no instruction, in order
         self.last: tuple[int, str] | None = None  # instruction that does something: place and name
 
     def read(self, listing: Iterable[Instruction]) -> None:
         fixed, last, what = self._fixed, 0, ""
         for place, length, name, operands in listing:
             if name in _PADS:
+                if name == _ODD and len(self.odd) < _ODD_MAX:
+                    self.odd.append(place)
                 continue
             last, what = place, name
             if (name == "call" or name[0] == "j") and operands[:2] == "0x":
@@ -177,6 +188,11 @@ class _Reader:
             elif fixed and "0x" in operands:
                 self._absolute(operands)
         self.last = (last, what) if what else self.last
+
+    def in_code(self, place: int) -> bool:
+        """What is around a place is code, and no table."""
+        near = bisect_left(self.odd, place + _AROUND) - bisect_left(self.odd, place - _AROUND)
+        return near < _ODD_FEW
 
     def _branch(self, place: int, target: int, *, called: bool) -> None:
         if not self._start <= target < self._end and self._code.is_code(target):

@@ -79,7 +79,8 @@ class Tracer:
             key = (module.path, body.listing[here][0])
             if here == 0 or key in self._reached.entered or key in self._reached.pointed:
                 return True
-            fresh = [source for source in body.before[here] if source not in seen]
+            before = (source for source in body.before[here] if body.listing[source][2] != ".byte")
+            fresh = [source for source in before if source not in seen]
             seen.update(fresh)
             todo += fresh
         return False
