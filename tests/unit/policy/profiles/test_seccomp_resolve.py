@@ -180,7 +180,16 @@ def test_of_an_arch_map_the_own_entry_remains(arch: str, expected: tuple[Arch, .
 
 @pytest.mark.parametrize(
     ("release", "expected"),
-    [("6.1.0-18-amd64", (6, 1)), ("3.12-rc5", (3, 12)), ("4.8", (4, 8)), ("6", (0, 0)), ("", (0, 0)), ("x.y", (0, 0))],
+    [
+        ("6.1.0-18-amd64", (6, 1)),
+        ("3.12-rc5", (3, 12)),
+        ("4.8", (4, 8)),
+        ("6", (0, 0)),
+        ("", (0, 0)),
+        ("\u00b2.0", (0, 0)),
+        ("9" * 5000 + ".1", (0, 0)),
+        ("x.y", (0, 0)),
+    ],
 )
 def test_kernels(release: str, expected: tuple[int, int]) -> None:
     assert kernel_of(release) == expected

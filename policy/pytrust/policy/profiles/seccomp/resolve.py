@@ -6,12 +6,15 @@ without the host's architecture leaves none. Kernels are compared by their first
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from pytrust.policy.profiles.model import Condition, Resolved, Rule, Seccomp
 from pytrust.policy.profiles.names import Arch, Capability, Generation, GoArch
 from pytrust.policy.profiles.seccomp.syscalls import arch_of, native_of
+
+_KERNEL: Final = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})")
 
 
 class Host(NamedTuple):
@@ -88,9 +91,8 @@ def _not_included(condition: Condition, host: Host) -> str:
 
 def kernel_of(text: str) -> tuple[int, int]:
     """``4.8``, or a kernel's whole release (``6.1.0-18-amd64``), as numbers; (0, 0) where it is none."""
-    first, _, rest = text.partition(".")
-    second = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    return (int(first), int(second)) if first.isdigit() and second else (0, 0)
+    found = _KERNEL.match(text)
+    return (int(found[1]), int(found[2])) if found else (0, 0)
 
 
 def _bare(rule: Rule) -> Rule:
