@@ -1,8 +1,13 @@
-"""Refusals counted by container, program and call, and how many of them are looked at."""
+"""Refusals counted by container, program and call, and how many of them are looked at.
+
+Programs call themselves what they like, and as often as they like: a container that invents names has a share of its
+own of what is kept and of what is told, and takes nothing from others.
+"""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -23,6 +28,7 @@ class Tally:
         self._on_denial = on_denial
         self._fresh: dict[_Key, Denial] = {}
         self._counts: dict[_Key, int] = {}
+        self._kinds, self._told = Counter[str](), Counter[str]()
 
     def add(self, refusal: Refusal, confined: Confined, now: float) -> None:
         """Count it, if the container's profile explains it, by its calls or by its capabilities."""
@@ -41,8 +47,8 @@ class Tally:
             denial.capability,
         )
         before = self._fresh.get(key)
-        if before is None and len(self._fresh) >= DENIALS_PER_CONTAINER_MAX:
-            return  # nobody keeps them now, or one container invents names of programs
+        if before is None and not self._room(denial.container):
+            return
         self._fresh[key] = denial if before is None else replace(before, count=before.count + denial.count, last=now)
         self._tell(key, denial)
 
@@ -53,10 +59,21 @@ class Tally:
     def kept(self) -> None:
         """It is kept now."""
         self._fresh.clear()
+        self._kinds.clear()
+
+    def _room(self, container: str) -> bool:
+        """For one more kind, until what there is is kept."""
+        self._kinds[container] += 1
+        return self._kinds[container] <= DENIALS_PER_CONTAINER_MAX and len(self._fresh) < DENIALS_MAX
 
     def _tell(self, key: _Key, denial: Denial) -> None:
-        if key not in self._counts and len(self._counts) >= DENIALS_MAX:
-            self._counts.clear()  # it is told once more, which is better than to grow
+        if key not in self._counts:
+            if len(self._counts) >= DENIALS_MAX:
+                self._counts.clear()  # it is told once more, which is better than to grow
+                self._told.clear()
+            self._told[denial.container] += 1
+            if self._told[denial.container] > DENIALS_PER_CONTAINER_MAX:
+                return
         before = self._counts.get(key, 0)
         count = self._counts[key] = before + denial.count
         if not before or len(str(count)) > len(str(before)):

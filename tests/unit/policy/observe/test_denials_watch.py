@@ -246,6 +246,28 @@ def test_a_container_that_invents_programs_fills_no_memory() -> None:
     assert tally.fresh() == ()
 
 
+def test_it_takes_nothing_from_others_and_fills_no_log() -> None:
+    told: list[Denial] = []
+    tally = Tally(told.append)
+    for number in range(DENIALS_PER_CONTAINER_MAX * 3):
+        tally.add(REFUSAL._replace(program=f"p{number}"), CONFINED, 1.0)
+        if number % 100 == 0:
+            tally.kept()
+    other = CONFINED._replace(container="f" * 64, name="quiet")
+    tally.add(REFUSAL, other, 1.0)
+    assert [denial.name for denial in tally.fresh()][-1] == "quiet"
+    assert len(told) == DENIALS_PER_CONTAINER_MAX + 1
+    assert told[-1].name == "quiet"
+
+
+def test_one_that_is_full_leaves_room_for_others() -> None:
+    tally = Tally(nobody)
+    for number in range(DENIALS_PER_CONTAINER_MAX + 1):
+        tally.add(REFUSAL._replace(program=f"p{number}"), CONFINED, 1.0)
+    tally.add(REFUSAL, CONFINED._replace(container="f" * 64, name="quiet"), 1.0)
+    assert [denial.name for denial in tally.fresh()][-1] == "quiet"
+
+
 def test_what_came_many_times_is_counted_so_and_told_at_each_digit() -> None:
     told: list[Denial] = []
     tally = Tally(told.append)
