@@ -9,7 +9,7 @@ from pytrust.trust.errors import BadContent, UsageError
 from pytrust.trust.limits import ELF_CODE_MAX_BYTES
 
 if TYPE_CHECKING:
-    from capstone import Cs  # type: ignore[import-untyped]
+    from capstone import Cs
 
 Instruction = tuple[int, int, str, str]
 """Address, length, mnemonic and operands: ``(0x1000, 5, "mov", "eax, 0x3c")``."""
