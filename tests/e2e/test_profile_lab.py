@@ -22,6 +22,7 @@ from pytrust.policy.observe.capabilities import host_capabilities, minimal
 from pytrust.policy.observe.laboratory import TOO_TIGHT, EngineLaboratory
 from pytrust.policy.observe.trial import Confinement, Live, Outcome, RunOptions
 from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES, Capability
+from pytrust.trust.limits import TRIAL_STOP_GRACE
 
 IMAGE = "rig/lab:1"
 FOREVER = RunOptions(command=("sh", "-c", "trap 'exit 3' TERM; while :; do sleep 0.05; done"), network="none")
@@ -50,7 +51,7 @@ def docker(engine: PrivateEngine) -> Docker:
 
 @pytest.fixture
 def lab(engine: PrivateEngine, docker: Docker) -> Iterator[EngineLaboratory]:
-    yield EngineLaboratory(parse_host(engine.host), patience=4.0)
+    yield EngineLaboratory(parse_host(engine.host))
     assert docker.run("ps", "--all", "--quiet") == "", "a trial's container stays"
 
 
@@ -110,10 +111,9 @@ def test_a_small_profile_runs(lab: EngineLaboratory, new_privileges: bool) -> No
 def test_a_runtime_that_is_stuck_is_freed(lab: EngineLaboratory, engine: PrivateEngine, new_privileges: bool) -> None:
     before = engine.processes()
     confined = Confinement(seccomp=seccomp(STUCK), no_new_privileges=not new_privileges)
-    started = time.monotonic()
-    outcome = lab.run(IMAGE, RunOptions(command=("true",), network="none"), confined, fine)
+    hasty = EngineLaboratory(parse_host(engine.host), patience=4.0)
+    outcome = hasty.run(IMAGE, RunOptions(command=("true",), network="none"), confined, fine)
     assert outcome == Outcome(False, None, None, TOO_TIGHT)
-    assert time.monotonic() - started < 9
     wait_until(lambda: engine.processes() <= before, "processes of the engine stay")
     assert lab.run(IMAGE, FOREVER, Confinement(), fine).good, "the engine is as it was"
 
@@ -122,7 +122,7 @@ def test_one_that_ignores_the_signal(lab: EngineLaboratory) -> None:
     started = time.monotonic()
     outcome = lab.run(IMAGE, RunOptions(command=("sleep", "100"), network="none"), Confinement(), fine)
     assert (outcome, outcome.good) == (Outcome(True, 0, None), False)
-    assert 3 <= time.monotonic() - started < 6
+    assert time.monotonic() - started >= TRIAL_STOP_GRACE
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_what_the_engine_refuses(
 def test_an_interrupt_leaves_nothing(lab: EngineLaboratory) -> None:
     def workload(live: Live) -> int:
         threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        time.sleep(10)
+        time.sleep(60)
         return 0
 
     with pytest.raises(KeyboardInterrupt):
@@ -174,7 +174,7 @@ def test_a_capability_that_this_host_lacks(lab: EngineLaboratory) -> None:
 
 
 def wait_until(true: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while not true():
         assert time.monotonic() < end, what
         time.sleep(0.05)

@@ -20,6 +20,7 @@ from typing import Any, Final, NamedTuple
 import pytest
 from tests.rig import libseccomp, seccomp_recorder
 from tests.rig.needs import need
+from tests.rig.processes import RigError
 
 from pytrust.policy.profiles.model import U64_MAX, Arg, Resolved, Rule
 from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES, X86_64, Action, Arch, Generation, GoArch, Op, Syscall
@@ -62,7 +63,11 @@ class Vector(NamedTuple):
 def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
     need(libseccomp.missing())
     need("" if system_arch() == X86_64 else "the vectors are read as on x86-64")
-    return libseccomp.fetch(tmp_path_factory.mktemp("libseccomp"))
+    try:
+        return libseccomp.fetch(tmp_path_factory.mktemp("libseccomp"))
+    except RigError as error:
+        need(f"the source of libseccomp does not come: {error}")
+        raise
 
 
 def asked(test: Path) -> dict[str, Any]:

@@ -123,11 +123,17 @@ def wait_ready(started: Running, ready: Callable[[], bool], deadline: float) -> 
 
 @contextmanager
 def ending_on_sigterm() -> Iterator[None]:
-    """Make SIGTERM unwind the main thread like Ctrl-C does, so that every ``with`` block ends what it started."""
+    """Make SIGTERM unwind the main thread like Ctrl-C does, so that every ``with`` block ends what it started.
+
+    Ctrl-C does so, too, here and in what is started: a shell ignores it for what it runs in the background, and
+    programs inherit that.
+    """
     before = signal.signal(signal.SIGTERM, _interrupt)
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield
     finally:
+        signal.signal(signal.SIGINT, interrupted)
         signal.signal(signal.SIGTERM, before)
 
 

@@ -73,9 +73,9 @@ def shell(script: str, profile: str = "") -> Step:
 
 
 def until_listening(port: int) -> str:
-    """A line for the shell that waits until a server listens on loopback, some ten seconds at most."""
+    """A line for the shell that waits until a server listens on loopback, a minute at most."""
     listens = f"grep -q '0100007F:{port:04X} 00000000:0000 0A' /proc/net/tcp"
-    return f"for i in $(seq 100); do {listens} && break; sleep 0.1; done"
+    return f"for i in $(seq 400); do {listens} && break; sleep 0.1; done"
 
 
 def missing() -> str:
