@@ -32,3 +32,11 @@ def test_the_same_refusal_in_other_words_is_no_longer_one() -> None:
 
 def test_in_its_own_words_it_is_believed() -> None:
     assert not seccomp_widened(OPEN, replace(OPEN, default_errno=5), HOST)
+
+
+def test_rules_that_libseccomp_may_mix_up_are_believed_in_their_order_alone() -> None:
+    low = Rule(names=(Syscall("ptrace"),), action=Action.ALLOW, args=(Arg(index=0, op=Op.LT, value=5),))
+    high = replace(low, args=(Arg(index=1, op=Op.GT, value=9),))
+    signed = Seccomp(default=Action.ERRNO, architectures=(X86_64,), rules=(low, high))
+    assert seccomp_widened(signed, replace(signed, rules=(high, low)), HOST)
+    assert not seccomp_widened(signed, replace(signed, rules=(low, BY_NAME, high)), HOST)

@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from pytrust.policy.profiles.compare.answers import Answers, answers
+from pytrust.policy.profiles.model import Arg
 from pytrust.policy.profiles.names import Arch, Op, Syscall
 from pytrust.policy.profiles.seccomp.runc import Filter
 from pytrust.policy.profiles.seccomp.syscalls import names
+from pytrust.policy.profiles.seccomp.verdict import Verdict
 
 _UPPER: Final = 1 << 32
 _EQUAL: Final = frozenset({Op.EQ})
@@ -32,8 +34,13 @@ def is_plain(said: Answers) -> bool:
 
 
 def doubtful(before: Filter, after: Filter, arch: Arch) -> Iterator[Syscall]:
-    """Calls whose rules are others than before, and may not do what they say."""
+    """Calls whose rules are others than before, or come in another order, and may not do what they say."""
     for number in sorted(after.cases):
-        said = answers(after, number)
-        if not is_plain(said) and said != answers(before, number):
+        if not is_plain(answers(after, number)) and _written(after, number) != _written(before, number):
             yield names(arch)[number]
+
+
+def _written(loaded: Filter, number: int) -> tuple[Verdict, list[tuple[tuple[Arg, ...], Verdict]]]:
+    """The rules in the order in which libseccomp gets them, which decides what tree it makes of them; each once."""
+    cases = sorted(loaded.cases.get(number, ()), key=lambda case: case.rule)
+    return loaded.default, list(dict.fromkeys((case.conditions, case.verdict) for case in cases))
