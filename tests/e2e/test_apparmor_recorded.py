@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 def wired(*lines: str, end: str = "\\r\\n") -> str:
     """Lines to a server, with time to answer before the next."""
     said = "; ".join(f"printf '%s{end}' {shlex.quote(line)}; sleep 0.4" for line in lines)
-    return f"({said}) | timeout 8 nc 127.0.0.1 PORT"
+    return f"({said}) | timeout 20 nc 127.0.0.1 PORT"
 
 
 ASKED = {
@@ -146,7 +146,7 @@ class Plan:
         self.add(f"ask {name}", shell(f"{wait}; {script} 2>&1; echo; cat /run/step.{place}"))
         pid = f"$(runc ps --format json {name} | tr -dc '0-9,' | cut -d , -f 1)"
         self.add(f"label {name}", shell(f"cat /proc/{pid}/attr/current"))
-        over = f"for i in $(seq 15); do runc state {name} >/dev/null 2>&1 || break; sleep 0.3; done"
+        over = f"for i in $(seq 60); do runc state {name} >/dev/null 2>&1 || break; sleep 0.3; done"
         self.add(f"stop {name}", shell(f"runc kill {name} TERM; {over}; runc state {name} 2>&1"))
         self.add(f"denied {name}", shell(f"dmesg | grep 'DENIED.*{profile}' | sed 's/.*operation=//' | sort -u"))
 

@@ -256,8 +256,11 @@ def redis(folder: Path) -> Service:
         while not (folder / "dump.rdb").exists() and time.monotonic() < end:
             time.sleep(0.05)
 
-    talk = "printf 'SET key value\\r\\nGET key\\r\\nBGSAVE\\r\\n'; sleep 1; printf 'INFO persistence\\r\\nQUIT\\r\\n'"
-    return Service("redis", command, port, folder, (), work, f"({talk}) | timeout 4 nc 127.0.0.1 {port}")
+    wire = f"timeout 20 nc 127.0.0.1 {port}"
+    talk = f"printf 'SET key value\\r\\nGET key\\r\\nBGSAVE\\r\\nQUIT\\r\\n' | {wire}"
+    info = f"printf 'INFO persistence\\r\\nQUIT\\r\\n' | {wire} >/run/info"
+    saved = f"for i in $(seq 60); do {info}; grep -q rdb_saves:1 /run/info && break; sleep 0.5; done; cat /run/info"
+    return Service("redis", command, port, folder, (), work, f"{talk}; {saved}")
 
 
 def nginx(folder: Path) -> Service:
@@ -328,10 +331,16 @@ def plan_rest(plan: Plan) -> None:
     plan.add("victim lives", shell(f"kill -0 {victim}"))
 
 
+def until(true: str) -> str:
+    """A line for the shell that waits, some twenty seconds at most."""
+    return f"for i in $(seq 60); do {true} && break; sleep 0.3; done"
+
+
 def plan_stopping(plan: Plan) -> None:
     confined = plan.add("confined", Step(("/usr/bin/busybox", "sleep", "1000"), "pytrust-least", service=True))
-    plan.add("label", shell(f"sleep 0.3; cat /proc/{confined}/attr/current"))
-    plan.add("stop", shell(f"kill -TERM {confined}; sleep 0.3; kill -0 {confined}"))
+    label = f"/proc/{confined}/attr/current"
+    plan.add("label", shell(f"{until(f'grep -q pytrust {label}')}; cat {label}"))
+    plan.add("stop", shell(f"kill -TERM {confined}; {until(f'! kill -0 {confined} 2>/dev/null')}; kill -0 {confined}"))
     guarded = "printf %s 'exec pytrust-least' >/proc/self/attr/exec; exec busybox cat /box/reader"
     plan.add("no new privileges", Step(("/usr/bin/busybox", "setpriv", "--nnp", "sh", "-c", guarded)))
     plan.add("no such profile", Step((ATTEMPTS, "0"), "pytrust-none"))
@@ -355,17 +364,13 @@ def plan_container(plan: Plan) -> None:
     plan.add("control groups", shell("mkdir -p /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup"))
     plan.add("container", Step(("runc", "run", "--bundle", "/container", "one"), service=True))
     log = f"/run/step.{plan.places['container']}"
-    plan.add(
-        "container says", shell(f"for i in $(seq 30); do grep -q /tmp/x {log} && break; sleep 0.3; done; cat {log}")
-    )
+    plan.add("container says", shell(f"{until(f'grep -q /tmp/x {log}')}; cat {log}"))
     plan.add(
         "container label", shell("cat /proc/$(runc ps --format json one | tr -dc '0-9,' | cut -d , -f 1)/attr/current")
     )
     for name in ("passwd", "group"):
         plan.add(f"exec {name}", Step(("runc", "exec", "one", "/usr/bin/busybox", "cat", f"/etc/{name}")))
-    plan.add(
-        "container stops", shell("runc kill one TERM; for i in $(seq 10); do runc state one || break; sleep 0.3; done")
-    )
+    plan.add("container stops", shell(f"runc kill one TERM; {until('! runc state one')}"))
 
 
 def plan_service(plan: Plan, service: Service, part: AppArmor) -> None:
@@ -381,7 +386,7 @@ def plan_service(plan: Plan, service: Service, part: AppArmor) -> None:
     lines = [f"r {b'/box/reader'.hex()}", f"w {b'/etc/passwd'.hex()}", f"x {ATTEMPTS.encode().hex()}", "s 2 2", "h"]
     plan.attempt(f"{service.name} attacked", name, lines)
     log = f"/run/step.{plan.places[service.name]}"
-    stop = f"kill -TERM {server}; for i in 1 2 3 4 5 6; do sleep 0.5; kill -0 {server} || break; done"
+    stop = f"kill -TERM {server}; {until(f'! kill -0 {server}')}"
     plan.add(f"{service.name} stops", shell(f"{stop}; cat {log}; dmesg | grep DENIED.*{name}"))
 
 

@@ -56,6 +56,7 @@ for _ in range({CALLS}): os.getppid()
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateEngine]:
     need(dockerd.missing() or images.missing() or programs.missing())
+    need("" if find("strace") else "one of the recorders needs strace: scripts/install-packages")
     folder = tmp_path_factory.mktemp("rec")
     with private_engine(folder / "e") as running:
         Docker(running.host, folder / "c").make_image(IMAGE)
@@ -82,7 +83,7 @@ def until(path: str) -> Callable[[Live], int]:
     """A workload that waits for the container's script to have made ``path``."""
 
     def wait(live: Live) -> int:
-        for _ in range(600):
+        for _ in range(3000):  # a minute
             if Path(f"/proc/{live.pid}/root{path}").exists():
                 return 0
             threading.Event().wait(0.02)
@@ -222,7 +223,7 @@ def test_a_record_that_found_no_room_is_counted(engine: PrivateEngine, monkeypat
     with AuditStream() as stream:
         come = noise(stream, read=False)
         assert come < CALLS
-        assert come + stream.lost >= CALLS or stream.lost > 0
+        assert stream.lost > 0
 
 
 def words(*command: str) -> list[str]:
@@ -242,7 +243,7 @@ def test_the_command_records_what_then_runs_confined(
     serve = ("sh", "-c", f"trap 'exit 0' TERM; httpd -f -p 127.0.0.1:{port} -h / & wait")
     ask = f"""
 import time, urllib.request
-for _ in range(200):
+for _ in range(1000):
     try: raise SystemExit(urllib.request.urlopen("http://127.0.0.1:{port}/content").read() == b"")
     except OSError: time.sleep(0.02)
 raise SystemExit(1)
