@@ -14,6 +14,7 @@ from pytrust.trust.limits import PROFILE_MAX_BYTES, SECCOMP_DIGITS_MAX
 from pytrust.trust.names import Digest
 
 FORMAT: Final = "pytrust-profile/1"
+_HINT: Final = "profiles are made by: pytrust profile record, or import"
 _MAX_DEPTH: Final = 8  # a condition's list of names lies six deep
 
 
@@ -43,10 +44,11 @@ def decode_profile(data: bytes, what: str) -> Profile:
             data, what=what, max_bytes=PROFILE_MAX_BYTES, max_depth=_MAX_DEPTH, max_digits=SECCOMP_DIGITS_MAX
         )
         if not isinstance(value, dict) or value.get("format") != FORMAT:
-            raise BadContent(f"{what} is no profile: its format is not {FORMAT}")
+            raise BadContent(f"{what} is no profile: its format is not {FORMAT}", hint=_HINT)
         return msgspec.convert(value, Profile)
     except (BadMetadata, msgspec.ValidationError) as error:
-        raise BadContent(f"{what} is no profile: {str(error).partition(chr(10))[0]}") from error
+        reason = str(error).partition("\n")[0].removeprefix(f"{what} is ")
+        raise BadContent(f"{what} is no profile: {reason}", hint=_HINT) from error
 
 
 def profile_digest(data: bytes) -> Digest:
