@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 _E2E = ("tests/e2e/", "tests/attack/")
 _skipped: list[str] = []
+
+settings.register_profile("busy", settings(deadline=None))  # nothing is wrong with a machine that does other work, too
+settings.load_profile("busy")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -98,7 +98,7 @@ def nobody(denial: Denial) -> None:
     pass
 
 
-def until(check: Callable[[], object], seconds: float = 5.0) -> None:
+def until(check: Callable[[], object], seconds: float = 30.0) -> None:
     end = time.monotonic() + seconds
     while not check() and time.monotonic() < end:
         time.sleep(0.01)

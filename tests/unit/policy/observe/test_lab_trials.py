@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,6 +35,12 @@ def engine(place: Path) -> Iterator[TrialEngine]:
 
 @pytest.fixture
 def lab(place: Path) -> EngineLaboratory:
+    return EngineLaboratory(EngineAddress(socket=place))
+
+
+@pytest.fixture
+def hasty(place: Path) -> EngineLaboratory:
+    """For engines that do not answer."""
     return EngineLaboratory(EngineAddress(socket=place), patience=0.3)
 
 
@@ -87,7 +92,7 @@ def test_what_cannot_be_started_says_why(engine: TrialEngine, lab: EngineLaborat
 
 
 def test_a_start_without_an_end_has_one(
-    engine: TrialEngine, lab: EngineLaboratory, monkeypatch: pytest.MonkeyPatch
+    engine: TrialEngine, hasty: EngineLaboratory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The engine comes to itself when somebody frees it, as an end of the runtime does."""
 
@@ -97,18 +102,28 @@ def test_a_start_without_an_end_has_one(
 
     monkeypatch.setattr(module, "end_runtime", end)
     engine.hangs = True
-    started = time.monotonic()
-    outcome = run(lab)
+    outcome = run(hasty)
     assert outcome == Outcome(False, None, None, "the runtime was not let through: the floor is too tight")
-    assert time.monotonic() - started < 5
     assert not engine.containers
 
 
-def test_a_slow_start_is_no_floor(engine: TrialEngine, lab: EngineLaboratory, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TRIAL_REMOVE_TIMEOUT", 0.1)
+def test_a_slow_start_is_no_floor(
+    engine: TrialEngine, hasty: EngineLaboratory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine answers again after it was asked once, in vain, to remove the container."""
+    asked: list[str] = []
+
+    def end(container: str) -> tuple[int, ...]:
+        asked.append(container)
+        if len(asked) == 2:
+            engine.free.set()
+        return ()
+
+    monkeypatch.setattr(module, "end_runtime", end)
+    monkeypatch.setattr(module, "TRIAL_REMOVE_TIMEOUT", 0.3)
     engine.hangs = True
-    threading.Timer(0.5, engine.free.set).start()
-    assert run(lab).complaint == "the engine did not start it in time"
+    assert run(hasty).complaint == "the engine did not start it in time"
+    assert len(asked) >= 2
     assert not engine.containers
 
 
@@ -228,7 +243,7 @@ class TestRuntime:
         innocent = [begin("runc-of-other", "create", others), begin("shim-runc", ours), begin("bash", ours)]
         shim = begin("runc-shim", ours)
         assert end_runtime(ours) == (stuck.pid,)
-        assert stuck.wait(5) == -9
+        assert stuck.wait(30) == -9
         assert all(process.poll() is None for process in [*innocent, shim])
 
     def test_a_part_of_the_id_is_not_the_id(self, begin: Begin) -> None:
@@ -242,14 +257,14 @@ class TestRuntime:
 
 
 def wait_gone(pid: int) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while Path(f"/proc/{pid}/stat").exists() and ") Z" not in Path(f"/proc/{pid}/stat").read_text():
         assert time.monotonic() < end
         time.sleep(0.01)
 
 
 def wait_named(pid: int, name: str) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 30
     while Path(f"/proc/{pid}/comm").read_text().strip() != name[:15]:
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -15,7 +15,7 @@ from pytrust.policy.profiles.elf.finding import StaticFinding
 from pytrust.policy.profiles.elf.tree import Config, MemoryTree
 from pytrust.trust.errors import BadContent, UsageError
 
-SOON = 5.0  # seconds, on a busy machine
+SOON = 5.0  # seconds of the processor, on a slow machine
 
 
 def library() -> bytes:
@@ -39,13 +39,13 @@ def look(**changed: bytes) -> StaticFinding | None:
     """What comes of it; None for an error of ours. Fails where it takes long."""
     names = {"app": "/bin/app", "library": "/lib/liba.so", "linker": "/lib/ld.so"}
     files = FILES | {names[name]: data for name, data in changed.items()}
-    started = time.monotonic()
+    started = time.process_time()
     try:
         return analyse(MemoryTree(files), Config(("/bin/app",)))
     except (BadContent, UsageError):
         return None
     finally:
-        assert time.monotonic() - started < SOON
+        assert time.process_time() - started < SOON
 
 
 def test_the_files_are_sound() -> None:
@@ -163,9 +163,9 @@ def test_a_folder_list_without_end() -> None:
     text = b"include /etc/*.conf\n" * 5000
     files: dict[str, bytes | str] = {f"/etc/{number}.conf": text for number in range(50)}
     app = Elf(Assembler().label("start").ret(), needed=("none.so",), interpreter="/none").build()
-    started = time.monotonic()
+    started = time.process_time()
     analyse(MemoryTree({"/app": app, "/etc/ld.so.conf": text, **files}), Config(("/app",)))
-    assert time.monotonic() - started < SOON
+    assert time.process_time() - started < SOON
 
 
 @given(st.binary(max_size=300))

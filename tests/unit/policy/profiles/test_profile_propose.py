@@ -94,6 +94,14 @@ def test_a_floor_that_was_refused_by_name_is_let_through() -> None:
     assert verdict(whole, "ptrace").action is Action.ERRNO
 
 
+def test_the_floor_brings_threads_and_no_namespaces() -> None:
+    whole = with_floor(propose("web", [seen("read")], Wanted()), floor("1.1.5", no_new_privileges=True))
+    assert verdict(whole, "clone", THREAD).action is Action.ALLOW
+    for bit in range(64):
+        if NAMESPACE_FLAGS >> bit & 1:
+            assert verdict(whole, "clone", THREAD | 1 << bit).action is Action.ERRNO
+
+
 def test_threads_are_let_through_and_namespaces_are_not() -> None:
     profile = propose("web", [seen("clone", arguments={Argument(Syscall("clone"), (THREAD,))})], Wanted())
     assert verdict(profile, "clone", THREAD | 17).action is Action.ALLOW
@@ -197,6 +205,14 @@ def test_the_grey_zone_is_logged_and_the_rest_refused(
     for call in PLAIN:
         grey = call in reachable and before[call] is not Action.ALLOW
         assert after[call] is (Action.LOG if grey else before[call]), call
+
+
+@pytest.mark.parametrize("action", [Action.LOG, Action.ALLOW])
+def test_what_is_limited_by_its_arguments_is_not_let_through_because_it_can_be_reached(action: Action) -> None:
+    grown = with_static(propose("web", [seen("read")], Wanted()), {*map(Syscall, (*LIMITED, "ptrace"))}, action)
+    assert {name for rule in grown.seccomp.rules if rule.action is action for name in rule.names} >= {"ptrace"}
+    for call in LIMITED:
+        assert verdict(grown, call, 2).action is Action.ERRNO, call
 
 
 def test_no_sibling_does_more_than_the_call_it_stands_for() -> None:
