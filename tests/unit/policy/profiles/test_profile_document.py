@@ -18,7 +18,7 @@ from pytrust.trust.errors import BadContent, UsageError
 from pytrust.trust.limits import PROFILE_MAX_BYTES
 
 texts = st.text(max_size=20)
-files = st.builds(
+file_rules = st.builds(
     FileRule, path=st.text(min_size=1, max_size=30), modes=st.sampled_from(["r", "rw", "wl", "rwalkm", ""])
 )
 networks = st.builds(NetworkRule, family=st.sampled_from(["inet", "unix"]), kind=st.sampled_from(["", "stream"]))
