@@ -19,11 +19,13 @@ class FakeLaboratory:
     behaves: Callable[[Confinement], Outcome] = lambda confinement: GOOD
     kind: EngineKind = KIND
     trials: list[Confinement] = field(default_factory=list)
+    options: list[RunOptions] = field(default_factory=list)
 
     def run(
         self, image: str, options: RunOptions, confinement: Confinement, workload: Callable[[Live], int]
     ) -> Outcome:
         self.trials.append(confinement)
+        self.options.append(options)
         outcome = self.behaves(confinement)
         return outcome._replace(workload=workload(LIVE)) if outcome.good else outcome
 

@@ -105,6 +105,14 @@ def test_a_good_profile() -> None:
     assert parse_docker(shadow.seccomp.encode(), "shadow").default is Action.LOG
 
 
+@pytest.mark.parametrize(("asked", "user"), [("", "1000"), ("33:33", "33:33")])
+def test_it_runs_as_the_user_of_the_profile_unless_one_is_asked_for(asked: str, user: str) -> None:
+    laboratory = FakeLaboratory()
+    means = Means(laboratory, FakeRecorder().watching, {})
+    verify(profile(), means, Task("image", RunOptions(user=asked), lambda live: 0), lambda line: None)
+    assert [options.user for options in laboratory.options] == [user, user]
+
+
 def test_it_is_run_as_often_as_wanted() -> None:
     laboratory = FakeLaboratory()
     proof = prove(profile(), laboratory, runs=3)
@@ -165,6 +173,15 @@ def test_lost_records_are_no_proof_and_no_refusal() -> None:
     assert note(proof, "refused").startswith("2 records were lost")
 
 
+def test_where_records_are_lost_it_is_run_again_and_a_refusal_that_was_seen_is_enough() -> None:
+    cases: list[tuple[dict[str, int], int, bool | None]] = [({}, 3, None), ({"statx": 1}, 1, False)]
+    for calls, shadows, answer in cases:
+        laboratory = FakeLaboratory()
+        proof = prove(profile(), laboratory, FakeRecorder(calls, lost=2))
+        assert answers(proof)["refused"] is answer
+        assert ["SCMP_ACT_LOG" in trial.seccomp for trial in laboratory.trials] == [True] * shadows + [False]
+
+
 def test_without_the_audit_stream_the_runs_count() -> None:
     laboratory = FakeLaboratory()
     proof = prove(profile(), laboratory, FakeRecorder(lacks="no rights"))
@@ -191,6 +208,12 @@ def enforced(outcome: Outcome) -> FakeLaboratory:
 def test_how_it_ends_under_the_profile(outcome: Outcome, said: str) -> None:
     proof = prove(profile(), enforced(outcome))
     assert (proof.good, note(proof, "run")) == (False, said)
+
+
+def test_how_it_ended_when_the_workload_failed_is_no_measure() -> None:
+    failed = Outcome(True, 1, 139)
+    proof = prove(profile(), FakeLaboratory(lambda asked: failed if "SCMP_ACT_LOG" in asked.seccomp else GOOD))
+    assert (answers(proof)["refused"], answers(proof)["run"]) == (False, True)
 
 
 def test_one_bad_run_of_many_is_enough() -> None:

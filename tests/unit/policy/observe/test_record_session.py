@@ -133,6 +133,22 @@ def test_sockets_of_a_process_from_outside_are_looked_at_once_more(
     assert session.seen[1].arguments == kept
 
 
+def test_arguments_that_a_process_from_outside_may_have_had_are_not_kept_where_nobody_can_look() -> None:
+    """Sockets without a recorder for others; and the personality, for which there is none."""
+    personality = Syscall("personality")
+    arguments = FAMILY | {Argument(personality, (0,))}
+    calls = {**SERVER, (personality, "web"): 1}
+
+    def others(call: Syscall, known: Collection[int]) -> Recorder:
+        raise AssertionError(call)
+
+    second = Played("notify", calls, arguments)
+    outside = run(Choice(Played(calls={**calls, (SOCKET, "cli"): 1}), second))
+    assert outside.seen[1].arguments == arguments - FAMILY
+    outside = run(Choice(Played(calls={**calls, (personality, "cli"): 1}), second, others=others))
+    assert outside.seen[1].arguments == FAMILY
+
+
 def test_sockets_of_programs_that_both_saw_are_not() -> None:
     def others(call: Syscall, known: Collection[int]) -> Recorder:
         raise AssertionError(call)
