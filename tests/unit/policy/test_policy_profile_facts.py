@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -45,12 +45,13 @@ class House:
         self.said, self.made_of = said, parts
         self.unopened: PytrustError | None = None
         self.kept = False
+        self.expires = EXPIRES
 
     def statement(self, role: RoleName, digest: Digest) -> SignedStatement | None:
         assert (role, digest) == ("profiles", REF.digest)
         if isinstance(self.said, PytrustError):
             raise self.said
-        return None if self.said is None else SignedStatement(self.said, profile_digest(self.said), EXPIRES)
+        return None if self.said is None else SignedStatement(self.said, profile_digest(self.said), self.expires)
 
     async def collection(self, name: CollectionName, roots: Roots | None) -> Any:
         assert name == REF.collection
@@ -202,6 +203,22 @@ def test_it_is_made_once_for_a_document_and_an_engine() -> None:
     assert moved is None
     assert one == two == three != four
     assert len(used) == 2
+
+
+def test_what_is_signed_anew_lasts_longer_though_it_is_not_made_again() -> None:
+    house, used = House(encode_profile(PROFILE)), list[int]()
+    house.kept = True
+    asked = facts(house)
+    asked.on_use = lambda: used.append(1)
+
+    async def several() -> list[Fact | None]:
+        first = await asked.answer(QUERY)
+        house.expires = EXPIRES + timedelta(days=30)
+        return [first, await asked.answer(QUERY), asked.at_once(QUERY)]
+
+    found = asyncio.run(several())
+    assert [fact.expires for fact in found if isinstance(fact, Profiled)] == [EXPIRES, house.expires, house.expires]
+    assert len(used) == 1
 
 
 def test_they_are_not_kept_without_end() -> None:

@@ -18,7 +18,7 @@ from pytrust.policy.observe.shadow import shadow_of
 from pytrust.policy.observe.trial import Confinement, EngineKind, Laboratory, Live, Outcome, RunOptions
 from pytrust.policy.profiles.floor import floor
 from pytrust.policy.profiles.model import AppArmor, ArchMap, Arg, FileRule, Profile, Rule, Seccomp
-from pytrust.policy.profiles.names import X86_64, Action, Capability, Op, Syscall
+from pytrust.policy.profiles.names import X86_64, Action, Arch, Capability, Op, Syscall
 from pytrust.policy.profiles.seccomp.docker_json import docker_text, parse_docker
 from pytrust.policy.profiles.seen import Method, Seen
 
@@ -31,6 +31,7 @@ class FakeRecorder:
     """Sees ``calls`` wherever the filter notes what it does not name."""
 
     calls: dict[str, int] = field(default_factory=dict)
+    unnamed: dict[tuple[Arch, int], int] = field(default_factory=dict)
     lost: int = 0
     lacks: str = ""
     watched: list[Seccomp] = field(default_factory=list)
@@ -57,7 +58,8 @@ class FakeRecorder:
         under = confinement._replace(seccomp=docker_text(self.watched[-1]))
         outcome = laboratory.run(image, options, under, workload)
         calls = Counter({(Syscall(name), "web"): count for name, count in {"execve": 1, **self.calls}.items()})
-        return Recorded(outcome, Seen(method="audit", calls=calls, records=calls.total(), lost=self.lost))
+        seen = Seen(method="audit", calls=calls, unnamed=self.unnamed, records=calls.total(), lost=self.lost)
+        return Recorded(outcome, seen)
 
 
 def profile(*rules: Rule, names: tuple[Syscall, ...] = NAMES) -> Profile:
@@ -163,6 +165,12 @@ def test_a_call_that_would_be_refused_is_a_no_though_the_workload_says_yes() -> 
     assert not proof.good
 
 
+def test_a_call_that_has_no_name_yet_is_a_no_too() -> None:
+    proof = prove(profile(), recorder=FakeRecorder(unnamed={(X86_64, 999): 2}))
+    assert not proof.good
+    assert "would refuse 999 of SCMP_ARCH_X86_64" in note(proof, "refused")
+
+
 def test_beginning_a_program_is_no_refusal_where_it_is_allowed() -> None:
     assert prove(profile(), recorder=FakeRecorder({"execve": 5})).good
 
@@ -253,6 +261,11 @@ def test_the_shadow_notes_what_is_refused_by_default_only() -> None:
     assert shadow.rules[-2:] == rules
     actions = {name: rule.action for rule in shadow.rules for name in rule.names}
     assert (actions[Syscall("execve")], actions[Syscall("openat")]) == (Action.LOG, Action.ALLOW)
+
+
+def test_the_shadow_has_nothing_that_old_engines_or_runtimes_do_not_take() -> None:
+    given = replace(profile().seccomp, default_errno=ENOSYS, flags=("SECCOMP_FILTER_FLAG_LOG",))
+    assert shadow_of(given) == shadow_of(profile().seccomp)
 
 
 def test_what_is_open_by_default_has_no_shadow() -> None:

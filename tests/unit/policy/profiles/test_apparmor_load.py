@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from pytrust.policy.profiles.apparmor import load as module
 from pytrust.policy.profiles.apparmor.load import load, loaded
 from pytrust.policy.profiles.apparmor.parser import compile_text, complaint_lines, reason_of
 from pytrust.trust.errors import BadContent, InvalidName, NotSetUp, Unsound
@@ -44,6 +46,29 @@ def test_a_list_may_be_too_long(tmp_path: Path) -> None:
 def test_only_our_own_names_are_loaded() -> None:
     with pytest.raises(InvalidName):
         load("profile x {}", "/usr/bin/x")
+
+
+@pytest.mark.parametrize(
+    ("listed", "status", "said", "reason"),
+    [
+        ("", 0, b"", "without a word"),  # as of a parser that was built to load nothing
+        ("pytrust-a (complain)\n", 0, b"", "without a word"),
+        ("pytrust-a (enforce)\n", 1, b"AppArmor parser error: no\n", "AppArmor parser error: no"),
+        ("pytrust-a (enforce)\n", 0, b"", ""),
+    ],
+)
+def test_what_was_loaded_is_in_the_kernels_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listed: str, status: int, said: bytes, reason: str
+) -> None:
+    (tmp_path / "profiles").write_text(listed)
+    monkeypatch.setattr(module, "available", lambda: True)
+    monkeypatch.setattr(module, "run_parser", lambda words, text: subprocess.CompletedProcess(words, status, b"", said))
+    monkeypatch.setattr(module, "loaded", lambda name: loaded(name, tmp_path))
+    if not reason:
+        assert load("text", "pytrust-a") == ()
+        return
+    with pytest.raises(BadContent, match=f"pytrust-a cannot be loaded: {reason}"):
+        load("text", "pytrust-a")
 
 
 def test_texts_are_bounded() -> None:
