@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,12 +27,11 @@ def read_profile(place: str) -> Profile:
         UsageError: it cannot be read.
         BadContent: it is neither.
     """
-    from pytrust.policy.profiles.seccomp.docker_default import docker_default
-    from pytrust.policy.profiles.seccomp.docker_json import parse_docker
-
     from pytrust.policy.profiles.document import decode_profile
     from pytrust.policy.profiles.model import Profile
     from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES
+    from pytrust.policy.profiles.seccomp.docker_default import docker_default
+    from pytrust.policy.profiles.seccomp.docker_json import parse_docker
 
     default = tuple(sorted(DEFAULT_CAPABILITIES))
     if place == DOCKER_DEFAULT:
@@ -56,6 +56,15 @@ def write_profile(profile: Profile, place: str) -> None:
         write_atomic(Path(place), data)
     except OSError as error:
         raise UsageError(f"{place} cannot be written: {(error.strerror or str(error)).lower()}") from error
+
+
+def check_place(place: str) -> None:
+    """Refuse, before long work, a place where ``write_profile`` would fail."""
+    path = Path(place)
+    if place == STDIN or (not path.is_dir() and path.parent.is_dir() and os.access(path.parent, os.W_OK)):
+        return
+    reason = "is a directory" if path.is_dir() else "no folder that can be written to"
+    raise UsageError(f"{place} cannot be written: {reason}", hint="give a file after -o")
 
 
 def _read(place: str) -> bytes:

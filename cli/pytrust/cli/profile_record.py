@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.profile_files import STDIN, read_profile, write_profile
+from pytrust.cli.profile_files import STDIN, check_place, read_profile, write_profile
 from pytrust.cli.profile_recording import make, tell
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import ExitCode, UsageError
@@ -87,6 +87,7 @@ def record(
     from pytrust.policy.observe.trial import Confinement, RunOptions
     from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES
 
+    check_place(output)
     before = read_profile(old) if old else None
     given = RunOptions(entrypoint, command, environment, mounts, tmpfs, publish, network, user)
     options = _composed(compose, image, given) if compose else given

@@ -21,6 +21,7 @@ from pytrust.policy.profiles.seen import Seen
 from pytrust.trust.errors import NotSetUp, Refused
 from pytrust.trust.limits import RECORDING_ATTEMPTS
 
+_NO_START: Final = "see that it starts without pytrust: docker run, with the same options"
 _NOT_YET: Final = "it begins as soon as the container runs: let it wait, as curl --retry-connrefused --retry 9 does"
 _OF_SOCKETS: Final = frozenset({"socket", "socketpair"})
 
@@ -65,7 +66,8 @@ class _Runs(NamedTuple):
         self.progress(f"recording {image} ({recorder.method})")
         outcome, seen = recorder.record(self.laboratory, image, options, confinement, workload)
         if not outcome.started or outcome.workload != 0:
-            raise Refused(f"{image} was not recorded: {why_not(outcome)}", hint=_NOT_YET)
+            hint = _NOT_YET if outcome.started else _NO_START
+            raise Refused(f"{image} was not recorded: {why_not(outcome)}", hint=hint)
         return seen
 
 
@@ -82,7 +84,7 @@ def record(
     runs = _Runs(laboratory, subject, max_lost, progress)
     first = runs.once(choice.first)
     if not first.calls:
-        hint = "record on the host where the engine runs, as root"
+        hint = "let the workload wait until the program has worked; record on the host where the engine runs, as root"
         raise NotSetUp(f"nothing that {subject.image} did was seen", hint=hint)
     if choice.second is None:
         return Session((first,))
