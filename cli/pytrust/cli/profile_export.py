@@ -124,6 +124,7 @@ def _docker(asked: _Asked) -> str:
     found = for_engine(asked.profile, asked.host, asked.floor)
     for loss in found.losses:
         voice.note(f"note: {loss}")
+    _tell_privileges(asked.profile)
     return docker_file(found.seccomp)
 
 
@@ -178,6 +179,12 @@ def _tell_files(asked: _Asked, form: str) -> None:
     voice.note(f"it names {asked.seccomp}: pytrust profile export PROFILE --as {form} -o {asked.seccomp}")
     if asked.name:
         voice.note(f"it names the AppArmor profile {asked.name}, which has to be loaded: --as apparmor")
+
+
+def _tell_privileges(profile: Profile) -> None:
+    """The runtime needs more calls without it, which a file for it does not carry."""
+    if profile.no_new_privileges:
+        voice.note("no container starts under it without: --security-opt no-new-privileges")
 
 
 def _write(text: str, place: str) -> None:
