@@ -74,7 +74,10 @@ class Assembler:
 
 @dataclass
 class Elf:
-    """A file to be. ``words`` are in its data: by name, the symbol or label whose address the linker writes there."""
+    """A file to be. ``words`` are in its data: by name, the symbol or label whose address the linker writes there.
+
+    All of them are initialisers (``DT_INIT_ARRAY``) where ``starting`` says so.
+    """
 
     code: Assembler
     words: Mapping[str, str] = field(default_factory=dict)
@@ -88,6 +91,7 @@ class Elf:
     texts: Sequence[str] = ()
     machine: int = _X86_64
     entry: str = "start"
+    starting: bool = False
 
     def build(self) -> bytes:
         """Its bytes."""
@@ -147,6 +151,7 @@ class Elf:
         places[10] = len(strings)
         rows = [(1, names[name]) for name in self.needed] + list(places.items())
         rows += [(tag, names[text]) for tag, text in ((14, self.soname), (29, self.runpath), (15, self.rpath)) if text]
+        rows += [(25, DATA), (27, 8 * len(self.words))] if self.starting else []
         return b"".join(struct.pack("<qQ", tag, value) for tag, value in rows) + bytes(16)
 
     def _headed(self, image: bytearray, dynamic: int, size: int, code: int) -> bytearray:

@@ -77,6 +77,15 @@ def test_a_table_that_lies(at: int) -> None:
     assert "execve" in finding.calls
 
 
+def test_a_table_whose_functions_are_in_no_order_is_none() -> None:
+    table, labels = bytearray(TABLES["1.20"]), code().labels
+    first = 72 + sum(len(name) + 1 for name in labels)
+    assert struct.unpack_from("<I", table, first + 8) == (labels["main"],)
+    struct.pack_into("<I", table, first + 8, len(code().code) - 1)  # behind the one that follows
+    assert labels["enter"] < len(code().code) - 1
+    assert not look(bytes(table)).go
+
+
 def test_a_call_whose_number_is_read_is_told_by_name() -> None:
     made = Assembler().label("start").ret().label("main").raw("8b07").call("enter").ret().label("enter").syscall().ret()
     data = Elf(made).build() + new_table(made, 0xFFFFFFF1)

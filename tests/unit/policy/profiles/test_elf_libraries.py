@@ -54,6 +54,16 @@ def test_only_what_is_imported_of_a_library() -> None:
     assert calls(files) == {"getpid"}
 
 
+def test_every_initialiser_of_a_library_counts_though_nobody_asks_for_it() -> None:
+    code = Assembler().label("do_sync").ret()
+    for call in ("getpid", "gettid", "getuid"):
+        code.label(call).call_number(NUMBERS[call]).ret()
+    words = {"one": "getpid", "two": "gettid", "three": "getuid"}
+    for starting, found in ((True, {"getpid", "gettid", "getuid"}), (False, set[str]())):
+        made = Elf(code, words, exports=("do_sync",), starting=starting).build()
+        assert calls({"/bin/app": program("sync", "liba.so"), "/lib/liba.so": made}) == found
+
+
 def test_the_first_library_that_has_a_name_counts() -> None:
     files: dict[str, bytes | str] = {
         "/bin/app": program("getpid", "liba.so", "libb.so"),

@@ -56,6 +56,9 @@ seccomps = st.builds(
     Seccomp,
     default=actions,
     architectures=st.sampled_from([(X86_64, X86, X32), (X86_64,), (X86_64, X86)]),
+    flags=st.lists(st.sampled_from(["SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW"]), unique=True).map(
+        tuple
+    ),
     rules=st.lists(rules, max_size=4).map(tuple),
 )
 files = st.builds(
