@@ -311,9 +311,9 @@ def test_a_real_container_gets_what_the_flags_say(command: Command, docker: Dock
 
 
 def test_who_may_not_watch_is_told_so() -> None:
-    """In a process of its own, which gives its rights away."""
+    """In a process of its own, which gives away the rights that it has."""
     script = (
-        "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        "import os; os.geteuid() or (os.setgroups([]), os.setgid(65534), os.setuid(65534))\n"
         "from pytrust.policy.observe.denials import open_sources\n"
         "said = []; print(len(open_sources(calls=True, say=said.append)), *said, sep='|')"
     )
