@@ -66,12 +66,15 @@ def tell_difference(old: Profile, new: Profile) -> None:
     """What is open that was not, and what else is not the same."""
     from pytrust.cli.profile_host import this_host
     from pytrust.policy.profiles.compare.diff import diff
+    from pytrust.policy.profiles.names import DEFAULT_CAPABILITIES
 
     difference = diff(old, new, this_host())
     for change in difference.widened:
         voice.note(f"+ {change}")
     for change in (*difference.narrowed, *difference.errno_changed):
         voice.note(f"~ {change}")
+    for name in sorted(set(new.capabilities) - set(old.capabilities) - DEFAULT_CAPABILITIES):
+        voice.note(f"warning: docker gives no container the capability {name} by itself")
 
 
 def warn(profile: Profile, wanted: Sequence[Opening]) -> None:
