@@ -85,9 +85,7 @@ def test_everything() -> None:
             ImageRule(
                 match="docker.io/board/*", where="policy.yaml:13", trust=Trust(roots=two, signers=(RoleName("carol"),))
             ),
-            ImageRule(
-                match="docker.io/me/**", where="policy.yaml:18", trust=Trust(), profile=ProfileNeed.REQUIRED
-            ),
+            ImageRule(match="docker.io/me/**", where="policy.yaml:18", trust=Trust(), profile=ProfileNeed.REQUIRED),
             ImageRule(match="localhost/dev/**", where="policy.yaml:20", trust=None),
             ImageRule(match="quay.io/**", where="policy.yaml:22", trust=Trust(roots=two)),
         ),
@@ -345,7 +343,9 @@ WORDS = st.sampled_from(
     ["version", "images", "match", "trust", "root", "roots", "root_keys", "keys", "server", "format", "first_use", "ca", "threshold", "signers", "any_of",
      "unsigned", "isolation", "containers", "pids", "memory", "allow", "rule", "values", "mode", "scan", "profile"]
 )  # fmt: skip
-VALUES = st.sampled_from([1, 2, 0, True, None, "**", "allow", "baseline", "bind", "enforce", "required", KEY, "alice", "6m", ""])
+VALUES = st.sampled_from(
+    [1, 2, 0, True, None, "**", "allow", "baseline", "bind", "enforce", "required", KEY, "alice", "6m", ""]
+)
 
 
 @RELAXED
