@@ -119,7 +119,7 @@ def test_an_export_says_what_the_engine_drops(pytrust: Pytrust, file: Path) -> N
         (["--as", "kubernetes", "--seccomp", "/abs.json"], 2),
         (["--as", "oci", "--arch", "vax"], 2),
         (["--as", "podman"], 2),
-        (["--as", "docker", "-o", "/nonexistent/x"], 2),
+        (["--as", "docker", "-o", "/proc/none/x"], 2),
         ([], 2),
     ],
 )

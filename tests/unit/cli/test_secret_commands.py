@@ -85,7 +85,7 @@ WRONG: dict[str, tuple[list[str], bytes, str]] = {
     "an empty value": (["put", "a"], b"", "did the command before the pipe fail"),
     "an empty file": (["put", "a", "--file", "/dev/null"], b"", "/dev/null is empty"),
     "too large a value": (["put", "a"], b"x" * (SECRET_MAX_BYTES + 1), "larger than"),
-    "no such file": (["put", "a", "--file", "/nonexistent/x"], b"", "No such file"),
+    "no such file": (["put", "a", "--file", "/proc/none/x"], b"", "No such file"),
     "a folder": (["put", "a", "--file", "/"], b"", "cannot be read"),
     "a descriptor that is closed": (["put", "a", "--fd", "987"], b"", "descriptor 987 cannot be read"),
     "a descriptor below zero": (["put", "a", "--fd", "-1"], b"", "cannot be read"),
