@@ -17,7 +17,7 @@ from pytrust.policy.engine.address import EngineAddress
 from pytrust.policy.observe.containers import Containers, State
 from pytrust.policy.observe.frames import last_words
 from pytrust.policy.observe.making import create_body
-from pytrust.policy.observe.runtime import control_group, end_runtime
+from pytrust.policy.observe.runtime import control_group, end_runtime, end_shim
 from pytrust.policy.observe.trial import Confinement, EngineKind, Live, Outcome, RunOptions
 from pytrust.trust.errors import NotFound, PytrustError, Refused, ServerError, TooSlow
 from pytrust.trust.limits import (
@@ -33,10 +33,11 @@ TOO_TIGHT: Final = "the runtime was not let through: the floor is too tight"
 
 @dataclass(slots=True)
 class _Trial:
-    """``container`` is the id, as soon as it is known."""
+    """``container`` is the id, as soon as it is known; ``stuck``: its runtime had to be ended."""
 
     name: str
     container: str = ""
+    stuck: bool = False
 
 
 class EngineLaboratory:
@@ -89,7 +90,7 @@ class EngineLaboratory:
         try:
             self.containers.start(trial.name, self._patience)
         except TooSlow:
-            return _free(trial.container)
+            return _free(trial)
         except (Refused, ServerError) as error:
             return str(error)
         return ""
@@ -117,8 +118,10 @@ class EngineLaboratory:
                 self.containers.remove(trial.name, TRIAL_REMOVE_TIMEOUT)
             except (TooSlow, ServerError, Refused) as error:
                 last = error
-                _free(trial.container)
+                _free(trial)
             else:
+                if trial.stuck:
+                    end_shim(trial.container)
                 return
         hint = f"when its processes are gone: docker rm -f {trial.name}"
         raise ServerError(f"the container {trial.name} cannot be removed: {last}", hint=hint)
@@ -130,10 +133,11 @@ def _live(state: State) -> Live:
     return Live(state.id, state.pid if group else 0, group)
 
 
-def _free(container: str) -> str:
+def _free(trial: _Trial) -> str:
     """End the runtime that is stuck with a container, if it has an id; what is to be said of the start."""
     try:
-        ended = end_runtime(container) if container else ()
+        ended = end_runtime(trial.container) if trial.container else ()
     except PermissionError:
         return f"{TOO_TIGHT}; its processes are root's, and stay"
+    trial.stuck = trial.stuck or bool(ended)
     return TOO_TIGHT if ended else "the engine did not start it in time"

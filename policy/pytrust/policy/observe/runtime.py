@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from pytrust.trust.limits import PROC_FILE_MAX_BYTES, TRIAL_RUNTIME_GRACE
 _PROC: Final = Path("/proc")
 _POLL: Final = 0.05  # seconds
 _RUNTIMES: Final = ("runc", "crun", "runsc", "youki")
+_SHIM: Final = "containerd-shim"  # the kernel keeps 15 characters of a name
 
 
 def control_group(pid: int, container: str) -> str:
@@ -39,22 +41,36 @@ def end_runtime(container: str) -> tuple[int, ...]:
     Raises:
         PermissionError: they are another user's.
     """
-    inside = tuple(pid for pid in _stuck(container) if control_group(pid, container) and _end(pid, container))
+    stuck = partial(_is_runtime, container)
+    inside = tuple(pid for pid in _stuck(container) if control_group(pid, container) and _end(pid, stuck))
     end = time.monotonic() + TRIAL_RUNTIME_GRACE
     while inside and _stuck(container) and time.monotonic() < end:
         time.sleep(_POLL)
-    return inside + tuple(pid for pid in _stuck(container) if _end(pid, container))
+    return inside + tuple(pid for pid in _stuck(container) if _end(pid, stuck))
+
+
+def end_shim(container: str) -> None:
+    """Kill what containerd left behind of a container that is removed, unless it goes by itself within a moment."""
+    end, shim = time.monotonic() + TRIAL_RUNTIME_GRACE, partial(_is_shim, container)
+    while (left := [pid for pid in _processes() if shim(pid)]) and time.monotonic() < end:
+        time.sleep(_POLL)
+    for pid in left:
+        _end(pid, shim)
 
 
 def _stuck(container: str) -> list[int]:
-    return [pid for pid in _processes() if _is_runtime(pid, container)]
+    return [pid for pid in _processes() if _is_runtime(container, pid)]
 
 
 def _processes() -> Iterator[int]:
     return (int(path.name) for path in _PROC.iterdir() if path.name.isdigit())
 
 
-def _is_runtime(pid: int, container: str) -> bool:
+def _is_shim(container: str, pid: int) -> bool:
+    return _read(pid, "comm").strip() == _SHIM and container in _read(pid, "cmdline").split("\0")
+
+
+def _is_runtime(container: str, pid: int) -> bool:
     """By its name, and by its control group or the container's id among its words; a shim is none."""
     name = _read(pid, "comm").strip()
     if not (name.startswith(_RUNTIMES) and "shim" not in name):
@@ -62,14 +78,14 @@ def _is_runtime(pid: int, container: str) -> bool:
     return bool(control_group(pid, container)) or container in _read(pid, "cmdline").split("\0")
 
 
-def _end(pid: int, container: str) -> bool:
+def _end(pid: int, still: Callable[[int], bool]) -> bool:
     """Whether it was still the same process: between the look and the signal a handle keeps its id."""
     try:
         handle = os.pidfd_open(pid)
     except ProcessLookupError:
         return False
     try:
-        if not _is_runtime(pid, container):
+        if not still(pid):
             return False
         with suppress(ProcessLookupError):
             signal.pidfd_send_signal(handle, signal.SIGKILL)

@@ -14,7 +14,7 @@ from tests.fakes.trial_engine import TrialEngine, trial_engine
 from pytrust.policy.engine.address import EngineAddress
 from pytrust.policy.observe import laboratory as module
 from pytrust.policy.observe.laboratory import EngineLaboratory
-from pytrust.policy.observe.runtime import control_group, end_runtime
+from pytrust.policy.observe.runtime import control_group, end_runtime, end_shim
 from pytrust.policy.observe.trial import Confinement, EngineKind, Live, Outcome, RunOptions
 from pytrust.policy.observe.workload import Command
 from pytrust.trust.errors import NotFound, ServerError, TooSlow, Unreachable, UsageError
@@ -245,6 +245,17 @@ class TestRuntime:
         assert end_runtime(ours) == (stuck.pid,)
         assert stuck.wait(30) == -9
         assert all(process.poll() is None for process in [*innocent, shim])
+
+    def test_a_shim_that_stays_is_ended_when_its_container_is_removed(
+        self, begin: Begin, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("pytrust.policy.observe.runtime.TRIAL_RUNTIME_GRACE", 0.2)
+        ours, others = "a1" * 32, "b2" * 32
+        left = begin("containerd-shim-runc-v2", "-id", ours)
+        innocent = [begin("containerd-shim", others), begin("runc", ours)]
+        end_shim(ours)
+        assert left.wait(30) == -9
+        assert all(process.poll() is None for process in innocent)
 
     def test_a_part_of_the_id_is_not_the_id(self, begin: Begin) -> None:
         process = begin("runc", f"--root=/run/{'a1' * 32}x")
