@@ -40,11 +40,10 @@ def signing_key(path: Path, vault: Opening | None = None) -> EllipticCurvePrivat
         try:
             return _read(path, vault)
         except NotSetUp:
-            if path.exists():
-                raise
-            with suppress(FileExistsError):
-                write_atomic(path, _kept(generate_private_key(SECP256R1()), vault), replace=False)
-            return _read(path, vault)
+            if not path.exists():
+                with suppress(FileExistsError):
+                    write_atomic(path, _kept(generate_private_key(SECP256R1()), vault), replace=False)
+            return _read(path, vault)  # another may have made it since; what lies in a vault is refused again
 
 
 def adopt_signing_key(path: Path, vault: Opening) -> bool:
