@@ -81,5 +81,8 @@ def _read(place: str) -> bytes:
             hint="make one: pytrust profile record IMAGE -o FILE -- WORKLOAD",
         ) from error
     if len(data) > most:
-        raise BadContent(f"{place} is larger than {most} bytes, and so no profile")
+        raise BadContent(
+            f"{place} is larger than {most} bytes, and so no profile",
+            hint="make one: pytrust profile record",
+        )
     return data

@@ -6,14 +6,10 @@ when it is needed: most decisions need none of it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
-from msgspec.structs import replace
-
-from pytrust.policy.profiles.names import Generation
 from pytrust.policy.profiles.parts import EngineParts
 from pytrust.trust.errors import BadContent
 
@@ -23,9 +19,6 @@ if TYPE_CHECKING:
     from pytrust.policy.profiles.names import Capability
     from pytrust.policy.profiles.seccomp.resolve import Host
 
-_NUMBERS: Final = re.compile(r"([0-9]{1,4})\.([0-9]{1,4})")
-_TELL: Final = "SECCOMP_FILTER_FLAG_LOG"
-_FLAGS_FROM: Final = (1, 2)  # runc's change 3390
 _WHAT: Final = "the seccomp file"
 _COMPARED_MAX: Final = 16  # comparisons that are remembered: one decision makes the same up to three times
 
@@ -43,22 +36,14 @@ def applied(profile: Profile, parts: EngineParts, measured: Floors) -> str:
 
     Where the engine and its runtime can, the kernel is asked to tell of what is refused (``observe.denials``).
     """
+    from pytrust.policy.profiles.export.seccomp_file import audible
     from pytrust.policy.profiles.floor import floor
     from pytrust.policy.profiles.propose import with_floor
     from pytrust.policy.profiles.seccomp.docker_json import docker_text
-
-    needed = floor(parts.runc, profile.no_new_privileges, measured)
-    seccomp = with_floor(profile, needed).seccomp
-    told = (*seccomp.flags, _TELL) if _can_tell(parts) and _TELL not in seccomp.flags else seccomp.flags
-    return docker_text(replace(seccomp, flags=told))
-
-
-def _can_tell(parts: EngineParts) -> bool:
-    """An older runc refuses a file that has flags; an older engine drops them."""
     from pytrust.policy.profiles.seccomp.generation import generation_of
 
-    runc = tuple(map(int, found.groups())) if (found := _NUMBERS.match(parts.runc)) else (0, 0)
-    return runc >= _FLAGS_FROM and generation_of(parts.version) is Generation.FROM_23
+    needed = floor(parts.runc, profile.no_new_privileges, measured)
+    return docker_text(audible(with_floor(profile, needed).seccomp, generation_of(parts.version), parts.runc))
 
 
 @lru_cache(_COMPARED_MAX)
