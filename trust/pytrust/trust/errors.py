@@ -22,6 +22,9 @@ class ExitCode(IntEnum):
     USAGE = 2
     UNKNOWN = 3
     UNSOUND = 4
+    BAD_REPORT = 11
+    STALE_SCAN = 12
+    OTHER_IMAGE = 13
 
 
 class PytrustError(Exception):

@@ -17,7 +17,7 @@ METADATA_MAX_VALUES: Final = 600_000  # a file of 33,000 tags, the most that fit
 METADATA_MAX_DEPTH: Final = 32  # nesting; deepest honest file: 8
 ROOT_ROTATIONS_MAX: Final = 256  # new roots walked in one refresh
 ROLES_MAX: Final = 32  # delegated roles consulted for one name; python-tuf's default
-SIGNERS_MAX: Final = 28  # of one collection; leaves room for releases, scans and profiles within ROLES_MAX
+SIGNERS_MAX: Final = 28  # of one collection; leaves room for releases, profiles, scans and vex within ROLES_MAX
 
 # Registry.
 MANIFEST_MAX_BYTES: Final = 4 * 1024 * 1024  # OCI distribution specification, "Pushing Manifests"
@@ -264,10 +264,14 @@ SCRIPT_MAX_BYTES: Final = 1024 * 1024  # read of a script; entrypoints have some
 SEARCH_FOLDERS_MAX: Final = 64  # that a path of folders names
 
 # What is signed about single images.
-STATEMENT_MAX_BYTES: Final = PROFILE_MAX_BYTES
+STATEMENT_MAX_BYTES: Final = 1024 * 1024  # a scan of 10,000 findings; most have some hundreds
 STATEMENTS_MAX_BYTES: Final = 4_500_000  # of one role, spelled as JSON; the rest of its file is for signatures
 PROFILES_LIFETIME: Final = timedelta(days=180)  # a profile was proven on programs and runtimes that change
 PROFILES_WARN_BEFORE: Final = timedelta(days=30)
+SCANS_LIFETIME: Final = timedelta(days=3)  # so long can somebody who cuts the line hide what was found since
+SCANS_WARN_BEFORE: Final = timedelta(days=1)
+VEX_LIFETIME: Final = timedelta(days=90)  # what does not affect a program does so after its next change
+VEX_WARN_BEFORE: Final = timedelta(days=14)
 
 # Recording what a container does.
 AUDIT_BUFFER_BYTES: Final = 128 * 1024 * 1024  # of the socket, in the kernel: 100,000 records that nobody has read yet

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from pytrust.trust.collection.model import (
+    KINDS,
     RELEASES,
     ROOT,
     SNAPSHOT,
@@ -84,7 +85,7 @@ class Trusted(NamedTuple):
         if (why := self.silent.get(role)) is not None:
             raise type(why)(str(why), hint=why.hint)
         held = self.collection.delegated.get(role)
-        found = None if held is None else _statement(self, held.statements, digest)
+        found = None if held is None else _statement(self, role, held.statements, digest)
         return None if found is None else SignedStatement(found.content, found.digest, self.expires(role))
 
 
@@ -134,7 +135,7 @@ def verify(trusted: Trusted, ref: ImageRef) -> Verified:
     )
 
 
-def _statement(trusted: Trusted, said: Mapping[Digest, Statement], digest: Digest) -> Statement | None:
+def _statement(trusted: Trusted, role: RoleName, said: Mapping[Digest, Statement], digest: Digest) -> Statement | None:
     if digest in said:
         return said[digest]
     indexes = {target.digest for _, target in trusted.tags.values() if target.covers(digest)}
@@ -143,7 +144,7 @@ def _statement(trusted: Trusted, said: Mapping[Digest, Statement], digest: Diges
         one, other, *_ = found.values()
         raise BadMetadata(
             f"{digest} is part of {one.about} and of {other.about}, of which different things are said",
-            hint="let its own profile be signed: pytrust profile attach NAME@DIGEST PROFILE",
+            hint=f"let something be said of it alone: {KINDS[role].command} NAME@DIGEST ...",
         )
     return next(iter(found.values()), None)
 

@@ -6,7 +6,9 @@ are made; a value that exists is consistent in itself. Whether anybody signed it
     root ──> targets ──> releases     the tags that consumers accept
                     ├──> alice        what alice vouches for, tag by tag
                     ├──> bob
-                    └──> profiles     what is said of images, by digest
+                    ├──> profiles     what is said of images, by digest: how they are confined,
+                    ├──> scans        what was found in them,
+                    └──> vex          and which of that does not affect them
     root ──> snapshot, timestamp      which versions belong together, and that they are current
 """
 
@@ -22,7 +24,17 @@ from pytrust.trust.collection.statement import Statement
 from pytrust.trust.errors import BadMetadata, InvalidName
 from pytrust.trust.image import Platform
 from pytrust.trust.keys.public import PublicKey
-from pytrust.trust.limits import PROFILES_LIFETIME, PROFILES_WARN_BEFORE, ROOT_LIFETIME, TARGETS_LIFETIME, WARN_BEFORE
+from pytrust.trust.limits import (
+    PROFILES_LIFETIME,
+    PROFILES_WARN_BEFORE,
+    ROOT_LIFETIME,
+    SCANS_LIFETIME,
+    SCANS_WARN_BEFORE,
+    TARGETS_LIFETIME,
+    VEX_LIFETIME,
+    VEX_WARN_BEFORE,
+    WARN_BEFORE,
+)
 from pytrust.trust.names import CollectionName, Digest, RoleName, parse_role
 
 ROOT: Final = RoleName("root")
@@ -31,22 +43,32 @@ SNAPSHOT: Final = RoleName("snapshot")
 TIMESTAMP: Final = RoleName("timestamp")
 RELEASES: Final = RoleName("releases")
 PROFILES: Final = RoleName("profiles")
+SCANS: Final = RoleName("scans")
+VEX: Final = RoleName("vex")
 TOP_LEVEL: Final = (ROOT, TARGETS, SNAPSHOT, TIMESTAMP)
 
 
 class Kind(NamedTuple):
-    """What a role of statements speaks of: ``word`` ends its paths, ``warn_before`` is when to sign it again."""
+    """What a role of statements speaks of: ``word`` ends its paths, ``warn_before`` is when to sign it again.
+
+    ``command`` is the one that makes a statement.
+    """
 
     word: str
+    command: str
     lifetime: timedelta
     warn_before: timedelta
 
 
 KINDS: Final[Mapping[RoleName, Kind]] = MappingProxyType(
-    {PROFILES: Kind("profile", PROFILES_LIFETIME, PROFILES_WARN_BEFORE)}
+    {
+        PROFILES: Kind("profile", "pytrust profile attach", PROFILES_LIFETIME, PROFILES_WARN_BEFORE),
+        SCANS: Kind("scan", "pytrust scan add", SCANS_LIFETIME, SCANS_WARN_BEFORE),
+        VEX: Kind("vex", "pytrust scan vex attach", VEX_LIFETIME, VEX_WARN_BEFORE),
+    }
 )
 """The roles of statements."""
-RESERVED: Final = frozenset({*TOP_LEVEL, RELEASES, *KINDS, "scans", "sha256"})
+RESERVED: Final = frozenset({*TOP_LEVEL, RELEASES, *KINDS, "sha256"})
 SHARED: Final = (RELEASES, *KINDS)
 """Delegations that several people sign together, as many as the threshold says."""
 

@@ -27,7 +27,7 @@ def require_speaker(collection: Collection, role: RoleName, who: RoleName, key: 
     if authority is None or key not in authority.keys:
         raise UsageError(
             f"{who} may not sign {role} of {collection.name}",
-            hint=f"who holds the targets key says who may: pytrust {KINDS[role].word} attach --may {who} ...",
+            hint=f"who holds the targets key says who may: {KINDS[role].command} --may {who} ...",
         )
 
 
