@@ -13,6 +13,8 @@ from pytrust.policy.core.request import Ask, SecretAsk
 from pytrust.policy.core.value import Value
 from pytrust.policy.profiles.names import Capability
 from pytrust.policy.profiles.parts import EngineParts
+from pytrust.scanner.claim import Claims
+from pytrust.scanner.scan import Scan
 from pytrust.trust.names import CollectionName, Digest, Format, ImageRef, KeyId, RoleName
 from pytrust.trust.vault.names import SecretName
 
@@ -88,6 +90,14 @@ class ProfileQuery(Value, frozen=True, kw_only=True):
     roots: Roots | None = None
 
 
+class ScanQuery(Value, frozen=True, kw_only=True):
+    """What was found in ``ref`` (a name and a digest), of which the engine holds ``image_id``?"""
+
+    ref: ImageRef
+    image_id: str
+    roots: Roots | None = None
+
+
 Query = (
     TrustQuery
     | ImageQuery
@@ -98,6 +108,7 @@ Query = (
     | EngineQuery
     | SecretsQuery
     | ProfileQuery
+    | ScanQuery
 )
 
 
@@ -182,6 +193,26 @@ class Profiled(Value, frozen=True, kw_only=True):
 
 class NotProfiled(Value, frozen=True, kw_only=True):
     """There is one, but it does not count: its time is over, it is damaged, this engine cannot apply it."""
+
+    code: str
+    why: str
+    hint: str = ""
+
+
+class Scanned(Value, frozen=True, kw_only=True):
+    """A signed scan: ``digest`` is that of the document; UTC ``expires`` ends the signature.
+
+    ``claims`` is what signed VEX says of the image, as far as it can be believed.
+    """
+
+    digest: Digest
+    scan: Scan
+    expires: datetime
+    claims: Claims = Claims()
+
+
+class NotScanned(Value, frozen=True, kw_only=True):
+    """There is one, but it does not count: its time is over, it is damaged, it is of another platform."""
 
     code: str
     why: str
@@ -276,6 +307,8 @@ Fact = (
     | NotDeliverable
     | Profiled
     | NotProfiled
+    | Scanned
+    | NotScanned
 )
 
 

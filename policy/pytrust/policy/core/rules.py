@@ -7,6 +7,7 @@ from enum import StrEnum
 from pytrust.policy.core.facts import Roots
 from pytrust.policy.core.request import Field
 from pytrust.policy.core.value import Value
+from pytrust.scanner.rules import ScanRules, Waiver
 from pytrust.trust.names import RoleName
 
 
@@ -45,7 +46,8 @@ class ImageRule(Value, frozen=True, kw_only=True):
     """What holds for images whose name fits ``match`` (as in ``trust.pins.matches``); the first that fits decides.
 
     ``trust`` is None where unsigned images are allowed; ``isolation`` None means that of ``Containers``; ``profile``
-    means something only where there is trust; ``where`` names the line of the policy file.
+    and ``scan`` (None: no scan is looked at) mean something only where there is trust; ``where`` names the line of the
+    policy file.
     """
 
     match: str
@@ -53,6 +55,7 @@ class ImageRule(Value, frozen=True, kw_only=True):
     trust: Trust | None
     isolation: Isolation | None = None
     profile: ProfileNeed = ProfileNeed.OPTIONAL
+    scan: ScanRules | None = None
 
 
 class Lift(Value, frozen=True, kw_only=True):
@@ -78,9 +81,13 @@ class Containers(Value, frozen=True, kw_only=True):
 
 
 class Policy(Value, frozen=True, kw_only=True):
-    """``version`` is the sha256 of the document, lower-case hex; ``+warn`` follows where that mode was forced."""
+    """``version`` is the sha256 of the document, lower-case hex; ``+warn`` follows where that mode was forced.
+
+    ``waivers`` are exceptions from the rules on scans.
+    """
 
     version: str
     images: tuple[ImageRule, ...] = ()
     containers: Containers = Containers()
+    waivers: tuple[Waiver, ...] = ()
     mode: Mode = Mode.ENFORCE
