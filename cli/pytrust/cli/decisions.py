@@ -22,11 +22,14 @@ from pytrust.policy.core.facts import (
     Missing,
     NotDeliverable,
     NotProfiled,
+    NotScanned,
     NotSigned,
     PathQuery,
     Profiled,
     ProfileQuery,
     Query,
+    Scanned,
+    ScanQuery,
     SecretsQuery,
     Signed,
     TrustQuery,
@@ -72,6 +75,10 @@ def decision_lines(decision: Allow | Deny) -> Iterator[str]:
     if decision.expires is not None:
         yield f"  good until {_moment(decision.expires)}"
     yield from _reason_lines(decision.overruled)
+    for word, reasons in (("warned", decision.warnings), ("noted", decision.noted)):
+        if reasons:
+            yield f"  {word}:"
+            yield from _reason_lines(reasons)
 
 
 def same(one: Allow | Deny, other: Allow | Deny) -> bool:
@@ -84,7 +91,8 @@ def same(one: Allow | Deny, other: Allow | Deny) -> bool:
 
 
 def _effect(allow: Allow) -> tuple[object, ...]:
-    return allow.pins, allow.mutations, allow.profile, bool(allow.overruled)
+    told = tuple(reason.text for reason in (*allow.warnings, *allow.noted))
+    return allow.pins, allow.mutations, allow.profile, bool(allow.overruled), told
 
 
 def things(queries: frozenset[Query]) -> str:
@@ -123,6 +131,8 @@ def _thing(query: Query) -> str:  # noqa: PLR0911 - one line for each member of 
             return f"secrets {', '.join(names)} for {image}"
         case ProfileQuery(ref=ref):
             return f"profile of {ref}"
+        case ScanQuery(ref=ref):
+            return f"scan of {ref}"
         case EngineQuery():
             return "engine"
         case _:
@@ -136,7 +146,9 @@ def _finding(fact: Fact) -> str:  # noqa: C901, PLR0911, PLR0912 - one line for 
             return f"{digest} by {', '.join(signers) or 'nobody by name'}, until {_moment(expires)}{seen}"
         case Profiled():
             return f"{_profile(fact)}, until {_moment(fact.expires)}"
-        case NotSigned(why=why) | NotDeliverable(why=why) | NotProfiled(why=why):
+        case Scanned():
+            return _scan(fact)
+        case NotSigned(why=why) | NotDeliverable(why=why) | NotProfiled(why=why) | NotScanned(why=why):
             return f"refused, {why}"
         case Deliverable():
             return "may be handed over"
@@ -167,6 +179,12 @@ def _container(fact: Container) -> str:
 
 def _profile(fact: Profiled) -> str:
     return f"{fact.digest}, capabilities {', '.join(fact.capabilities) or 'none'}"
+
+
+def _scan(fact: Scanned) -> str:
+    counts = ", ".join(f"{count} {severity.word}" for severity, count in fact.scan.counts().items() if count)
+    until = f"scanned {_moment(fact.scan.scanned_at)}, until {_moment(fact.expires)}"
+    return f"{fact.digest}, {counts or 'nothing found'}, {until}"
 
 
 def _secret(ask: SecretAsk) -> str:

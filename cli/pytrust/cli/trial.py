@@ -23,6 +23,7 @@ from pytrust.policy.core.facts import (
     ProfileQuery,
     Query,
     RepoDigest,
+    ScanQuery,
     SecretsQuery,
     TrustQuery,
     Unavailable,
@@ -39,11 +40,13 @@ from pytrust.policy.profile_facts import ProfileFacts
 from pytrust.policy.profiles.names import GoArch
 from pytrust.policy.profiles.parts import EngineParts
 from pytrust.policy.proxy.judge import Answers, Judge
+from pytrust.policy.scan_facts import ScanFacts
 from pytrust.policy.trust_facts import TrustFacts
 from pytrust.trust.errors import PytrustError, UsageError
 from pytrust.trust.names import ImageRef
 from pytrust.trust.vault.delivery import ROOT
 
+Signature = TrustQuery | ProfileQuery | ScanQuery
 EngineSide = ImageQuery | PathQuery | VolumeQuery | EngineQuery | ContainerQuery | ExecQuery | SecretsQuery
 
 _TARGET: Final = "/containers/create"
@@ -73,9 +76,9 @@ def read_request(image: str | None, body: bytes | None) -> Create:
 
 
 class Supposed:
-    """Looks up signatures and profiles with ``trust``, and makes up what an ordinary engine would answer.
+    """Looks up signatures, profiles and scans with ``trust``, and makes up what an ordinary engine would answer.
 
-    It holds every image that is named, and runs it as ``user``. Of the images that ``request`` names by id it knows
+    It holds every image that is named (one by digest under that very id), and runs it as ``user``. Of the images that ``request`` names by id it knows
     nothing.
     """
 
@@ -86,16 +89,22 @@ class Supposed:
     async def answer(self, queries: Iterable[Query]) -> dict[Query, Fact]:
         """One fact for each query."""
         return {
-            query: await self._look_up(query) if isinstance(query, TrustQuery | ProfileQuery) else self._suppose(query)
+            query: await self._look_up(query) if isinstance(query, Signature) else self._suppose(query)
             for query in queries
         }
 
-    async def _look_up(self, query: TrustQuery | ProfileQuery) -> Fact:
+    async def _look_up(self, query: Signature) -> Fact:
         """Opened when a rule asks for it."""
         try:
-            if isinstance(query, TrustQuery):
-                return await self._trust().answer(query)
-            return await ProfileFacts(self._trust(), _AnyEngine()).answer(query)
+            match query:
+                case TrustQuery():
+                    return await self._trust().answer(query)
+                case ProfileQuery():
+                    return await ProfileFacts(self._trust(), _AnyEngine()).answer(query)
+                case ScanQuery():
+                    return await ScanFacts(self._trust(), _AnyEngine()).answer(query)
+                case _:
+                    assert_never(query)
         except PytrustError as error:
             return Unavailable(code=error.code, why=str(error), hint=error.hint)
 
@@ -118,7 +127,8 @@ class Supposed:
 
     def _image(self, ref: ImageRef) -> HeldImage:
         given = (RepoDigest(collection=ref.collection, digest=ref.digest),) if ref.digest else ()
-        return HeldImage(id=_IMAGE_ID, repo_digests=given, tags=() if ref.digest else (ref,), user=self._user)
+        held = str(ref.digest) if ref.digest else _IMAGE_ID
+        return HeldImage(id=held, repo_digests=given, tags=() if ref.digest else (ref,), user=self._user)
 
 
 class _AnyEngine:

@@ -6,6 +6,7 @@ answer(queries) ─┬─ TrustQuery ──────────────�
                  ├─ PathQuery ───────────────────────> host (a thread)
                  ├─ SecretsQuery ────────────────────> secret_facts (threads; the vault)
                  ├─ ProfileQuery ────────────────────> profile_facts (trust_facts, and what the engine is made of)
+                 ├─ ScanQuery ───────────────────────> scan_facts (the same)
                  └─ ExecQuery ───────────────────────> execs
 """
 
@@ -28,6 +29,7 @@ from pytrust.policy.core.facts import (
     PathQuery,
     ProfileQuery,
     Query,
+    ScanQuery,
     SecretsQuery,
     TrustQuery,
     Unavailable,
@@ -38,6 +40,7 @@ from pytrust.policy.engine_facts import Admissions, Ask, EngineFacts
 from pytrust.policy.execs import Execs
 from pytrust.policy.host import look_up
 from pytrust.policy.profile_facts import ProfileFacts
+from pytrust.policy.scan_facts import ScanFacts
 from pytrust.policy.secret_facts import SecretFacts
 from pytrust.policy.threads import Threads
 from pytrust.policy.trust_facts import TrustFacts
@@ -77,6 +80,7 @@ class Gatherer:
         self._engine = EngineFacts(ask, admissions)
         self._trust, self._execs = trust, execs
         self.profiles = ProfileFacts(trust, self._engine)
+        self._scans = ScanFacts(trust, self._engine)
         self._guarded = [os.path.abspath(place) for place in guarded]  # noqa: PTH100 - links are the answer's business
         self._paths = Threads(PATHS_AT_ONCE)
 
@@ -110,6 +114,8 @@ class Gatherer:
                 return self._engine.kept_info()
             case ProfileQuery():
                 return self.profiles.at_once(query)
+            case ScanQuery():
+                return self._scans.at_once(query)
             case _:
                 return None
 
@@ -121,7 +127,7 @@ class Gatherer:
         except Exception as error:  # noqa: BLE001 - whatever breaks, there is a decision; the text may hold anything
             return Unavailable(code="internal", why=f"{type(error).__name__} while finding it out", hint="report it")
 
-    async def _find_out(self, query: Query) -> Fact:
+    async def _find_out(self, query: Query) -> Fact:  # noqa: C901 - one line for each member of the union
         fact: Fact
         match query:
             case TrustQuery():
@@ -140,6 +146,8 @@ class Gatherer:
                 fact = await self.secrets.answer(query) if self.secrets else _FAR
             case ProfileQuery():
                 fact = await self.profiles.answer(query)
+            case ScanQuery():
+                fact = await self._scans.answer(query)
             case ExecQuery(exec_id=exec_id):
                 fact = self._execs.find(exec_id) or Missing()
             case _:

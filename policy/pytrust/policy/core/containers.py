@@ -24,6 +24,7 @@ from pytrust.policy.core.request import (
     Start,
     Update,
 )
+from pytrust.policy.core.scanning import judge_scan_again
 from pytrust.policy.core.secrets import judge_again
 from pytrust.policy.core.standard import Standard
 from pytrust.policy.core.vouching import Claim, find_rule, place, rule_for, vouched
@@ -93,6 +94,7 @@ def _update(inquiry: Inquiry, request: Update) -> Allow:
     if container.admission and any(ask.field is Field.RESTART for ask in request.asks):
         _vouch(inquiry, container.admission.ref)
         judge_kept(inquiry, container.admission)
+        judge_scan_again(inquiry, container.admission)
     written = mutations(standard, request.asks)
     return Allow(container=container.id, mutations=tuple(item for item in written if item.injection is Injection.PIDS))
 
@@ -110,10 +112,15 @@ def _start(inquiry: Inquiry, request: Start) -> Allow:
     for joined in container.joins:
         judge_joined(inquiry, joined)
     expires = _vouch(inquiry, admission.ref) if admission else None
-    if admission and request.fresh:
-        judge_kept(inquiry, admission)
-    delivery = judge_again(inquiry, admission, verified=expires is not None) if admission and request.fresh else None
-    return Allow(container=container.id, expires=expires, delivery=delivery)
+    if admission is None or not request.fresh:
+        return Allow(container=container.id, expires=expires)
+    judge_kept(inquiry, admission)
+    looked = judge_scan_again(inquiry, admission)
+    delivery = judge_again(inquiry, admission, verified=expires is not None)
+    ends = min((end for end in (expires, looked.expires) if end), default=None)
+    return Allow(
+        container=container.id, expires=ends, delivery=delivery, warnings=looked.warnings, noted=looked.noted
+    )
 
 
 def _others(container: Container) -> tuple[Ask, ...]:

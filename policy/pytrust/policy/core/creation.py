@@ -1,7 +1,8 @@
-"""May this container be made? Its image and those in its mounts, what confines it, what it asks for, its secrets."""
+"""May this container be made? Its images and what was found in them, what confines it, what it asks for, its secrets."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from pytrust.policy.core.images import Found, judge_image
 from pytrust.policy.core.inquiry import Inquiry
 from pytrust.policy.core.isolation import judge_asks, judge_engine, judge_user, mutations
 from pytrust.policy.core.request import Ask, Create, Field
+from pytrust.policy.core.scanning import Looked, judge_scans
 from pytrust.policy.core.secrets import judge_new
 from pytrust.policy.core.standard import Standard
 
@@ -24,6 +26,7 @@ def judge_create(inquiry: Inquiry, request: Create) -> Allow:
     """
     found = judge_image(inquiry, request.image)
     mounted = [judge_image(inquiry, image) for image in request.mounts]
+    looked = judge_scans(inquiry, [found, *mounted])
     standard = Standard.of(inquiry.policy, found.rule, found.ref.collection if found.ref else "")
     profile = judge_profile(inquiry, request, found)
     asks = (*left_to_level(profile, request.asks), *_user(profile))
@@ -34,7 +37,11 @@ def judge_create(inquiry: Inquiry, request: Create) -> Allow:
     if found.held:
         judge_user(inquiry, standard, asks, found.held)
     allow = Allow(
-        pins=_pins([found, *mounted]), mutations=mutations(standard, asks), expires=_end([found, *mounted], profile)
+        pins=_pins([found, *mounted]),
+        mutations=mutations(standard, asks),
+        expires=_end([found, *mounted, profile, looked]),
+        warnings=looked.warnings,
+        noted=looked.noted,
     )
     return replace(allow, profile=profile, delivery=judge_new(inquiry, request, found))
 
@@ -46,9 +53,8 @@ def _user(profile: Profiled | None) -> tuple[Ask, ...]:
     return tuple(Ask(field=field, value=value) for field, value in named if value)
 
 
-def _end(images: list[Found], profile: Profiled | None) -> datetime | None:
-    ends = [found.expires for found in (*images, profile) if found and found.expires]
-    return min(ends, default=None)
+def _end(relied: Iterable[Found | Profiled | Looked | None]) -> datetime | None:
+    return min((one.expires for one in relied if one and one.expires), default=None)
 
 
 def _pins(images: list[Found]) -> tuple[Pin, ...]:

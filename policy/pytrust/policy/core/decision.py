@@ -56,7 +56,8 @@ class Allow(Value, frozen=True, kw_only=True):
 
     The first pin is that of the container's own image. ``expires`` is the end of the earliest signature relied on.
     ``overruled``: reasons that learning mode passes over. ``delivery``: the secrets to be handed over. ``profile``:
-    what confines the container, in place of what the request says of it.
+    what confines the container, in place of what the request says of it. ``warnings`` are told to the client, ``noted``
+    is written down.
     """
 
     pins: tuple[Pin, ...] = ()
@@ -66,6 +67,8 @@ class Allow(Value, frozen=True, kw_only=True):
     overruled: tuple[Reason, ...] = ()
     delivery: Delivery | None = None
     profile: Profiled | None = None
+    warnings: tuple[Reason, ...] = ()
+    noted: tuple[Reason, ...] = ()
 
 
 class Deny(Value, frozen=True, kw_only=True):

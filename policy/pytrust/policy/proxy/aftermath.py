@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeVar
 import msgspec
 
 from pytrust.policy.admissions import Admissions
-from pytrust.policy.core.decision import Allow, Pin, Reason
+from pytrust.policy.core.decision import Allow, Pin
 from pytrust.policy.core.facts import Admission, Delivery
 from pytrust.policy.engine.compare import differences
 from pytrust.policy.engine.emit import serialise_head
@@ -60,14 +60,15 @@ class Aftermath:
         if reply.status != _CREATED:
             self._undeliver(allow.delivery)
             return reply
+        container, told = _made(reply.body), Reply(reply.status, _with_warnings(reply.body, allow))
         if allow.overruled:
-            return Reply(reply.status, _with_warnings(reply.body, allow.overruled))
-        container, pin = _made(reply.body), allow.pins[0]
+            return told
+        pin = allow.pins[0]
         admission = Admission(
             ref=pin.ref, image_id=pin.image_id, policy=policy, delivery=allow.delivery, profile=allow.profile
         )
         self._probation.begin(container, self._check(container, sent, admission))
-        return reply
+        return told
 
     def exec_made(self, reply: Reply, container: str) -> Reply:
         """Remember an exec instance."""
@@ -152,10 +153,16 @@ def _decoded(body: bytes, kind: type[T]) -> T:
         raise EngineFailed("its answer is not what an engine says") from error
 
 
-def _with_warnings(body: bytes, reasons: tuple[Reason, ...]) -> bytes:
-    """Tell the client what learning mode passed over; docker prints it."""
+def _with_warnings(body: bytes, allow: Allow) -> bytes:
+    """Tell the client what learning mode passed over, and what a rule only warns of; docker prints it."""
+    told = [
+        *(f"pytrust would refuse: {item.text}" for item in allow.overruled),
+        *(f"pytrust: {item.text}" for item in allow.warnings),
+    ]
+    if not told:
+        return body
     answer = json.loads(body)
-    answer["Warnings"] = [*(answer.get("Warnings") or []), *(f"pytrust would refuse: {item.text}" for item in reasons)]
+    answer["Warnings"] = [*(answer.get("Warnings") or []), *told]
     return json.dumps(answer).encode()
 
 

@@ -1,0 +1,174 @@
+"""What was found in an image that the engine holds? The signed scan of its platform, with what signed VEX says of it.
+
+A tag may be an index of several platforms, each with a scan of its own: the engine's id of what it holds tells which.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Final, NamedTuple, Protocol
+
+from pytrust.policy.core.facts import Fact, Missing, NotScanned, Scanned, ScanQuery, Unavailable
+from pytrust.policy.core.scanning import NO_SCAN
+from pytrust.policy.engine.words import one_line
+from pytrust.policy.profiles.parts import EngineParts
+from pytrust.policy.threads import Threads
+from pytrust.policy.trust_facts import Opened, TrustFacts
+from pytrust.scanner.claim import Claims
+from pytrust.scanner.scan import Scan
+from pytrust.scanner.statement import decode_scan
+from pytrust.scanner.vex.statement import decode_claims
+from pytrust.trust.client.trusted import SignedStatement, Trusted
+from pytrust.trust.collection.model import SCANS, VEX
+from pytrust.trust.errors import PytrustError, Refused
+from pytrust.trust.names import Digest, ImageRef
+
+KEPT_MAX: Final = 256  # scans of images that a host runs; each has some 100 kB
+AT_ONCE: Final = 2  # threads that decode
+_DOCUMENT: Final = "the signed scan"
+
+
+class Engine(Protocol):
+    """Who knows what an engine is made of (``engine_facts.EngineFacts``)."""
+
+    async def parts(self) -> EngineParts:
+        """Once it was asked."""
+
+    def kept_parts(self) -> EngineParts | None:
+        """Where it need not be asked."""
+
+
+class _Said(NamedTuple):
+    """What is signed of one platform; ``digest`` is that of its manifest."""
+
+    digest: Digest
+    scan: SignedStatement
+    vex: SignedStatement | None
+
+
+class _Read(NamedTuple):
+    scan: Scan
+    claims: Claims
+
+
+class ScanFacts:
+    """Answers from what ``trust`` verified."""
+
+    def __init__(self, trust: TrustFacts, engine: Engine) -> None:
+        self._trust, self._engine = trust, engine
+        self._threads = Threads(AT_ONCE)
+        self._read: dict[tuple[Digest, Digest | None], _Read | NotScanned] = {}
+
+    async def answer(self, query: ScanQuery) -> Fact:
+        """``Scanned``, ``Missing``, ``NotScanned`` or ``Unavailable``; raises as ``TrustFacts``, ``EngineFacts``."""
+        said = _said(await self._trust.collection(query.ref.collection, query.roots), query.ref)
+        if not isinstance(said, tuple):
+            return said
+        for one in said:
+            if _name(one) not in self._read:
+                self._keep(one, await self._threads.run(partial(_decode, one)))
+        parts = await self._engine.parts() if query.image_id == str(query.ref.digest) else None
+        return self._choose(query, said, parts)
+
+    def at_once(self, query: ScanQuery) -> Fact | None:
+        """The same, where it takes no looking up."""
+        opened = self._trust.kept_collection(query.ref.collection, query.roots)
+        said = None if opened is None else _said(opened, query.ref)
+        if not isinstance(said, tuple):
+            return said
+        parts = self._engine.kept_parts()
+        if any(_name(one) not in self._read for one in said) or parts is None:
+            return None
+        return self._choose(query, said, parts)
+
+    def _keep(self, one: _Said, read: _Read | NotScanned) -> None:
+        while len(self._read) >= KEPT_MAX:
+            del self._read[next(iter(self._read))]
+        self._read[_name(one)] = read
+
+    def _choose(self, query: ScanQuery, said: tuple[_Said, ...], parts: EngineParts | None) -> Fact:
+        """The one that is of what the engine holds; one that cannot be read might be, and so none is chosen then."""
+        known = [(one, self._read[_name(one)]) for one in said]
+        if wrong := next((read for _, read in known if isinstance(read, NotScanned)), None):
+            return wrong
+        fits = [
+            Scanned(digest=one.scan.digest, scan=read.scan, claims=read.claims, expires=one.scan.expires)
+            for one, read in known
+            if isinstance(read, _Read) and _is_held(read.scan, query, parts)
+        ]
+        if len(fits) == 1:
+            return fits[0]
+        return _other_platform(query, (read.scan for _, read in known if isinstance(read, _Read)))
+
+
+def _name(one: _Said) -> tuple[Digest, Digest | None]:
+    return one.scan.digest, one.vex.digest if one.vex else None
+
+
+def _said(opened: Opened, ref: ImageRef) -> tuple[_Said, ...] | Missing | NotScanned | Unavailable:
+    """What the collection says of the image, platform by platform."""
+    if isinstance(opened.outcome, PytrustError):
+        return _refused(opened.outcome)
+    assert ref.digest is not None
+    try:
+        found = tuple(_statements(opened.outcome, ref.digest))
+    except PytrustError as error:
+        return _refused(error)
+    return found or Missing()
+
+
+def _statements(trusted: Trusted, digest: Digest) -> Iterator[_Said]:
+    platforms = {
+        child.digest for _, target in trusted.tags.values() if target.digest == digest for child in target.platforms
+    }
+    for one in (digest, *sorted(platforms, key=str)):
+        if (scan := trusted.statement(SCANS, one)) is not None:
+            yield _Said(one, scan, _vex(trusted, one))
+
+
+def _vex(trusted: Trusted, digest: Digest) -> SignedStatement | None:
+    """None also where it is not believed: what it takes away from a scan then counts."""
+    try:
+        return trusted.statement(VEX, digest)
+    except PytrustError:
+        return None
+
+
+def _decode(one: _Said) -> _Read | NotScanned:
+    try:
+        scan = decode_scan(one.scan.content, _DOCUMENT)
+        claims = decode_claims(one.vex.content, "the signed VEX") if one.vex else Claims()
+    except PytrustError as error:
+        return _unreadable(error)
+    if scan.subject.digest != one.digest:
+        why = f"it stands under {one.digest}, and is of {scan.subject.digest}"
+        return NotScanned(code="other-image", why=why, hint="scan it again: pytrust scan run NAME")
+    return _Read(scan, claims)
+
+
+def _is_held(scan: Scan, query: ScanQuery, parts: EngineParts | None) -> bool:
+    """By the engine's id; an engine that calls it by the index (containerd's store) runs its own platform of that."""
+    if query.image_id in {str(scan.subject.config), str(scan.subject.digest)}:
+        return True
+    return parts is not None and query.image_id == str(query.ref.digest) and _runs(parts, scan.subject.platform)
+
+
+def _runs(parts: EngineParts, platform: str) -> bool:
+    return platform == f"linux/{parts.arch}" or platform.startswith(f"linux/{parts.arch}/")
+
+
+def _other_platform(query: ScanQuery, scans: Iterable[Scan]) -> NotScanned:
+    there = ", ".join(sorted(f"{scan.subject.platform} ({scan.subject.config})" for scan in scans))
+    why = one_line(f"the engine holds {query.image_id}, and what is scanned is {there}")
+    return NotScanned(code=NO_SCAN, why=why, hint=f"pytrust scan run --platform OS/ARCH {query.ref}")
+
+
+def _unreadable(error: PytrustError) -> NotScanned:
+    return NotScanned(code=error.code, why=one_line(str(error)), hint=error.hint)
+
+
+def _refused(error: PytrustError) -> NotScanned | Unavailable:
+    if isinstance(error, Refused):
+        return _unreadable(error)
+    return Unavailable(code=error.code, why=one_line(str(error)), hint=error.hint)
