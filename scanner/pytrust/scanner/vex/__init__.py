@@ -1,0 +1,1 @@
+"""VEX: what of a scan does not affect an image, by whoever may say so. Pure."""
