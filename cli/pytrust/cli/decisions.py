@@ -129,10 +129,8 @@ def _thing(query: Query) -> str:  # noqa: PLR0911 - one line for each member of 
             return f"volume {name}"
         case SecretsQuery(names=names, image=image):
             return f"secrets {', '.join(names)} for {image}"
-        case ProfileQuery(ref=ref):
-            return f"profile of {ref}"
-        case ScanQuery(ref=ref):
-            return f"scan of {ref}"
+        case ProfileQuery(ref=ref) | ScanQuery(ref=ref):
+            return f"{'profile' if isinstance(query, ProfileQuery) else 'scan'} of {ref}"
         case EngineQuery():
             return "engine"
         case _:

@@ -78,8 +78,8 @@ def read_request(image: str | None, body: bytes | None) -> Create:
 class Supposed:
     """Looks up signatures, profiles and scans with ``trust``, and makes up what an ordinary engine would answer.
 
-    It holds every image that is named (one by digest under that very id), and runs it as ``user``. Of the images that ``request`` names by id it knows
-    nothing.
+    It holds every image that is named (one by digest under that very id), and runs it as ``user``. Of the images that
+    ``request`` names by id it knows nothing.
     """
 
     def __init__(self, request: Create, user: str, trust: Callable[[], TrustFacts]) -> None:

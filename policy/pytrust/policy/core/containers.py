@@ -118,9 +118,7 @@ def _start(inquiry: Inquiry, request: Start) -> Allow:
     looked = judge_scan_again(inquiry, admission)
     delivery = judge_again(inquiry, admission, verified=expires is not None)
     ends = min((end for end in (expires, looked.expires) if end), default=None)
-    return Allow(
-        container=container.id, expires=ends, delivery=delivery, warnings=looked.warnings, noted=looked.noted
-    )
+    return Allow(container=container.id, expires=ends, delivery=delivery, warnings=looked.warnings, noted=looked.noted)
 
 
 def _others(container: Container) -> tuple[Ask, ...]:

@@ -1,4 +1,4 @@
-"""May this container be made? Its images and what was found in them, what confines it, what it asks for, its secrets."""
+"""May this container be made? Its images, what was found in them, what confines it, what it asks for, its secrets."""
 
 from __future__ import annotations
 

@@ -55,6 +55,21 @@ def judge_scan_again(inquiry: Inquiry, admission: Admission) -> Looked:
     return _judge(inquiry, admission.ref, admission.image_id, rule)
 
 
+class _Asked(NamedTuple):
+    """What a scan has to be of, and by which rule it has to be there."""
+
+    ref: ImageRef
+    image_id: str
+    rule: ImageRule
+    rules: ScanRules
+
+    def refusal(self, code: str, text: str, hint: str = "") -> Reason:
+        """A reason; without a hint, the way out is another scan."""
+        return Reason(
+            code=code, text=text, rule=_named(self.rule), hint=hint or f"scan it: pytrust scan run {self.ref}"
+        )
+
+
 def _judge(inquiry: Inquiry, ref: ImageRef, image_id: str, rule: ImageRule) -> Looked:
     if rule.trust is None or rule.scan is None:
         return Looked()
@@ -62,10 +77,15 @@ def _judge(inquiry: Inquiry, ref: ImageRef, image_id: str, rule: ImageRule) -> L
     fact = inquiry.look_up(ScanQuery(ref=bare, image_id=image_id, roots=rule.trust.roots))
     if fact is None:
         return Looked()
-    if reason := _objection(ref, image_id, fact, rule, rule.scan, inquiry.now):
+    if reason := _objection(_Asked(ref, image_id, rule, rule.scan), fact, inquiry.now):
         inquiry.refuse(reason)
-    if not isinstance(fact, Scanned) or reason:
         return Looked()
+    return _weigh(inquiry, ref, fact, rule) if isinstance(fact, Scanned) else Looked()
+
+
+def _weigh(inquiry: Inquiry, ref: ImageRef, fact: Scanned, rule: ImageRule) -> Looked:
+    """What the rules say of a scan that counts."""
+    assert rule.scan is not None
     policed = Policed(image=ref.collection, rules=rule.scan, waivers=inquiry.policy.waivers)
     found: dict[Action, list[Reason]] = {action: [] for action in Action}
     for objection in decide(fact.scan, policed, fact.claims, inquiry.now).objections:
@@ -75,29 +95,31 @@ def _judge(inquiry: Inquiry, ref: ImageRef, image_id: str, rule: ImageRule) -> L
     return Looked(fact.expires, tuple(found[Action.WARN]), tuple(found[Action.AUDIT]))
 
 
-def _objection(  # noqa: PLR0913, PLR0917 - all that one answer is measured by
-    ref: ImageRef, image_id: str, fact: Fact, rule: ImageRule, rules: ScanRules, now: datetime
-) -> Reason | None:
+def _objection(asked: _Asked, fact: Fact, now: datetime) -> Reason | None:
     """Why this answer is no scan of the image that counts; None where it is one, or where there need be none."""
-    again, named = f"scan it again: pytrust scan run {ref}", _named(rule)
     match fact:
-        case Missing() | NotScanned(code="no-scan") if not rules.required:
+        case Scanned():
+            return _shortcoming(asked, fact, now)
+        case Missing() | NotScanned(code="no-scan") if not asked.rules.required:
             return None
         case Missing():
-            hint = f"have it scanned: pytrust scan run {ref}"
-            return Reason(code=NO_SCAN, text=f"{ref} has no signed scan", rule=named, hint=hint)
+            return asked.refusal(NO_SCAN, f"{asked.ref} has no signed scan")
         case NotScanned(code=code, why=why, hint=hint):
-            return Reason(code=code, text=f"the scan of {ref} does not count: {why}", rule=named, hint=hint)
-        case Scanned(expires=expires) if expires <= now:
-            text = f"the signature of the scan of {ref} ended at {expires:%Y-%m-%d %H:%M} UTC"
-            return Reason(code="stale-scan", text=text, rule=named, hint=again)
-        case Scanned() if not _is_of(fact, ref, image_id):
-            text = f"the scan of {ref} is of other content than the engine holds ({shown(image_id)})"
-            return Reason(code="other-image", text=text, rule=named, hint=again)
-        case Scanned():
-            return None
+            return asked.refusal(code, f"the scan of {asked.ref} does not count: {why}", hint)
         case _:
-            return unanswered(f"the scan of {ref}", fact, named)
+            return unanswered(f"the scan of {asked.ref}", fact, _named(asked.rule))
+
+
+def _shortcoming(asked: _Asked, fact: Scanned, now: datetime) -> Reason | None:
+    if fact.expires <= now:
+        ended = f"{fact.expires:%Y-%m-%d %H:%M} UTC"
+        return asked.refusal("stale-scan", f"the signature of the scan of {asked.ref} ended at {ended}")
+    if not _is_of(fact, asked.ref, asked.image_id):
+        held = shown(asked.image_id)
+        return asked.refusal(
+            "other-image", f"the scan of {asked.ref} is of other content than the engine holds ({held})"
+        )
+    return None
 
 
 def _is_of(fact: Scanned, ref: ImageRef, image_id: str) -> bool:
