@@ -22,6 +22,7 @@ from pytrust.policy.core.facts import (
     ProfileQuery,
     Query,
     RepoDigest,
+    ScanQuery,
     Signed,
     TrustQuery,
     Unavailable,
@@ -92,12 +93,12 @@ WORLD: World = {
 def judged(request: Request, under: Policy | None = None, world: Mapping[Query, Fact] | None = None) -> Allow | Deny:
     """The decision in the usual world, changed by ``world``; a question that neither answers is an error.
 
-    But for profiles: in the usual world nobody has signed any.
+    But for profiles and scans: in the usual world nobody has signed any.
     """
     known = {**WORLD, **(world or {})}
 
     def answer(query: Query) -> Fact:
-        return known.get(query, Missing()) if isinstance(query, ProfileQuery) else known[query]
+        return known.get(query, Missing()) if isinstance(query, ProfileQuery | ScanQuery) else known[query]
 
     return settle(request, under or policy(), answer)[0]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from pytrust.policy.core.decide import decide
 from pytrust.policy.core.decision import Allow, Deny, Need
@@ -28,6 +29,7 @@ from pytrust.policy.core.facts import (
     Missing,
     NotDeliverable,
     NotProfiled,
+    NotScanned,
     NotSigned,
     PathQuery,
     Profiled,
@@ -35,6 +37,8 @@ from pytrust.policy.core.facts import (
     Query,
     RepoDigest,
     Roots,
+    Scanned,
+    ScanQuery,
     SecretsQuery,
     Signed,
     TrustQuery,
@@ -71,6 +75,11 @@ from pytrust.policy.core.request import (
 from pytrust.policy.core.rules import Containers, ImageRule, Isolation, Lift, Mode, Policy, ProfileNeed, Trust
 from pytrust.policy.profiles.names import Capability, GoArch
 from pytrust.policy.profiles.parts import EngineParts
+from pytrust.scanner.claim import Claim, Claims, Status
+from pytrust.scanner.finding import Finding, Kind
+from pytrust.scanner.rules import Action, Fix, GateRule, ScanRules, Waiver
+from pytrust.scanner.scan import Coverage, Database, Scan, Source, Subject
+from pytrust.scanner.severity import Severity
 from pytrust.trust.names import CollectionName, Digest, ImageRef, KeyId, RoleName
 from pytrust.trust.vault.names import SecretName
 
@@ -149,6 +158,63 @@ profiles = st.builds(
     parts=st.just(PARTS),
 )
 
+findings = st.builds(
+    Finding,
+    id=st.sampled_from(["CVE-2029-1111", "CVE-2029-2222"]),
+    severity=st.sampled_from(Severity),
+    package=st.sampled_from(["openssl", "busybox"]),
+    version=st.just("1.0"),
+    fixed=st.sampled_from(["", "1.1"]),
+    family=st.just("os-pkgs"),
+)
+scans = st.builds(
+    Scan,
+    subject=st.builds(
+        Subject,
+        name=st.sampled_from(COLLECTIONS).map(CollectionName),
+        digest=st.sampled_from(DIGESTS),
+        config=st.sampled_from(IMAGE_IDS).map(Digest.parse),
+        platform=st.just("linux/amd64"),
+    ),
+    scanned_at=st.sampled_from([NOW - timedelta(days=30), NOW - timedelta(hours=1)]),
+    source=st.just(Source(digest=DIGESTS[0], length=1000)),
+    database=st.sampled_from([Database(), Database(updated_at=NOW - timedelta(hours=7))]),
+    coverage=st.sampled_from(
+        [Coverage(), Coverage(kinds=frozenset({Kind.VULNERABILITY}), families=frozenset({"os-pkgs"}), unfixed=True)]
+    ),
+    findings=st.lists(findings, max_size=3).map(tuple),
+)
+claims = st.sampled_from([Claims(), Claims(claims=(Claim(ids=("CVE-2029-1111",), status=Status.NOT_AFFECTED),))])
+scanned = st.builds(
+    Scanned, digest=st.sampled_from(DIGESTS), scan=scans, expires=st.sampled_from([NOW, LATER]), claims=claims
+)
+not_scanned = st.builds(NotScanned, code=st.sampled_from(["no-scan", "stale"]), why=st.just("its time is over"))
+scan_rules = st.builds(
+    ScanRules,
+    required=st.booleans(),
+    max_age=st.sampled_from([None, timedelta(days=7)]),
+    gates=st.lists(
+        st.builds(
+            GateRule,
+            action=st.sampled_from(Action),
+            severity=st.sampled_from([Severity.LOW, Severity.HIGH]),
+            fix=st.sampled_from(Fix),
+            where=st.just("policy.yaml:6"),
+        ),
+        max_size=2,
+    ).map(tuple),
+    unknown=st.sampled_from([None, Action.DENY, Action.WARN]),
+    where=st.just("policy.yaml:5"),
+)
+waivers = st.builds(
+    Waiver,
+    ids=st.just(("CVE-2029-2222",)),
+    reason=st.just("not reachable"),
+    owner=st.just("alice"),
+    expires=st.sampled_from([NOW.date() - timedelta(days=1), LATER.date()]),
+    where=st.just("policy.yaml:20"),
+)
+
 image_requests: st.SearchStrategy[Create | Pull] = st.one_of(
     st.builds(Create, image=images),
     st.builds(Create, image=images, mounts=st.lists(images, max_size=2).map(tuple)),
@@ -202,6 +268,7 @@ rules = st.builds(
     trust=st.none() | trusts,
     isolation=st.none() | levels,
     profile=st.sampled_from(ProfileNeed),
+    scan=st.none() | scan_rules,
 )
 rest_rules = st.lists(
     st.builds(ImageRule, match=st.just("**"), where=st.just("policy.yaml:5"), trust=st.just(Trust())), max_size=1
@@ -225,6 +292,7 @@ def policies(mode: Mode = Mode.ENFORCE) -> st.SearchStrategy[Policy]:
         version=st.just("d" * 64),
         images=st.lists(rules, max_size=3).flatmap(lambda some: rest_rules.map(lambda rest: (*some, *rest))),
         containers=containers,
+        waivers=st.lists(waivers, max_size=1).map(tuple),
         mode=st.just(mode),
     )
 
@@ -293,7 +361,7 @@ not_deliverable = st.builds(NotDeliverable, code=st.just("no-such-secret"), why=
 not_profiled = st.builds(NotProfiled, code=st.just("stale"), why=st.just("its time is over"))
 any_facts: st.SearchStrategy[Fact] = st.one_of(
     unavailable, st.just(Missing()), signed, not_signed, held_images, _containers, _paths, _volumes,
-    deliverable, not_deliverable, profiles, not_profiled, st.builds(EngineInfo, seccomp=st.booleans()), st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)),
+    deliverable, not_deliverable, profiles, not_profiled, scanned, not_scanned, st.builds(EngineInfo, seccomp=st.booleans()), st.builds(ExecInstance, container=st.sampled_from(CONTAINERS)),
 )  # fmt: skip
 
 
@@ -311,7 +379,20 @@ def _signed_as(query: TrustQuery) -> st.SearchStrategy[Fact]:
     return st.one_of(st.just(honest), signed, not_signed)
 
 
-def facts_on(query: Query) -> st.SearchStrategy[Fact]:
+def _scanned_as(query: ScanQuery) -> st.SearchStrategy[Fact]:
+    """A scan of what the engine holds, for the most part."""
+    assert query.ref.digest is not None
+    subject = Subject(
+        name=query.ref.collection,
+        digest=query.ref.digest,
+        config=Digest.parse(query.image_id),
+        platform="linux/amd64",
+    )
+    fitting = scanned.map(lambda fact: replace(fact, scan=replace(fact.scan, subject=subject)))
+    return st.one_of(fitting, fitting, scanned, not_scanned, st.just(Missing()), unavailable)
+
+
+def facts_on(query: Query) -> st.SearchStrategy[Fact]:  # noqa: C901 - one line for each member of the union
     """Answers to a question: fitting ones for the most part, and what else gatherers say."""
     match query:
         case TrustQuery():
@@ -330,6 +411,8 @@ def facts_on(query: Query) -> st.SearchStrategy[Fact]:
             return st.one_of(deliverable, deliverable, not_deliverable, unavailable)
         case ProfileQuery():
             return st.one_of(profiles, profiles, st.just(Missing()), not_profiled, unavailable)
+        case ScanQuery():
+            return _scanned_as(query)
         case EngineQuery():
             return st.one_of(st.just(EngineInfo(seccomp=True)), st.builds(EngineInfo, seccomp=st.booleans()))
 

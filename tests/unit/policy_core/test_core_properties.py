@@ -34,10 +34,13 @@ from pytrust.policy.core.facts import (
     HostPath,
     ImageQuery,
     Missing,
+    NotScanned,
     PathQuery,
     Profiled,
     ProfileQuery,
     Query,
+    Scanned,
+    ScanQuery,
     SecretsQuery,
     Signed,
     TrustQuery,
@@ -61,6 +64,7 @@ FITTING: dict[type, tuple[type, ...]] = {
     EngineQuery: (EngineInfo,),
     SecretsQuery: (Deliverable,),
     ProfileQuery: (Profiled, Missing),
+    ScanQuery: (Scanned, NotScanned, Missing),
 }
 CERTAIN = (Look, Change, Closed, Unrecognised)
 GONE = Unavailable(code="unreachable", why="nobody answers")
