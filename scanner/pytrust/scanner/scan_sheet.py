@@ -1,0 +1,126 @@
+"""A scan and what came of judging it, as a sheet: every finding is on it, also those that are excused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Final
+
+from pytrust.scanner.finding import Finding, Kind
+from pytrust.scanner.report import Detail
+from pytrust.scanner.rules import Action, Waiver
+from pytrust.scanner.scan import Scan, order
+from pytrust.scanner.scan_head import head, oddities
+from pytrust.scanner.sheet import Line, Mark, Remark, Sheet
+from pytrust.scanner.verdict import Judged, Objection, Standing, Verdict
+
+Details = Mapping[tuple[Kind, str], Detail]
+
+NO_DETAILS: Final[Details] = MappingProxyType({})
+MARKS: Final[Mapping[Standing, Mark]] = MappingProxyType(
+    {
+        Standing.DENIED: Mark.FAIL,
+        Standing.WARNED: Mark.WARN,
+        Standing.AUDITED: Mark.NOTE,
+        Standing.WAIVED: Mark.WAIVED,
+        Standing.NOT_AFFECTED: Mark.NOT_AFFECTED,
+        Standing.PASSED: Mark.PASS,
+    }
+)
+ACTIONS: Final[Mapping[Action | None, Mark]] = MappingProxyType(
+    {Action.DENY: Mark.FAIL, Action.WARN: Mark.WARN, Action.AUDIT: Mark.NOTE, None: Mark.PASS}
+)
+_PLACES: Final = {mark: place for place, mark in enumerate(Mark)}
+_UNKNOWN: Final = Detail()
+_IN_THE_WHOLE: Final = 1000  # of EPSS, that is of 100,000: one hundredth
+
+
+def scan_sheet(  # noqa: PLR0913 - what a sheet is made of
+    verdict: Verdict,
+    scan: Scan,
+    details: Details = NO_DETAILS,
+    *,
+    now: datetime,
+    image: str = "",
+    facts: tuple[tuple[str, str], ...] = (),
+    remarks: tuple[Remark, ...] = (),
+    tool: str = "pytrust scan show",
+) -> Sheet:
+    """The sheet of one scan.
+
+    Args:
+        verdict: with ``judged``, that is of ``judge`` and not of ``decide``.
+        scan: what was judged.
+        details: titles, texts and links, of a report that was read with them.
+        now: what ages are counted from.
+        image: how to call the image; else by the name in the scan.
+        facts: more pairs for the head: by whom it is signed, until when.
+        remarks: more of them; they come last.
+        tool: the command that makes the sheet.
+    """
+    name = image or scan.subject.name
+    return Sheet(
+        title=f"scan of {name}",
+        tool=tool,
+        mark=ACTIONS[verdict.action],
+        facts=(*head(scan, now, image), *facts),
+        remarks=(*map(_objection, verdict.objections), *_waivers(verdict), *oddities(scan), *remarks),
+        lines=tuple(_line(one, details) for one in sorted(verdict.judged, key=_place)),
+    )
+
+
+def finding_line(finding: Finding, mark: Mark, why: str, details: Details = NO_DETAILS) -> Line:
+    """One finding; what the lists know of it follows ``why``."""
+    detail = details.get((finding.kind, finding.id), _UNKNOWN)
+    return Line(
+        id=finding.id,
+        mark=mark,
+        severity=finding.severity,
+        title=detail.title,
+        subject=finding.package or finding.target or finding.path,
+        version=finding.version,
+        fixed=finding.fixed,
+        place=finding.path or finding.target,
+        links=detail.links,
+        why="; ".join(filter(None, (why, *_signs(finding)))),
+        hint=detail.hint,
+        text=detail.text,
+        kind=finding.kind,
+        score=finding.cvss,
+    )
+
+
+def _line(judged: Judged, details: Details) -> Line:
+    return finding_line(judged.finding, MARKS[judged.standing], judged.rule, details)
+
+
+def _place(judged: Judged) -> tuple[object, ...]:
+    return (_PLACES[MARKS[judged.standing]], *order(judged.finding))
+
+
+def _signs(finding: Finding) -> Iterator[str]:
+    if finding.kev:
+        yield "known to be exploited, also by ransomware" if finding.ransomware else "known to be exploited"
+    if finding.epss is not None:
+        yield f"EPSS {finding.epss / _IN_THE_WHOLE:.1f} %"
+    if finding.first_seen:
+        yield f"first seen {finding.first_seen:%Y-%m-%d}"
+
+
+def _objection(objection: Objection) -> Remark:
+    text = f"{objection.text} ({objection.rule})" if objection.rule else objection.text
+    return Remark(ACTIONS[objection.action], text, objection.hint)
+
+
+def _waivers(verdict: Verdict) -> Iterator[Remark]:
+    for waiver in verdict.ended:
+        hint = "fix it, or let its owner renew the exception"
+        yield Remark(Mark.WARN, f"the exception for {_named(waiver)} ended with {waiver.expires:%Y-%m-%d}", hint)
+    for waiver in verdict.unused:
+        yield Remark(Mark.NOTE, f"the exception for {_named(waiver)} fits nothing in this scan", "remove it")
+
+
+def _named(waiver: Waiver) -> str:
+    place = f", {waiver.where}" if waiver.where else ""
+    return f"{', '.join(waiver.ids)} ({waiver.owner}: {waiver.reason}{place})"
