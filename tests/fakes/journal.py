@@ -7,6 +7,8 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from tests.fakes.scans import VULNERABLE
+
 from pytrust.policy.core.decision import Allow, Deny, Injection, Mutation, Pin, Reason
 from pytrust.policy.core.facts import (
     Admission,
@@ -25,6 +27,7 @@ from pytrust.policy.core.facts import (
     Missing,
     NotDeliverable,
     NotProfiled,
+    NotScanned,
     NotSigned,
     PathQuery,
     Profiled,
@@ -32,6 +35,8 @@ from pytrust.policy.core.facts import (
     Query,
     RepoDigest,
     Roots,
+    Scanned,
+    ScanQuery,
     SecretsQuery,
     Signed,
     TrustQuery,
@@ -67,6 +72,7 @@ from pytrust.policy.core.rules import Policy
 from pytrust.policy.journal import Decided, Event
 from pytrust.policy.profiles.names import Capability, GoArch
 from pytrust.policy.profiles.parts import EngineParts
+from pytrust.scanner.claim import Claim, Claims, Status
 from pytrust.trust.names import Digest, ImageRef, KeyId, RoleName
 from pytrust.trust.vault.names import SecretName
 
@@ -142,6 +148,13 @@ KNOWN: dict[Query, Fact] = {
         parts=EngineParts(version="20.10.24", runc="1.1.5", kernel="6.1", arch=GoArch("amd64")),
     ),
     ProfileQuery(ref=API.at(DIGEST)): NotProfiled(code="stale", why="its time is over"),
+    ScanQuery(ref=WEB.at(DIGEST), image_id=str(DIGEST)): Scanned(
+        digest=DIGEST,
+        scan=VULNERABLE,
+        expires=NOW,
+        claims=Claims(claims=(Claim(ids=("CVE-2026-0001",), status=Status.NOT_AFFECTED),)),
+    ),
+    ScanQuery(ref=API.at(DIGEST), image_id="web"): NotScanned(code="no-scan", why="another platform is"),
 }
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 import pytest
+from tests.fakes.scans import CLEAN, VULNERABLE
 
 from pytrust.cli.decisions import decision_lines, fact_line, request_lines, same, things
 from pytrust.policy.core.decision import Allow, Deny, Injection, Mutation, Pin, Reason
@@ -26,12 +27,15 @@ from pytrust.policy.core.facts import (
     Missing,
     NotDeliverable,
     NotProfiled,
+    NotScanned,
     NotSigned,
     PathQuery,
     Profiled,
     ProfileQuery,
     Query,
     Roots,
+    Scanned,
+    ScanQuery,
     SecretsQuery,
     Signed,
     TrustQuery,
@@ -79,6 +83,7 @@ QUERIES: list[tuple[Query, str]] = [
         "secrets db, key for docker.io/foo/web",
     ),
     (ProfileQuery(ref=REF.at(DIGEST)), f"profile of docker.io/foo/web:v2@{DIGEST}"),
+    (ScanQuery(ref=REF.at(DIGEST), image_id=IMAGE_ID), f"scan of docker.io/foo/web:v2@{DIGEST}"),
     (EngineQuery(), "engine"),
 ]
 FACTS: list[tuple[Fact, str]] = [
@@ -98,6 +103,15 @@ FACTS: list[tuple[Fact, str]] = [
     (NotSigned(code="stale", why="its time is over"), "refused, its time is over"),
     (PROFILE, f"{DIGEST}, capabilities CHOWN, until 2026-11-23 20:00:00 UTC"),
     (NotProfiled(code="stale", why="its time is over"), "refused, its time is over"),
+    (
+        Scanned(digest=DIGEST, scan=VULNERABLE, expires=NOW),
+        f"{DIGEST}, 1 critical, scanned 2026-11-23 18:00:00 UTC, until 2026-11-23 20:00:00 UTC",
+    ),
+    (
+        Scanned(digest=DIGEST, scan=CLEAN, expires=NOW),
+        f"{DIGEST}, nothing found, scanned 2026-11-23 18:00:00 UTC, until 2026-11-23 20:00:00 UTC",
+    ),
+    (NotScanned(code="stale", why="its time is over"), "refused, its time is over"),
     (Unavailable(code="unreachable", why="nobody answers"), "not known, nobody answers"),
     (Missing(), "there is none"),
     (HeldImage(id=IMAGE_ID, user="7"), f"{IMAGE_ID}, runs as user 7"),
@@ -170,6 +184,18 @@ def test_a_permission() -> None:
     assert list(decision_lines(Allow())) == ["allowed"]
 
 
+def test_what_does_not_deny_is_told_apart() -> None:
+    assert list(decision_lines(Allow(warnings=(REASON,), noted=(OTHER,)))) == [
+        "allowed",
+        "  warned:",
+        "  it is not signed",
+        "    rule: images ** (policy.yaml:3)",
+        "    hint: sign it",
+        "  noted:",
+        "  that is not signed",
+    ]
+
+
 def test_a_permission_of_learning_mode_has_its_reasons() -> None:
     assert list(decision_lines(Allow(overruled=(REASON,))))[:2] == [
         "allowed in learning mode, denied otherwise",
@@ -192,6 +218,8 @@ OTHER = Reason(code="unsigned", text="that is not signed")
         (Allow(), Deny(reasons=(REASON,)), False),
         (Allow(pins=(PIN,)), Allow(pins=(PIN,), expires=NOW), True),
         (Allow(pins=(PIN,)), Allow(), False),
+        (Allow(warnings=(REASON,)), Allow(warnings=(MOVED,)), True),
+        (Allow(warnings=(REASON,)), Allow(), False),
         (Allow(mutations=(Mutation(injection=Injection.PIDS, value=1),)), Allow(), False),
         (Allow(overruled=(REASON,)), Allow(overruled=(MOVED, OTHER)), True),
         (Allow(overruled=(REASON,)), Allow(), False),

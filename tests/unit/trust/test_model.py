@@ -40,7 +40,7 @@ def test_no_role_is_delegated_to_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["root", "targets", "snapshot", "timestamp", "releases", "scans", "profiles", "sha256"]
+    "name", ["root", "targets", "snapshot", "timestamp", "releases", "scans", "profiles", "vex", "sha256"]
 )
 def test_reserved_names_are_no_signers(name: str) -> None:
     with pytest.raises(InvalidName, match="reserved"):

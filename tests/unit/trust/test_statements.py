@@ -52,7 +52,7 @@ from pytrust.trust.errors import (
 from pytrust.trust.formats import tuf
 from pytrust.trust.http import Deadline
 from pytrust.trust.image import Platform
-from pytrust.trust.limits import PROFILES_LIFETIME, STATEMENT_MAX_BYTES
+from pytrust.trust.limits import PROFILE_MAX_BYTES, PROFILES_LIFETIME
 from pytrust.trust.names import Digest, Format, RoleName
 from pytrust.trust.publish.online import make_online
 from pytrust.trust.publish.proposal import Proposal
@@ -166,7 +166,7 @@ def test_detached_where_there_is_no_role(house: House) -> None:
 def test_more_than_clients_read_is_refused(house: House) -> None:
     tags = [f"t{number}" for number in range(40)]
     house.owner().sign(NAME, [target(tag) for tag in tags], [ALICE])
-    large = [said(digest(tag), "x" * STATEMENT_MAX_BYTES) for tag in tags]
+    large = [said(digest(tag), "x" * PROFILE_MAX_BYTES) for tag in tags]
     house.owner().attach(NAME, PROFILES, large[:34], [ALICE])
     with pytest.raises(UsageError, match="that clients read") as caught:
         house.owner().attach(NAME, PROFILES, large, [ALICE])
@@ -178,7 +178,7 @@ def test_the_limit_is_of_what_is_written(house: House) -> None:
     """JSON spells one of these characters with six bytes; eleven such profiles fit, and their file is read."""
     tags = [f"t{number}" for number in range(12)]
     house.owner().sign(NAME, [target(tag) for tag in tags], [ALICE])
-    odd = [said(digest(tag), "é" * (STATEMENT_MAX_BYTES // 2)) for tag in tags]
+    odd = [said(digest(tag), "é" * (PROFILE_MAX_BYTES // 2)) for tag in tags]
     with pytest.raises(UsageError, match="that clients read"):
         house.owner().attach(NAME, PROFILES, odd, [ALICE])
     house.owner().attach(NAME, PROFILES, odd[:11], [ALICE])
@@ -378,7 +378,7 @@ def test_a_side_that_is_added_later_has_none(tmp_path: Path) -> None:
     assert content(house, V1) == b"again"
 
 
-@pytest.mark.parametrize("name", ["profiles", "scans"])
+@pytest.mark.parametrize("name", ["profiles", "scans", "vex"])
 def test_a_role_of_that_name_that_docker_made(tmp_path: Path, name: str) -> None:
     """``targets/profiles`` means nothing here: it stays as it is, and its key does not come to sign profiles."""
     house = docker_house(tmp_path)
