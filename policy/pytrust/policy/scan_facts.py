@@ -5,7 +5,7 @@ A tag may be an index of several platforms, each with a scan of its own: the eng
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple, Protocol
 
@@ -24,7 +24,9 @@ from pytrust.trust.collection.model import SCANS, VEX
 from pytrust.trust.errors import PytrustError, Refused
 from pytrust.trust.names import Digest, ImageRef
 
-KEPT_MAX: Final = 256  # scans of images that a host runs; each has some 100 kB
+KEPT_MAX_BYTES: Final = (
+    32 * 1024**2
+)  # of documents, decoded; one of 500 findings has 30 kB, and a host runs some dozens
 AT_ONCE: Final = 2  # threads that decode
 _DOCUMENT: Final = "the signed scan"
 
@@ -58,48 +60,50 @@ class ScanFacts:
     def __init__(self, trust: TrustFacts, engine: Engine) -> None:
         self._trust, self._engine = trust, engine
         self._threads = Threads(AT_ONCE)
-        self._read: dict[tuple[Digest, Digest | None], _Read | NotScanned] = {}
+        self._kept: dict[tuple[Digest, Digest | None], tuple[int, _Read]] = {}
 
     async def answer(self, query: ScanQuery) -> Fact:
         """``Scanned``, ``Missing``, ``NotScanned`` or ``Unavailable``; raises as ``TrustFacts``, ``EngineFacts``."""
         said = _said(await self._trust.collection(query.ref.collection, query.roots), query.ref)
         if not isinstance(said, tuple):
             return said
-        for one in said:
-            if _name(one) not in self._read:
-                self._keep(one, await self._threads.run(partial(_decode, one)))
+        known = [(one, await self._read(one)) for one in said]
         parts = await self._engine.parts() if query.image_id == str(query.ref.digest) else None
-        return self._choose(query, said, parts)
+        return _choose(query, known, parts)
 
     def at_once(self, query: ScanQuery) -> Fact | None:
         """The same, where it takes no looking up."""
-        opened = self._trust.kept_collection(query.ref.collection, query.roots)
-        said = None if opened is None else _said(opened, query.ref)
+        opened, parts = self._trust.kept_collection(query.ref.collection, query.roots), self._engine.kept_parts()
+        if opened is None or parts is None:
+            return None
+        said = _said(opened, query.ref)
         if not isinstance(said, tuple):
             return said
-        parts = self._engine.kept_parts()
-        if any(_name(one) not in self._read for one in said) or parts is None:
-            return None
-        return self._choose(query, said, parts)
+        kept = [(one, self._kept[_name(one)][1]) for one in said if _name(one) in self._kept]
+        return _choose(query, kept, parts) if len(kept) == len(said) else None
 
-    def _keep(self, one: _Said, read: _Read | NotScanned) -> None:
-        while len(self._read) >= KEPT_MAX:
-            del self._read[next(iter(self._read))]
-        self._read[_name(one)] = read
+    async def _read(self, one: _Said) -> _Read | NotScanned:
+        if kept := self._kept.get(_name(one)):
+            return kept[1]
+        read = await self._threads.run(partial(_decode, one))
+        if isinstance(read, _Read):
+            self._kept[_name(one)] = len(one.scan.content), read
+            while sum(size for size, _ in self._kept.values()) > KEPT_MAX_BYTES:
+                del self._kept[next(iter(self._kept))]
+        return read
 
-    def _choose(self, query: ScanQuery, said: tuple[_Said, ...], parts: EngineParts | None) -> Fact:
-        """The one that is of what the engine holds; one that cannot be read might be, and so none is chosen then."""
-        known = [(one, self._read[_name(one)]) for one in said]
-        if wrong := next((read for _, read in known if isinstance(read, NotScanned)), None):
-            return wrong
-        fits = [
-            Scanned(digest=one.scan.digest, scan=read.scan, claims=read.claims, expires=one.scan.expires)
-            for one, read in known
-            if isinstance(read, _Read) and _is_held(read.scan, query, parts)
-        ]
-        if len(fits) == 1:
-            return fits[0]
-        return _other_platform(query, (read.scan for _, read in known if isinstance(read, _Read)))
+
+def _choose(query: ScanQuery, known: Sequence[tuple[_Said, _Read | NotScanned]], parts: EngineParts | None) -> Fact:
+    """The one that is of what the engine holds; one that cannot be read might be, and so none is chosen then."""
+    fits = []
+    for one, read in known:
+        if isinstance(read, NotScanned):
+            return read
+        if _is_held(read.scan, query, parts):
+            fits.append(Scanned(digest=one.scan.digest, scan=read.scan, claims=read.claims, expires=one.scan.expires))
+    if len({fact.scan.subject.platform for fact in fits}) == 1:
+        return fits[0]
+    return _other_platform(query, [read.scan for _, read in known if isinstance(read, _Read)])
 
 
 def _name(one: _Said) -> tuple[Digest, Digest | None]:
