@@ -94,16 +94,21 @@ class ScanFacts:
 
 
 def _choose(query: ScanQuery, known: Sequence[tuple[_Said, _Read | NotScanned]], parts: EngineParts | None) -> Fact:
-    """The one that is of what the engine holds; one that cannot be read might be, and so none is chosen then."""
-    fits = []
-    for one, read in known:
-        if isinstance(read, NotScanned):
-            return read
-        if _is_held(read.scan, query, parts):
-            fits.append(Scanned(digest=one.scan.digest, scan=read.scan, claims=read.claims, expires=one.scan.expires))
-    if len({fact.scan.subject.platform for fact in fits}) == 1:
-        return fits[0]
-    return _other_platform(query, [read.scan for _, read in known if isinstance(read, _Read)])
+    """The one that is of what the engine holds. Where none is for certain, one that cannot be read might be."""
+    read = [(one, held) for one, held in known if isinstance(held, _Read)]
+    if exact := [_fact(one, held) for one, held in read if _is_held(held.scan, query.image_id)]:
+        return exact[0]
+    if wrong := next((held for _, held in known if isinstance(held, NotScanned)), None):
+        return wrong
+    if parts is not None and query.image_id == str(query.ref.digest):
+        fits = [_fact(one, held) for one, held in read if _runs(parts, held.scan.subject.platform)]
+        if len(fits) == 1:
+            return fits[0]
+    return _other_platform(query, [held.scan for _, held in read])
+
+
+def _fact(one: _Said, held: _Read) -> Scanned:
+    return Scanned(digest=one.scan.digest, scan=held.scan, claims=held.claims, expires=one.scan.expires)
 
 
 def _name(one: _Said) -> tuple[Digest, Digest | None]:
@@ -151,14 +156,12 @@ def _decode(one: _Said) -> _Read | NotScanned:
     return _Read(scan, claims)
 
 
-def _is_held(scan: Scan, query: ScanQuery, parts: EngineParts | None) -> bool:
-    """By the engine's id; an engine that calls it by the index (containerd's store) runs its own platform of that."""
-    if query.image_id in {str(scan.subject.config), str(scan.subject.digest)}:
-        return True
-    return parts is not None and query.image_id == str(query.ref.digest) and _runs(parts, scan.subject.platform)
+def _is_held(scan: Scan, image_id: str) -> bool:
+    return image_id in {str(scan.subject.config), str(scan.subject.digest)}
 
 
 def _runs(parts: EngineParts, platform: str) -> bool:
+    """An engine that calls an image by its index (containerd's store) runs its own platform of that."""
     return platform == f"linux/{parts.arch}" or platform.startswith(f"linux/{parts.arch}/")
 
 
