@@ -7,17 +7,13 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Final
 
-from pytrust.scanner.finding import Finding, Kind
-from pytrust.scanner.report import Detail
+from pytrust.scanner.finding_line import NO_DETAILS, RANK, Details, finding_line
 from pytrust.scanner.rules import Action, Waiver
 from pytrust.scanner.scan import Scan, order
 from pytrust.scanner.scan_head import head, oddities
 from pytrust.scanner.sheet import Line, Mark, Remark, Sheet
 from pytrust.scanner.verdict import Judged, Objection, Standing, Verdict
 
-Details = Mapping[tuple[Kind, str], Detail]
-
-NO_DETAILS: Final[Details] = MappingProxyType({})
 MARKS: Final[Mapping[Standing, Mark]] = MappingProxyType(
     {
         Standing.DENIED: Mark.FAIL,
@@ -31,9 +27,6 @@ MARKS: Final[Mapping[Standing, Mark]] = MappingProxyType(
 ACTIONS: Final[Mapping[Action | None, Mark]] = MappingProxyType(
     {Action.DENY: Mark.FAIL, Action.WARN: Mark.WARN, Action.AUDIT: Mark.NOTE, None: Mark.PASS}
 )
-_PLACES: Final = {mark: place for place, mark in enumerate(Mark)}
-_UNKNOWN: Final = Detail()
-_IN_THE_WHOLE: Final = 1000  # of EPSS, that is of 100,000: one hundredth
 
 
 def scan_sheet(  # noqa: PLR0913 - what a sheet is made of
@@ -70,42 +63,12 @@ def scan_sheet(  # noqa: PLR0913 - what a sheet is made of
     )
 
 
-def finding_line(finding: Finding, mark: Mark, why: str, details: Details = NO_DETAILS) -> Line:
-    """One finding; what the lists know of it follows ``why``."""
-    detail = details.get((finding.kind, finding.id), _UNKNOWN)
-    return Line(
-        id=finding.id,
-        mark=mark,
-        severity=finding.severity,
-        title=detail.title,
-        subject=finding.package or finding.target or finding.path,
-        version=finding.version,
-        fixed=finding.fixed,
-        place=finding.path or finding.target,
-        links=detail.links,
-        why="; ".join(filter(None, (why, *_signs(finding)))),
-        hint=detail.hint,
-        text=detail.text,
-        kind=finding.kind,
-        score=finding.cvss,
-    )
-
-
 def _line(judged: Judged, details: Details) -> Line:
     return finding_line(judged.finding, MARKS[judged.standing], judged.rule, details)
 
 
 def _place(judged: Judged) -> tuple[object, ...]:
-    return (_PLACES[MARKS[judged.standing]], *order(judged.finding))
-
-
-def _signs(finding: Finding) -> Iterator[str]:
-    if finding.kev:
-        yield "known to be exploited, also by ransomware" if finding.ransomware else "known to be exploited"
-    if finding.epss is not None:
-        yield f"EPSS {finding.epss / _IN_THE_WHOLE:.1f} %"
-    if finding.first_seen:
-        yield f"first seen {finding.first_seen:%Y-%m-%d}"
+    return (RANK[MARKS[judged.standing]], *order(judged.finding))
 
 
 def _objection(objection: Objection) -> Remark:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
+from pytrust.scanner.finding_line import RANK
 from pytrust.scanner.severity import Severity
-from pytrust.scanner.sheet import Line, Mark, Sheet
-
-_PLACES: Final = {mark: place for place, mark in enumerate(Mark)}
+from pytrust.scanner.sheet import Line, Sheet
 
 
 def joined(title: str, tool: str, parts: Sequence[tuple[str, Sheet]]) -> Sheet:
@@ -24,7 +22,7 @@ def joined(title: str, tool: str, parts: Sequence[tuple[str, Sheet]]) -> Sheet:
     return Sheet(
         title=title,
         tool=tool,
-        mark=min((sheet.mark for _, sheet in parts), key=_PLACES.__getitem__),
+        mark=min((sheet.mark for _, sheet in parts), key=RANK.__getitem__),
         facts=tuple((f"{name}: {word}", text) for name, sheet in parts for word, text in sheet.facts),
         remarks=tuple(
             replace(remark, text=f"{name}: {remark.text}") for name, sheet in parts for remark in sheet.remarks
@@ -39,4 +37,4 @@ def _within(name: str, place: str) -> str:
 
 def _rank(line: Line) -> tuple[int, int, bool, str, str]:
     severity = Severity.UNKNOWN if line.severity is None else line.severity
-    return (_PLACES[line.mark], -severity, not line.fixed, line.subject, line.id)
+    return (RANK[line.mark], -severity, not line.fixed, line.subject, line.id)
