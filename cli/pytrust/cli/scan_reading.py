@@ -12,6 +12,7 @@ from pytrust.trust.collection.model import SCANS, VEX
 from pytrust.trust.errors import BadContent, PytrustError
 
 if TYPE_CHECKING:
+    from pytrust.cli.workspace import Workspace
     from pytrust.policy.core.rules import Policy
     from pytrust.scanner.claim import Claims
     from pytrust.scanner.rules import Policed
@@ -43,7 +44,13 @@ class Reading:
 
 
 def scanned_digests(trusted: Trusted, target: Target) -> tuple[Digest, ...]:
-    """Of what a tag points to, the image itself and its platforms, those of which a scan is signed."""
+    """Of what a tag points to, the image itself and its platforms, those of which a scan is signed.
+
+    Raises:
+        Refused, Unknown: what is signed of scans cannot be believed.
+    """
+    if (why := trusted.silent.get(SCANS)) is not None:
+        raise type(why)(str(why), hint=why.hint)
     held = trusted.collection.delegated.get(SCANS)
     if held is None:
         return ()
@@ -77,15 +84,23 @@ def read_scan(trusted: Trusted, digest: Digest) -> Reading | None:
     return Reading(scan, claims, said.digest, said.expires, _signers(trusted, SCANS), why)
 
 
-def policed_by(policy: Policy | None, name: CollectionName) -> Policed | None:
-    """What an image of this name is judged by; None where the policy asks for no scan of it."""
+def policed_by(policy: Policy | None, name: CollectionName) -> Policed | str:
+    """What the scans of an image name are judged by, or why they are not."""
     from pytrust.policy.core.vouching import find_rule
     from pytrust.scanner.rules import Policed
 
-    rule = None if policy is None else find_rule(policy, name)
-    if policy is None or rule is None or rule.scan is None:
-        return None
+    if policy is None:
+        return "there is no policy"
+    if (rule := find_rule(policy, name)) is None:
+        return "no rule of the policy allows this image"
+    if rule.scan is None or rule.trust is None:
+        return f"its rule asks for no scan ({rule.where})"
     return Policed(image=name, rules=rule.scan, waivers=policy.waivers)
+
+
+def load_policy(workspace: Workspace) -> Policy | None:
+    """The policy of this home, if it has one; raises what ``Workspace.load_policy`` does for one that is no good."""
+    return workspace.load_policy() if workspace.home.policy.exists() else None
 
 
 def _claims(trusted: Trusted, digest: Digest) -> tuple[Claims, PytrustError | None]:
