@@ -9,7 +9,7 @@ import click
 
 from pytrust.cli import voice
 from pytrust.cli.arguments import json_option, parse_refs
-from pytrust.cli.documents import collection_json, profile_of, verified_json
+from pytrust.cli.documents import collection_json, profile_of, scans_of, verified_json
 from pytrust.cli.registry_answers import ask_registry
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.errors import BadContent, DigestMismatch, ExitCode, PytrustError, Rollback
@@ -194,11 +194,18 @@ def _say_pulled(found: Verified) -> None:
 def _say_collection(trusted: Trusted) -> None:
     collection = trusted.collection
     rows = [
-        (tag, str(target.digest), ", ".join(collection.vouchers(target)), target.signed_at, _profile(trusted, target))
+        (
+            tag,
+            str(target.digest),
+            ", ".join(collection.vouchers(target)),
+            target.signed_at,
+            _profile(trusted, target),
+            _scans(trusted, target),
+        )
         for tag, (_, target) in sorted(trusted.tags.items())
     ]
     voice.say(str(collection.name))
-    voice.table(("TAG", "DIGEST", "SIGNED BY", "SIGNED AT", "PROFILE"), rows)
+    voice.table(("TAG", "DIGEST", "SIGNED BY", "SIGNED AT", "PROFILE", "SCANS"), rows)
     roles = [
         (role, str(trusted.versions[role]), f"{expires:%Y-%m-%d}", _rule(trusted, role))
         for role, expires in trusted.expiries.items()
@@ -213,6 +220,12 @@ def _say_collection(trusted: Trusted) -> None:
 def _profile(trusted: Trusted, target: Target) -> str:
     said = profile_of(trusted, target)
     return "" if said is None else said.digest.hex[:_SHORT]
+
+
+def _scans(trusted: Trusted, target: Target) -> str:
+    """Of how many of its platforms there is a scan."""
+    count = scans_of(trusted, target)
+    return f"{count} of {max(1, len(target.platforms))}" if count else ""
 
 
 def _rule(trusted: Trusted, role: RoleName) -> str:

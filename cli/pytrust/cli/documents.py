@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytrust.trust.collection.model import PROFILES
+from pytrust.trust.collection.model import PROFILES, SCANS
 from pytrust.trust.errors import PytrustError
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def collection_json(trusted: Trusted) -> dict[str, Any]:
                 **target_json(target),
                 "signers": list(collection.vouchers(target)),
                 "profile": str(said.digest) if (said := profile_of(trusted, target)) else None,
+                "scans": scans_of(trusted, target),
             }
             for _, target in trusted.tags.values()
         ],
@@ -87,3 +88,10 @@ def profile_of(trusted: Trusted, target: Target) -> SignedStatement | None:
         return trusted.statement(PROFILES, target.digest)
     except PytrustError:
         return None
+
+
+def scans_of(trusted: Trusted, target: Target) -> int:
+    """How many scans are signed of what a tag points to: one for each platform; 0 also where they are not believed."""
+    held = trusted.collection.delegated.get(SCANS)
+    digests = {target.digest, *(child.digest for child in target.platforms)}
+    return len(digests & held.statements.keys()) if held else 0

@@ -60,10 +60,22 @@ def _add(workspace: Workspace, name: CollectionName, form: Format) -> ExitCode:
 def _drop(workspace: Workspace, name: CollectionName, form: Format, *, yes: bool) -> None:
     if not _has(workspace, name, form):
         return
-    if not yes and not voice.confirm(f"give {name} up in {_CALLED[form]}? clients that know it so will refuse it"):
+    lost = _lost(workspace, name) if form is Format.TUF else ""
+    question = f"give {name} up in {_CALLED[form]}{lost}? clients that know it so will refuse it"
+    if not yes and not voice.confirm(question):
         raise Refused(f"{name} was left as it is", hint="answer y, or give --yes")
     workspace.quiet_publisher.drop(name, form)
-    voice.say(f"{name} is no longer signed in {_CALLED[form]}")
+    voice.say(f"{name} is no longer signed in {_CALLED[form]}{lost}")
+
+
+def _lost(workspace: Workspace, name: CollectionName) -> str:
+    """What only that format can hold, counted."""
+    from pytrust.trust.collection.model import KINDS
+
+    state = workspace.quiet_publisher.load(name)
+    held = state.collections[Format.TUF].delegated if state and Format.TUF in state.collections else {}
+    counts = [f"{len(held[role].statements)} {role}" for role in KINDS if role in held and held[role].statements]
+    return f", and with it {', '.join(counts)}" if counts else ""
 
 
 def _has(workspace: Workspace, name: CollectionName, form: Format) -> bool:
