@@ -12,6 +12,9 @@ from tests.fakes.keys import NOW, PASSPHRASE, signer
 from tests.fakes.notary_repository import RELEASES, FakeNotary, new_key
 from tests.shared_data import shared_data
 
+from pytrust.policy.profiles.document import encode_profile
+from pytrust.policy.profiles.model import Profile, Seccomp
+from pytrust.policy.profiles.names import Action
 from pytrust.trust.keys.notary_file import open_key, parse
 from pytrust.trust.keys.notary_names import free_name, role_name
 from pytrust.trust.keys.public import PublicKey
@@ -80,6 +83,18 @@ def test_a_real_estate_moves_in(desk: Desk) -> None:
             assert code == 0, (wanted, words, said)
     code, said = desk.run("revoke", "--signer", "alice", f"{REAL}:v2")
     assert code == 0, said
+
+
+def test_what_goes_with_a_format_is_counted(desk: Desk) -> None:
+    real(desk, "a25-resign")
+    desk.run("import", "--from", str(desk.trust))
+    desk.run("migrate", REAL)
+    profile = desk.trust.parent / "profile.json"
+    profile.write_bytes(encode_profile(Profile(name="x", seccomp=Seccomp(default=Action.LOG))))
+    code, said = desk.run("profile", "attach", f"{REAL}:v2", str(profile), "--as", "alice")
+    assert code == 0, said
+    code, said = desk.run("migrate", REAL, "--to", "notary")
+    assert (code, "and with it 1 profiles" in said, "clients that know it so" in said) == (1, True, True), said
 
 
 def test_a_collection_that_nobody_can_release_waits_for_nobody(desk: Desk) -> None:
