@@ -13,8 +13,8 @@ from tests.fakes.notary_repository import RELEASES, FakeNotary, new_key
 from tests.shared_data import shared_data
 
 from pytrust.policy.profiles.document import encode_profile
-from pytrust.policy.profiles.model import Profile, Seccomp
-from pytrust.policy.profiles.names import Action
+from pytrust.policy.profiles.model import Profile, Rule, Seccomp
+from pytrust.policy.profiles.names import Action, Syscall
 from pytrust.trust.keys.notary_file import open_key, parse
 from pytrust.trust.keys.notary_names import free_name, role_name
 from pytrust.trust.keys.public import PublicKey
@@ -90,7 +90,8 @@ def test_what_goes_with_a_format_is_counted(desk: Desk) -> None:
     desk.run("import", "--from", str(desk.trust))
     desk.run("migrate", REAL)
     profile = desk.trust.parent / "profile.json"
-    profile.write_bytes(encode_profile(Profile(name="x", seccomp=Seccomp(default=Action.LOG))))
+    calls = Rule(names=(Syscall("read"), Syscall("exit_group")), action=Action.ALLOW)
+    profile.write_bytes(encode_profile(Profile(name="x", seccomp=Seccomp(default=Action.ERRNO, rules=(calls,)))))
     code, said = desk.run("profile", "attach", f"{REAL}:v2", str(profile), "--as", "alice")
     assert code == 0, said
     code, said = desk.run("migrate", REAL, "--to", "notary")
