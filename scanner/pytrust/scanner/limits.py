@@ -1,0 +1,15 @@
+"""Every size and count limit of the scanner, with its unit and its reason."""
+
+from __future__ import annotations
+
+from typing import Final
+
+# A report of Trivy. A full scan of an old distribution has 0.1 to 1.5 MB; 160 MB were seen, of secrets in minified files.
+REPORT_MAX_BYTES: Final = 256 * 1024 * 1024
+REPORT_VALUES_MAX: Final = 8_000_000  # one in 33 bytes of the largest; Trivy's own have one in 60
+RESULTS_MAX: Final = 100_000  # of one file; each lock file of an image is one, real images have some hundred
+FINDINGS_MAX: Final = 1_000_000  # of one file; the largest has a place of 268 bytes for each, real ones take 2,000
+TEXT_MAX_CHARS: Final = 8_192  # of a name, a version, a path; Linux's paths have 4,096 bytes
+PURL_MAX_CHARS: Final = 4_096  # longer ones are as invalid ones: they fit nothing
+SHAPES_MAX: Final = 1_000  # sequences of keys that are remembered as sound; real reports have below 50
+QUOTE_MAX_CHARS: Final = 80  # of outside text in a message
