@@ -1,0 +1,52 @@
+"""Reports of scanners that commands read: from a file, or from stdin."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from pytrust.trust.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytrust.scanner.report import Report
+
+STDIN: Final = "-"
+
+
+class Read(NamedTuple):
+    """Bytes, and the reports that are in them."""
+
+    place: str
+    data: bytes
+    reports: tuple[Report, ...]
+
+
+def is_file(place: str) -> bool:
+    """Whether an argument that may be an image name is meant as a file."""
+    return place == STDIN or Path(place).exists()
+
+
+def read_file(place: str, max_bytes: int) -> bytes:
+    """What is at ``place``, at most one byte more than ``max_bytes``: whoever parses it refuses that.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    try:
+        if place == STDIN:
+            return sys.stdin.buffer.read(max_bytes + 1)
+        with Path(place).open("rb") as file:
+            return file.read(max_bytes + 1)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UsageError(f"{place} cannot be read: {reason}", hint="give a file, or - for stdin") from error
+
+
+def read_scans(place: str, *, legacy: bool = False) -> Read:
+    """Every report in a file, with titles and links; raises ``UsageError`` and ``BadReport``."""
+    from pytrust.scanner.limits import REPORT_MAX_BYTES
+    from pytrust.scanner.trivy.read import read_reports
+
+    data = read_file(place, REPORT_MAX_BYTES)
+    return Read(place, data, read_reports(data, what=place, details=True, legacy=legacy))

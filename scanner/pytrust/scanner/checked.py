@@ -1,0 +1,55 @@
+"""A report that is only checked, and not signed: as a scan of what it says that it is of."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final
+
+from pytrust.scanner.report import Image, Report
+from pytrust.scanner.scan import Coverage, Scan, Scanner, Source, Subject, order
+from pytrust.scanner.scan_head import NO_DIGEST
+from pytrust.trust.errors import InvalidName
+from pytrust.trust.names import CollectionName, Digest, ImageRef
+
+UNDATED: Final = datetime.min.replace(tzinfo=UTC)
+"""Of a report that does not say when it was made: older than anything allows."""
+
+
+def checked_scan(report: Report, data: bytes, name: CollectionName) -> Scan:
+    """The scan that ``data``, from which ``report`` was read, amounts to; ``name`` is what it is judged as."""
+    source = Source(
+        digest=Digest(sha256(data).hexdigest()), length=len(data), id=report.id, created_at=report.created_at
+    )
+    return Scan(
+        subject=_subject(report.image or Image(), name),
+        scanned_at=report.created_at or UNDATED,
+        source=source,
+        scanner=Scanner(version=report.version),
+        database=report.database,
+        coverage=Coverage(families=report.families),
+        system=report.system,
+        findings=tuple(sorted(report.findings, key=order)),
+        suppressed=report.suppressed,
+    )
+
+
+def names_of(report: Report) -> tuple[CollectionName, ...]:
+    """The image names under which the report knows what it is of, without tags; each once."""
+    image = report.image or Image()
+    refs = (_parsed(text) for text in (*image.names, *image.tags))
+    return tuple(dict.fromkeys(ref.collection for ref in refs if ref))
+
+
+def _subject(image: Image, name: CollectionName) -> Subject:
+    """With the digest of the manifest where the report knows exactly one; that it is true nobody says."""
+    digests = {ref.digest for text in image.names if (ref := _parsed(text)) and ref.digest}
+    digest = digests.pop() if len(digests) == 1 else NO_DIGEST
+    return Subject(name=name, digest=digest, config=image.config or NO_DIGEST, platform=image.platform)
+
+
+def _parsed(text: str) -> ImageRef | None:
+    try:
+        return ImageRef.parse(text)
+    except InvalidName:
+        return None
