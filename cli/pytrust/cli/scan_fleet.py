@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytrust.scanner.outlook import outlook
 
-from pytrust.cli.scan_reading import Reading, policed_by, read_scan, stray_digests
+from pytrust.cli.scan_reading import Reading, Unjudged, policed_by, read_scan, stray_digests
 from pytrust.scanner.gate.judge import decide
 from pytrust.scanner.rules import Action
 from pytrust.trust.collection.model import ROOT, SCANS, TARGETS
@@ -118,12 +118,12 @@ class Surveyor:
         try:
             reading = read_scan(trusted, digest)
         except PytrustError as error:
-            state = State.NOT_JUDGED if isinstance(policed, str) else State.DENIED
+            state = State.NOT_JUDGED if isinstance(policed, Unjudged) else State.DENIED
             return Standing(state, str(error), error.hint)
         if reading is None:
             return _unscanned(policed)
-        if isinstance(policed, str):
-            return Standing(State.NOT_JUDGED, policed, "", reading.scan, reading.expires)
+        if isinstance(policed, Unjudged):
+            return Standing(State.NOT_JUDGED, policed.why, "", reading.scan, reading.expires)
         return self._judged(trusted, reading, policed)
 
     def _judged(self, trusted: Trusted, reading: Reading, policed: Policed) -> Standing:
@@ -155,9 +155,9 @@ def _contents(trusted: Trusted, target: Target) -> Iterator[tuple[Digest, str]]:
         yield child.digest, "/".join(filter(None, (child.os, child.architecture, child.variant)))
 
 
-def _unscanned(policed: Policed | str) -> Standing:
-    if isinstance(policed, str):
-        return Standing(State.NOT_JUDGED, policed)
+def _unscanned(policed: Policed | Unjudged) -> Standing:
+    if isinstance(policed, Unjudged):
+        return Standing(State.NOT_JUDGED, policed.why)
     hint = "pytrust scan run IMAGE"
     return Standing(State.DENIED, "it has no signed scan", hint) if policed.rules.required else Standing(State.ALLOWED)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytrust.cli.render import key_names
 from pytrust.trust.collection.model import SCANS, VEX
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from pytrust.scanner.claim import Claims
     from pytrust.scanner.rules import Policed
     from pytrust.scanner.scan import Scan
+    from pytrust.trust.client.lookup import Client
     from pytrust.trust.client.trusted import Trusted
     from pytrust.trust.collection.model import Target
-    from pytrust.trust.names import CollectionName, Digest, RoleName
+    from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,22 @@ class Reading:
     expires: datetime
     signed_by: str
     disbelieved: PytrustError | None = None
+
+
+def readings(client: Client, ref: ImageRef) -> tuple[Reading, ...]:
+    """Every signed scan of an image: one for each of its platforms that has one.
+
+    Raises:
+        Unsigned: nobody vouches for the image.
+        Refused: what is signed of its scans cannot be believed or read.
+    """
+    from pytrust.trust.client.trusted import verify
+
+    trusted = client.open(ref.collection)
+    found = verify(trusted, ref)
+    whole = found.digest == found.target.digest
+    digests = scanned_digests(trusted, found.target) if whole else (found.digest,)
+    return tuple(reading for digest in digests if (reading := read_scan(trusted, digest)))
 
 
 def scanned_digests(trusted: Trusted, target: Target) -> tuple[Digest, ...]:
@@ -84,17 +101,24 @@ def read_scan(trusted: Trusted, digest: Digest) -> Reading | None:
     return Reading(scan, claims, said.digest, said.expires, _signers(trusted, SCANS), why)
 
 
-def policed_by(policy: Policy | None, name: CollectionName) -> Policed | str:
+class Unjudged(NamedTuple):
+    """Why scans of an image name are not judged; ``refused``: because the policy allows no such image at all."""
+
+    why: str
+    refused: bool = False
+
+
+def policed_by(policy: Policy | None, name: CollectionName) -> Policed | Unjudged:
     """What the scans of an image name are judged by, or why they are not."""
     from pytrust.policy.core.vouching import find_rule
     from pytrust.scanner.rules import Policed
 
     if policy is None:
-        return "there is no policy"
+        return Unjudged("there is no policy")
     if (rule := find_rule(policy, name)) is None:
-        return "no rule of the policy allows this image"
+        return Unjudged("no rule of the policy allows this image", refused=True)
     if rule.scan is None or rule.trust is None:
-        return f"its rule asks for no scan ({rule.where})"
+        return Unjudged(f"its rule asks for no scan ({rule.where})")
     return Policed(image=name, rules=rule.scan, waivers=policy.waivers)
 
 

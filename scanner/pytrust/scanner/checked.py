@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
+from msgspec.structs import replace
+
+from pytrust.scanner.finding import Finding
 from pytrust.scanner.report import Image, Report
 from pytrust.scanner.scan import Coverage, Scan, Scanner, Source, Subject, order
 from pytrust.scanner.scan_head import NO_DIGEST
@@ -14,6 +18,8 @@ from pytrust.trust.names import CollectionName, Digest, ImageRef
 
 UNDATED: Final = datetime.min.replace(tzinfo=UTC)
 """Of a report that does not say when it was made: older than anything allows."""
+NAMELESS: Final = CollectionName("report")
+"""Of a report that names no image, where nothing depends on the name."""
 
 
 def checked_scan(report: Report, data: bytes, name: CollectionName) -> Scan:
@@ -34,11 +40,37 @@ def checked_scan(report: Report, data: bytes, name: CollectionName) -> Scan:
     )
 
 
+def whole_scan(reports: Sequence[Report], data: bytes) -> Scan:
+    """All reports of one file as one scan; of several, the path of a finding begins with its artefact."""
+    first, *more = (checked_scan(report, data, _known_name(report)) for report in reports)
+    if not more:
+        return first
+    scans = zip(reports, (first, *more), strict=True)
+    findings = [_within(report, finding) for report, scan in scans for finding in scan.findings]
+    families = frozenset[str]().union(*(report.families for report in reports))
+    subject = Subject(name=first.subject.name, digest=NO_DIGEST, config=NO_DIGEST, platform="")
+    return replace(
+        first,
+        subject=subject,
+        coverage=Coverage(families=families),
+        findings=tuple(sorted(findings, key=order)),
+        suppressed=tuple(one for scan in (first, *more) for one in scan.suppressed),
+    )
+
+
 def names_of(report: Report) -> tuple[CollectionName, ...]:
     """The image names under which the report knows what it is of, without tags; each once."""
     image = report.image or Image()
     refs = (_parsed(text) for text in (*image.names, *image.tags))
     return tuple(dict.fromkeys(ref.collection for ref in refs if ref))
+
+
+def _known_name(report: Report) -> CollectionName:
+    return next(iter(names_of(report)), NAMELESS)
+
+
+def _within(report: Report, finding: Finding) -> Finding:
+    return replace(finding, path=f"{report.artifact}: {finding.path or finding.target}")
 
 
 def _subject(image: Image, name: CollectionName) -> Subject:

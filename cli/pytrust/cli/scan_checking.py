@@ -1,0 +1,123 @@
+"""Reports that are judged without being signed: each artefact of a file for itself, the worst decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
+
+from msgspec.structs import replace
+
+from pytrust.cli.scan_judging import Ruling, overruled, unruled
+from pytrust.cli.scan_reading import Unjudged
+from pytrust.scanner.baseline import only_new, since_baseline
+from pytrust.scanner.checked import NAMELESS, checked_scan, names_of
+from pytrust.scanner.gate.judge import judge
+from pytrust.scanner.rules import Action
+from pytrust.scanner.scan_sheet import scan_sheet
+from pytrust.scanner.sheet import Mark, Remark, Sheet
+from pytrust.scanner.sheet_join import joined
+from pytrust.scanner.verdict import Objection
+from pytrust.trust.errors import UsageError
+
+if TYPE_CHECKING:
+    from pytrust.cli.scan_lists import Lists
+
+    from pytrust.cli.scan_file import Read
+    from pytrust.scanner.finding import Finding
+    from pytrust.scanner.report import Report
+    from pytrust.scanner.rules import Policed
+    from pytrust.scanner.scan import Scan
+    from pytrust.scanner.verdict import Verdict
+    from pytrust.trust.names import CollectionName
+
+_NAME_IT: Final = "say as which image it is to be judged: --image NAME"
+
+
+@dataclass(frozen=True)
+class Checking:
+    """By what reports are judged.
+
+    Attributes:
+        ruling: the rules.
+        lists: what findings are looked up in, and unsigned VEX.
+        now: the clock.
+        name: the image that every report is judged as; None takes what each names.
+        baseline: what is in it, too, passes.
+        tool: the command that asks.
+    """
+
+    ruling: Ruling
+    lists: Lists
+    now: datetime
+    name: CollectionName | None = None
+    baseline: Read | None = None
+    tool: str = "pytrust scan check"
+
+    def check(self, read: Read) -> tuple[Sheet, tuple[Verdict, ...]]:
+        """The sheet of a file, and what came of each artefact in it.
+
+        Raises:
+            UsageError: the rules depend on a name, and it is not known.
+        """
+        if len(read.reports) == 1 and self.ruling.by_name and self._name(read.reports[0]) is None:
+            raise UsageError(f"{read.place} does not name one image", hint=_NAME_IT)
+        done = [(report.artifact or read.place, *self._one(read, report)) for report in read.reports]
+        sheet = joined(f"scan of {read.place}", self.tool, [(name, sheet) for name, sheet, _ in done])
+        return sheet, tuple(verdict for _, _, verdict in done)
+
+    def _one(self, read: Read, report: Report) -> tuple[Sheet, Verdict]:
+        name = self._name(report)
+        scan = self.lists.looked_up(checked_scan(report, read.data, name or NAMELESS))
+        verdict = self._verdict(scan, report, name)
+        remarks = tuple(self._remarks(report, name))
+        image = name or report.artifact or read.place
+        sheet = scan_sheet(verdict, scan, report.details, now=self.now, image=image, remarks=remarks, tool=self.tool)
+        return sheet, verdict
+
+    def _name(self, report: Report) -> CollectionName | None:
+        if self.name is not None:
+            return self.name
+        names = names_of(report)
+        return names[0] if len(names) == 1 else None
+
+    def _verdict(self, scan: Scan, report: Report, name: CollectionName | None) -> Verdict:
+        if name is None and self.ruling.by_name:
+            policed: Policed | Unjudged = Unjudged("it does not name one image", refused=True)
+        else:
+            policed = self.ruling.policed(name or NAMELESS)
+        if isinstance(policed, Unjudged):
+            action = Action.DENY if policed.refused else Action.AUDIT
+            objection = Objection("not-judged", action, policed.why, hint=_NAME_IT if policed.refused else "")
+            return overruled(
+                judge(scan, unruled(scan.subject.name), self.lists.claims(scan.subject), self.now), objection
+            )
+        verdict = self._judged(scan, report, policed)
+        if not report.error:
+            return verdict
+        action = Action.DENY if policed.rules.required else Action.WARN
+        return overruled(verdict, Objection("not-scanned", action, f"it was not scanned: {report.error}"))
+
+    def _judged(self, scan: Scan, report: Report, policed: Policed) -> Verdict:
+        claims = self.lists.claims(scan.subject)
+        if self.baseline is None:
+            return judge(scan, policed, claims, self.now)
+        today = self.now.date()
+        dated = since_baseline(scan, _same(self.baseline, report), today)
+        return judge(dated, replace(policed, rules=only_new(policed.rules, today)), claims, self.now)
+
+    def _remarks(self, report: Report, name: CollectionName | None) -> Iterator[Remark]:
+        yield from (Remark(Mark.NOTE, text) for text in report.remarks)
+        if self.name is not None and (others := [other for other in names_of(report) if other != name]):
+            yield Remark(Mark.NOTE, f"judged as {name}; the report names {', '.join(others)}")
+        if self.baseline is not None:
+            yield Remark(Mark.NOTE, f"what {self.baseline.place} has, too, passes")
+        yield from self.lists.remarks()
+
+
+def _same(baseline: Read, report: Report) -> tuple[Finding, ...]:
+    """What the baseline has of the same artefact; a file of one report is about whatever it is compared with."""
+    if len(baseline.reports) == 1:
+        return baseline.reports[0].findings
+    return next((one.findings for one in baseline.reports if one.artifact == report.artifact), ())

@@ -1,0 +1,81 @@
+"""What became of a scan, as a sheet: what is new or worse fails, what is better or gone does not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from pytrust.scanner.changes import Changes
+
+from pytrust.scanner.finding import Finding
+from pytrust.scanner.finding_line import NO_DETAILS, RANK, Details, finding_line
+from pytrust.scanner.scan import Scan, order
+from pytrust.scanner.scan_head import NO_DIGEST
+from pytrust.scanner.sheet import Mark, Remark, Sheet
+from pytrust.scanner.spans import moment_ago
+
+
+class Side(NamedTuple):
+    """One of the two scans, what it is called, and the details of its report, where there is one."""
+
+    name: str
+    scan: Scan
+    details: Details = NO_DETAILS
+
+
+def diff_sheet(found: Changes, old: Side, new: Side, now: datetime) -> Sheet:
+    """The sheet of what is between two scans."""
+    details = {**old.details, **new.details}
+    rows = sorted(_rows(found), key=lambda row: (RANK[row[1]], *order(row[0])))
+    return Sheet(
+        title=f"from {old.name} to {new.name}",
+        tool="pytrust scan diff",
+        mark=Mark.FAIL if found.new or found.worse else Mark.PASS,
+        facts=(*_head("old", old, now), *_head("new", new, now), ("changes", _counts(found))),
+        remarks=tuple(_oddities(old.scan, new.scan)),
+        lines=tuple(finding_line(finding, mark, why, details) for finding, mark, why in rows),
+    )
+
+
+def _rows(found: Changes) -> Iterator[tuple[Finding, Mark, str]]:
+    yield from ((finding, Mark.FAIL, "new") for finding in found.new)
+    yield from ((after, Mark.FAIL, f"worse, was {before.severity.word}") for before, after in found.worse)
+    yield from ((after, Mark.NOTE, "a fix appeared") for _, after in found.fixed)
+    yield from ((after, Mark.NOTE, f"better, was {before.severity.word}") for before, after in found.better)
+    yield from ((finding, Mark.PASS, "gone") for finding in found.gone)
+
+
+def _counts(found: Changes) -> str:
+    parts = (
+        (found.new, "new"),
+        (found.worse, "worse"),
+        (found.fixed, "with a fix now"),
+        (found.better, "better"),
+        (found.gone, "gone"),
+    )
+    return ", ".join(f"{len(some)} {word}" for some, word in parts if some) or "none"
+
+
+def _head(word: str, side: Side, now: datetime) -> Iterator[tuple[str, str]]:
+    yield word, side.name
+    if side.scan.subject.digest != NO_DIGEST:
+        yield f"{word} digest", str(side.scan.subject.digest)
+    yield f"{word} scanned", moment_ago(side.scan.source.created_at, now)
+
+
+def _oddities(old: Scan, new: Scan) -> Iterator[Remark]:
+    """Why findings may come or go though nothing in the image changed."""
+    if old.subject.platform and new.subject.platform and old.subject.platform != new.subject.platform:
+        yield Remark(Mark.WARN, f"they are of {old.subject.platform} and of {new.subject.platform}")
+    if lost := sorted(old.coverage.families - new.coverage.families):
+        yield Remark(Mark.WARN, f"the new one has no results of: {', '.join(lost)}; what is gone may not be mended")
+    if old.coverage.kinds is not None and new.coverage.kinds is not None and old.coverage.kinds - new.coverage.kinds:
+        lost_kinds = ", ".join(sorted(old.coverage.kinds - new.coverage.kinds))
+        yield Remark(Mark.WARN, f"the new one did not look for: {lost_kinds}")
+    if old.scanner.version != new.scanner.version:
+        yield Remark(Mark.NOTE, f"scanned by {_version(old)} and by {_version(new)}")
+
+
+def _version(scan: Scan) -> str:
+    return f"{scan.scanner.name} {scan.scanner.version or 'of no known version'}"
