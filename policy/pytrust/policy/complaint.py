@@ -18,8 +18,8 @@ from pytrust.policy.strictyaml import Path, Tree
 from pytrust.trust.errors import UsageError
 
 _HINT: Final = "see docs/policy.md, or: pytrust policy schema"
-_LATER: Final = frozenset({"scan", "builds", "identities"})
-_LISTED_MAX = 10  # more known words than these do not help on one line
+_LATER: Final = frozenset({"builds", "identities"})
+_LISTED_MAX = 20  # more known words than these do not help on one line
 _AT = re.compile(r" - at `\$((?:\.\w+|\[(?:\d+|\.{3})\])*)`\Z")
 _STEP = re.compile(r"\.(\w+)|\[(\d+|\.{3})\]")
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
@@ -31,6 +31,7 @@ _KINDS = {
     "object": "a mapping",
     "str": "text",
     "int": "a whole number",
+    "float": "a number",
     "bool": "true or false",
     "null": "nothing",
 }

@@ -8,8 +8,7 @@ have are errors with their line.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple, TypeVar
 
@@ -17,10 +16,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 from msgspec.structs import replace
 
+from pytrust.policy.blame import Blame
 from pytrust.policy.complaint import complaint
 from pytrust.policy.core.facts import Roots
 from pytrust.policy.core.rules import Containers, ImageRule, Lift, Policy, ProfileNeed, Trust
 from pytrust.policy.pattern import check_name_pattern, check_value_pattern
+from pytrust.policy.scan_rules import scan_rules, waiver
 from pytrust.policy.schema import Document, ImageEntry, LiftEntry, RootKeys, RootSet, TrustEntry
 from pytrust.policy.strictyaml import Path, Tree, parse_yaml
 from pytrust.trust.anchor import certificate_id, check_authority
@@ -66,9 +67,7 @@ class _Builder:
 
     def __init__(self, document: Document, tree: Tree, what: str) -> None:
         self._document = document
-        self._tree = tree
-        self._what = what
-        self._name = what.rpartition("/")[2]
+        self._blame = Blame(tree, what)
         self._roots = {name: self._root_set(item, ("roots", name)) for name, item in document.roots.items()}
 
     def reading(self, version: str) -> Reading:
@@ -76,20 +75,29 @@ class _Builder:
         images = tuple(self._image(entry, ("images", index)) for index, entry in enumerate(document.images))
         used = {entry.trust.root for entry in document.images if entry.trust is not UNSET}
         return Reading(
-            Policy(version=version, images=images, containers=self._containers(), mode=document.mode),
-            self._name,
-            tuple((name, self._where("roots", name)) for name in self._roots if name not in used),
+            Policy(
+                version=version,
+                images=images,
+                containers=self._containers(),
+                waivers=tuple(
+                    waiver(entry, ("exceptions", index), self._blame) for index, entry in enumerate(document.exceptions)
+                ),
+                mode=document.mode,
+            ),
+            self._blame.name,
+            tuple((name, self._blame.where(("roots", name))) for name in self._roots if name not in used),
         )
 
     def _image(self, entry: ImageEntry, path: Path) -> ImageRule:
-        with self._blaming(*path, "match"):
+        with self._blame.at(*path, "match"):
             check_name_pattern(entry.match)
         return ImageRule(
             match=entry.match,
-            where=self._where(*path),
+            where=self._blame.where(path),
             trust=self._trust(entry.trust, (*path, "trust")) if entry.unsigned is UNSET else None,
             isolation=None if entry.isolation is UNSET else entry.isolation,
             profile=ProfileNeed.OPTIONAL if entry.profile is UNSET else entry.profile,
+            scan=None if entry.scan is UNSET else scan_rules(entry.scan, (*path, "scan"), self._blame),
         )
 
     def _trust(self, entry: TrustEntry | UnsetType, path: Path) -> Trust:
@@ -106,7 +114,7 @@ class _Builder:
         roots = self._start(entry, path)
         if roots is None or (entry.server is UNSET and entry.format is UNSET):
             return roots
-        with self._blaming(*path, "server"):
+        with self._blame.at(*path, "server"):
             server = "" if entry.server is UNSET else check_server(entry.server)
         return replace(roots, server=server, form=None if entry.format is UNSET else _FORMATS[entry.format])
 
@@ -116,7 +124,7 @@ class _Builder:
         if entry.certificates is not UNSET:
             return Roots(certificates=self._distinct(entry.certificates, _certificate, (*path, "certificates")))
         if entry.ca is not UNSET:
-            with self._blaming(*path, "ca"):
+            with self._blame.at(*path, "ca"):
                 return Roots(ca=check_authority(entry.ca.encode(), "ca").decode())
         if entry.first_use is not UNSET:
             return Roots(first_use=True)
@@ -125,7 +133,7 @@ class _Builder:
     def _named(self, name: str, path: Path) -> Roots:
         if name not in self._roots:
             known = ", ".join(self._roots) or "none"
-            with self._blaming(*path):
+            with self._blame.at(*path):
                 raise UsageError(f"roots has no {name[:60]!r}; known: {known[:300]}", hint="add it to roots")
         return self._roots[name]
 
@@ -138,7 +146,7 @@ class _Builder:
         """Read names; one that stands twice would count once, whatever the threshold seems to say."""
         names: set[_Name] = set()
         for index, text in enumerate(texts):
-            with self._blaming(*path, index):
+            with self._blame.at(*path, index):
                 name = parse(text)
                 if name in names:
                     shown = text.partition("\n")[0][:80]
@@ -153,29 +161,17 @@ class _Builder:
             pids=section.pids,
             memory=section.memory_bytes,
             lifts=tuple(self._lift(entry, ("containers", "allow", index)) for index, entry in enumerate(section.allow)),
-            where=self._where("containers"),
+            where=self._blame.where(("containers",)),
         )
 
     def _lift(self, entry: LiftEntry, path: Path) -> Lift:
-        with self._blaming(*path, "match"):
+        with self._blame.at(*path, "match"):
             check_name_pattern(entry.match)
         values = () if entry.values is UNSET else tuple(entry.values)
         for index, value in enumerate(values):
-            with self._blaming(*path, "values", index):
+            with self._blame.at(*path, "values", index):
                 check_value_pattern(value)
-        return Lift(field=entry.rule, where=self._where(*path), match=entry.match, values=values)
-
-    def _where(self, *path: str | int) -> str:
-        """The file, and the line of what the file has; what it leaves out has none."""
-        line = self._tree.lines.get(path)
-        return f"{self._name}:{line}" if line else self._name
-
-    @contextmanager
-    def _blaming(self, *path: str | int) -> Iterator[None]:
-        try:
-            yield
-        except UsageError as error:
-            raise UsageError(f"{self._what}:{self._tree.lines.get(path, 1)}: {error}", hint=error.hint) from error
+        return Lift(field=entry.rule, where=self._blame.where(path), match=entry.match, values=values)
 
 
 def _certificate(pem: str) -> str:

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pytrust.policy.core.request import Field
 from pytrust.policy.core.rules import Containers, Isolation, Mode, ProfileNeed
+from pytrust.policy.scan_schema import ExceptionEntry, ScanSection
 
 MEMORY_MIN: Final = 6 * 1024**2  # bytes; the engine takes no less
 MEMORY_MAX: Final = 1024**5  # bytes, far above any machine
@@ -25,6 +26,7 @@ _DEFAULTS = Containers()
 _PATTERN = "an image name in full, without tag: * stands for a part between slashes, ** for any rest"
 
 
+_SIGNED = ("trust", "profile", "scan")  # what there is only for signed images
 _STARTS = ("root", "root_keys", "certificates", "ca", "first_use")
 
 
@@ -122,9 +124,13 @@ class ImageEntry(_Shape, frozen=True, kw_only=True):
         Annotated[ProfileNeed, Meta(description="what a signed profile means; left out, it is applied if it is there")]
         | UnsetType
     ) = UNSET
+    scan: (
+        Annotated[ScanSection, Meta(description="what holds for the signed scan; left out, none is asked for")]
+        | UnsetType
+    ) = UNSET
 
     def __post_init__(self) -> None:
-        for other in ("trust", "profile"):
+        for other in _SIGNED:
             if getattr(self, other) is not UNSET and self.unsigned is not UNSET:
                 raise ValueError(f"{other} and unsigned exclude each other")
 
@@ -170,10 +176,11 @@ class Document(_Shape, frozen=True, kw_only=True):
     version: Annotated[Literal[1], Meta(description="of this format")]
     roots: Annotated[dict[str, RootSet], Meta(description="sets of root keys, by names for use below")] = {}
     images: Annotated[
-        list[Annotated[ImageEntry, _never_unsigned("trust", "profile")]],
+        list[Annotated[ImageEntry, _never_unsigned(*_SIGNED)]],
         Meta(description="the first that fits decides; an image that none fits does not run"),
     ] = []
     containers: ContainersSection = ContainersSection()
+    exceptions: Annotated[list[ExceptionEntry], Meta(description="findings of scans that pass, until a day")] = []
     mode: Annotated[Mode, Meta(description="warn lets run what would be denied, and journals it")] = Mode.ENFORCE
 
 

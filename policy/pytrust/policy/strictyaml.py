@@ -2,7 +2,7 @@
 
 Two readers that understand one file differently are an attack, and a policy that means something else than it seems
 to say is a hole. So whatever has more than one reading is refused: duplicate keys, anchors and aliases, merge keys,
-tags, directives, a second document, numbers that are not plain whole ones.
+tags, directives, a second document, numbers that are not plain whole or decimal ones.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ _WORDS: Final[Mapping[str, bool | None]] = {  # YAML 1.2.2, section 10.3.2, as a
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # fits 64 bits
+_DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,5})\.[0-9]{1,9}")  # 15 digits: a float's shortest spelling is as written
 _NUMBER = re.compile(
     r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
     r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
@@ -46,7 +47,7 @@ Path = tuple[str | int, ...]
 
 
 class Tree(NamedTuple):
-    """``value``: dict, list, str, int, bool or None; ``lines`` (from 1) of every key and item by its path."""
+    """``value``: dict, list, str, int, float, bool or None; ``lines`` (from 1) of every key and item by its path."""
 
     value: Any
     lines: Mapping[Path, int]
@@ -144,7 +145,7 @@ class _Reader:
             raise self._error(f"the key {key[:60]!r} stands twice", "keep one of them")
         return key
 
-    def _scalar(self, event: Any) -> str | int | bool | None:  # noqa: ANN401 - a scalar event; the library has no types
+    def _scalar(self, event: Any) -> str | float | bool | None:  # noqa: ANN401 - a scalar event; the library has no types
         text: str = event.value
         if event.style is not None:
             return text
@@ -152,8 +153,10 @@ class _Reader:
             return _WORDS[text]
         if _INTEGER.fullmatch(text):
             return int(text)
+        if _DECIMAL.fullmatch(text):
+            return float(text)
         if _NUMBER.fullmatch(text):
-            raise self._error(f"{text[:60]} is not a plain whole number", "write it so, or put it in quotes as text")
+            raise self._error(f"{text[:60]} is not a plain number", "write it so, or put it in quotes as text")
         return text
 
     def _next(self) -> Any:  # noqa: ANN401 - the library's events have no types
