@@ -13,16 +13,14 @@ objects of a report have the same few sequences of names, and each sequence is j
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final, TypeVar
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
 from pytrust.scanner.limits import SHAPES_MAX
-from pytrust.scanner.trivy.fault import Fault, quoted
-
-_T = TypeVar("_T")
+from pytrust.scanner.trivy.fault import Fault, misfit, quoted
 
 
 class Member:
@@ -67,10 +65,12 @@ def make(kind: type[Any], value: str) -> Any:  # noqa: ANN401
 _OBJECT: Final = msgspec.json.Decoder(Object | None, dec_hook=make)
 
 
-def settle(members: Mapping[Member, _T] | None, names: Spellings, place: str) -> dict[str, _T]:
-    """The members of an object by name; of null, none."""
+def settle(members: Any, names: Spellings, place: str) -> dict[str, Any]:  # noqa: ANN401
+    """The members of an object by name; of null, none. Raises ``Fault`` where it is something else."""
     if members is None:
         return {}
+    if not isinstance(members, dict):
+        raise Fault("expected an object", place)
     names.judge((member.name for member in members), place)
     return {member.name: value for member, value in members.items()}
 
@@ -82,8 +82,6 @@ def settle_raw(raw: Raw | None, names: Spellings, place: str) -> dict[str, Raw]:
     try:
         return settle(_OBJECT.decode(raw), names, place)
     except msgspec.ValidationError as error:
-        from pytrust.scanner.trivy.fault import misfit
-
         raise misfit(error, place) from error
 
 
@@ -100,13 +98,16 @@ class Watch:
         self._sound: set[tuple[str, ...]] = set()
         self._decode = msgspec.json.Decoder(dict[_Noted, Raw], dec_hook=self._hook()).decode
 
-    def look(self, raw: Raw, place: str, index: int) -> None:
-        """Raises ``Fault`` where the object has more than one reading, ``ValidationError`` where it is none."""
+    def look(self, raw: Raw, place: object) -> None:
+        """Raises ``Fault`` where the object has more than one reading, ``ValidationError`` where it is none.
+
+        ``place`` is its JSON path, or what ``str`` makes one of.
+        """
         self._noted.clear()
         self._decode(raw)
         shape = tuple(self._noted)
         if shape not in self._sound:
-            self._names.judge(shape, f"{place}[{index}]")
+            self._names.judge(shape, str(place))
             if len(self._sound) < SHAPES_MAX:
                 self._sound.add(shape)
 

@@ -1,0 +1,65 @@
+"""The small objects within a vulnerability: scores by source, and what identifies the package.
+
+There are two of them in every finding, so their names are counted instead of seen: an object of n members has n - 1
+commas and those of its texts. Where the text of such an object has no more commas than the decoded members need, none
+was dropped for another of the same name, however it is spelled. In every other case ``keys`` looks at each name.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Raw
+
+from pytrust.scanner.limits import SHAPES_MAX
+from pytrust.scanner.trivy.fault import quoted
+from pytrust.scanner.trivy.keys import Member, Spellings, make, settle
+from pytrust.scanner.trivy.shapes import IDENTIFIER, SCORE, SOURCES, Loose
+from pytrust.scanner.trivy.values import Scores
+
+Flat = dict[str, Loose]
+
+_FLAT: Final = msgspec.json.Decoder(Flat | None)
+_FLAT_EXACT: Final = msgspec.json.Decoder(dict[Member, Loose] | None, dec_hook=make)
+_NESTED: Final = msgspec.json.Decoder(dict[str, Flat | None] | None)
+_NESTED_EXACT: Final = msgspec.json.Decoder(dict[Member, dict[Member, Loose] | None] | None, dec_hook=make)
+
+
+class Small:
+    """Reads such objects. Belongs to one reading: it remembers which sequences of names are sound."""
+
+    def __init__(self) -> None:
+        self._sound: dict[Spellings, set[tuple[str, ...]]] = {IDENTIFIER: set(), SOURCES: set(), SCORE: set()}
+
+    def identifier(self, raw: Raw, spot: object) -> Flat:
+        """``PkgIdentifier``."""
+        return self._flat(raw, IDENTIFIER, "PkgIdentifier", spot)
+
+    def vendors(self, raw: Raw, spot: object) -> Flat:
+        """``VendorSeverity``."""
+        return self._flat(raw, SOURCES, "VendorSeverity", spot)
+
+    def scores(self, raw: Raw, spot: object) -> Scores:
+        """``CVSS``."""
+        sources = _NESTED.decode(raw)
+        if not sources:
+            return {}
+        inner, sound = [scores for scores in sources.values() if scores], self._sound[SCORE]
+        if bytes(raw).count(b",") != sum(map(len, inner)) - 1 or not all(tuple(scores) in sound for scores in inner):
+            exact = settle(_NESTED_EXACT.decode(raw), SOURCES, f"{spot}.CVSS")
+            for source, members in exact.items():
+                self._remember(SCORE, settle(members, SCORE, f"{spot}.CVSS[{quoted(source)}]"))
+        return sources
+
+    def _flat(self, raw: Raw, names: Spellings, name: str, spot: object) -> Flat:
+        members = _FLAT.decode(raw)
+        if not members:
+            return {}
+        if bytes(raw).count(b",") != len(members) - 1 or tuple(members) not in self._sound[names]:
+            self._remember(names, settle(_FLAT_EXACT.decode(raw), names, f"{spot}.{name}"))
+        return members
+
+    def _remember(self, names: Spellings, members: Flat) -> None:
+        if len(self._sound[names]) < SHAPES_MAX:
+            self._sound[names].add(tuple(members))
