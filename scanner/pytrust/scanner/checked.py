@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final
 
@@ -12,12 +11,10 @@ from msgspec.structs import replace
 from pytrust.scanner.finding import Finding
 from pytrust.scanner.report import Image, Report
 from pytrust.scanner.scan import Coverage, Scan, Scanner, Source, Subject, order
-from pytrust.scanner.scan_head import NO_DIGEST
+from pytrust.scanner.scan_head import NO_DIGEST, UNDATED
 from pytrust.trust.errors import InvalidName
 from pytrust.trust.names import CollectionName, Digest, ImageRef
 
-UNDATED: Final = datetime.min.replace(tzinfo=UTC)
-"""Of a report that does not say when it was made: older than anything allows."""
 NAMELESS: Final = CollectionName("report")
 """Of a report that names no image, where nothing depends on the name."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from pytrust.scanner.finding import Kind
@@ -15,6 +15,8 @@ from pytrust.trust.names import CollectionName, Digest
 
 NO_DIGEST: Final = Digest("0" * 64)
 """Stands where a report is checked that does not say of which image it is; never signed."""
+UNDATED: Final = datetime.min.replace(tzinfo=UTC)
+"""Stands where one does not say when it was made: older than anything allows; never signed."""
 
 _PLURALS: Final = {
     Kind.VULNERABILITY: "vulnerabilities",
@@ -38,7 +40,7 @@ def head(scan: Scan, now: datetime, image: str = "") -> Iterator[tuple[str, str]
         ("configuration", _known(subject.config)),
         ("platform", subject.platform),
         ("distribution", _system(scan.system)),
-        ("scanned", moment_ago(scan.scanned_at, now)),
+        ("scanned", moment_ago(None if scan.scanned_at == UNDATED else scan.scanned_at, now)),
         ("database", _database(scan.database, now)),
         ("scanner", _scanner(scan.scanner)),
         ("looked for", looked_for(scan.coverage)),
