@@ -109,5 +109,6 @@ class Scan(_Part, frozen=True, kw_only=True):
 
 
 def order(finding: Finding) -> tuple[object, ...]:
-    """Sort key: worst first, fixable first, then by what it is in."""
-    return (-finding.severity, not finding.fixable, finding.kind, finding.package, finding.id, finding.path)
+    """Sort key: worst first, fixable first, then by what it is in; the same for no two that differ in what is shown."""
+    what = (finding.kind, finding.package, finding.version, finding.id, finding.path, finding.target)
+    return (-finding.severity, not finding.fixable, *what, finding.fixed, finding.purl)

@@ -115,7 +115,7 @@ REFUSED: list[tuple[Fact, str]] = [
 def test_what_does_not_count(fact: Fact, code: str) -> None:
     (reason,) = reasons(judged(create(), under(), known(fact)))
     assert reason.code == code
-    assert reason.hint
+    assert reason.hint or code == "bad-answer"
     assert "policy.yaml" in reason.rule
 
 
