@@ -86,7 +86,7 @@ def lint(workspace: Workspace, file: Path | None, as_json: bool) -> int:
     from pytrust.policy.lint import lint as examine
 
     reading = read_policy(workspace, file)
-    findings = examine(reading)
+    findings = examine(reading, workspace.now().date())
     if as_json:
         voice.say_json([finding._asdict() for finding in findings])
     else:
@@ -98,4 +98,6 @@ def _say(reading: Reading, findings: tuple[Finding, ...]) -> None:
     for finding in findings:
         voice.say(f"{finding.where}: {finding.severity}: {finding.text}")
     rules = voice.plural(len(reading.policy.images), "image rule")
+    if reading.policy.waivers:
+        rules += f", {voice.plural(len(reading.policy.waivers), 'exception')}"
     voice.say(f"{rules}, isolation {reading.policy.containers.isolation}, mode {reading.policy.mode}")

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from enum import StrEnum
 from itertools import chain
 from typing import Final, NamedTuple
 
+from pytrust.policy import scan_lint
 from pytrust.policy.core.request import Field
 from pytrust.policy.core.rules import ImageRule, Isolation, Lift, Mode, Policy, ProfileNeed
 from pytrust.policy.document import Reading
-from pytrust.policy.pattern import covers
+from pytrust.policy.pattern import covers, meet
 from pytrust.trust.pins import matches
 
 
@@ -98,9 +100,10 @@ _SPELLINGS: Final[Mapping[Field, re.Pattern[str]]] = {
 }
 
 
-def lint(reading: Reading) -> tuple[Finding, ...]:
-    """Everything worth saying, by line."""
-    found = chain(_whole(reading), _roots(reading), _images(reading.policy), _containers(reading.policy))
+def lint(reading: Reading, today: date | None = None) -> tuple[Finding, ...]:
+    """Everything worth saying, by line; without ``today`` (UTC) nothing is said of days."""
+    policy = reading.policy
+    found = chain(_whole(reading), _roots(reading), _images(policy), _scans(policy, today), _containers(policy))
     return tuple(sorted(found, key=_line))
 
 
@@ -139,6 +142,15 @@ def _image(rule: ImageRule) -> Iterator[Finding]:
         yield Finding(Severity.RISK, rule.where, f"profile ignore: what is signed to confine {rule.match} does not")
     if rule.isolation is Isolation.PRIVILEGED:
         yield Finding(Severity.RISK, rule.where, f"isolation privileged: {rule.match} may have all of the host")
+
+
+def _scans(policy: Policy, today: date | None) -> Iterator[Finding]:
+    for waiver in policy.waivers:
+        yield from _loose(waiver.match, waiver.where)
+    for remark in scan_lint.mistakes(policy, today):
+        yield Finding(Severity.MISTAKE, *remark)
+    for remark in scan_lint.risks(policy, today):
+        yield Finding(Severity.RISK, *remark)
 
 
 def _loose(match: str, where: str) -> Iterator[Finding]:
@@ -182,13 +194,9 @@ def _goes_with(writable: Lift, bind: Lift) -> bool:
     """Whether ``bind`` lets a container mount what ``writable`` lets it write to."""
     return (
         bind.field is Field.BIND
-        and _meet(bind.match, writable.match)
-        and any(_meet(one, two) for one in bind.values or ("**",) for two in writable.values or ("**",))
+        and meet(bind.match, writable.match)
+        and any(meet(one, two) for one in bind.values or ("**",) for two in writable.values or ("**",))
     )
-
-
-def _meet(one: str, other: str) -> bool:
-    return covers(one, other) or covers(other, one)
 
 
 def _opened(lift: Lift) -> str:

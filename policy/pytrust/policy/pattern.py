@@ -8,6 +8,7 @@ otherwise, such as ``foo/*`` for ``docker.io/foo/*``, would look like a rule and
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 from pytrust.trust.errors import InvalidName, UsageError
@@ -19,7 +20,9 @@ NAME_WILDCARDS_MAX: Final = 3  # names have 240 characters: some milliseconds
 VALUE_WILDCARDS_MAX: Final = 2  # paths have 4,096
 VALUE_MAX_CHARS: Final = 4096  # Linux, PATH_MAX
 
+_WILDCARDS: Final = frozenset({"*", "**"})
 _WILDCARD = re.compile(r"\*\*|\*")
+_WILDCARD_OR_CHARACTER = re.compile(r"\*\*|.", re.DOTALL)
 _PART, _REST = "00007", "00008/00009"  # stand for * and ** in a name: good as host, port and path
 _HOST = re.compile(r"[a-z0-9.:*\[\]-]+")
 _ANY_HOST = "host.invalid"  # RFC 2606, section 2
@@ -54,6 +57,35 @@ def covers(broad: str, narrow: str) -> bool:
     """Whether every name that fits ``narrow`` also fits ``broad``; a no may be wrong, a yes is not."""
     rests = ("\0", "\0/" * (broad.count("/") + 1) + "\0")  # only a wildcard takes these; the long one only **
     return all(matches(broad, narrow.replace("**", rest).replace("*", "\0")) for rest in rests)
+
+
+def meet(one: str, other: str) -> bool:
+    """Whether some text fits both."""
+    here, there = _WILDCARD_OR_CHARACTER.findall(one), _WILDCARD_OR_CHARACTER.findall(other)
+    seen, open_ = set[tuple[int, int]](), [(0, 0)]
+    while open_:
+        at = open_.pop()
+        if at == (len(here), len(there)):
+            return True
+        if at not in seen:
+            seen.add(at)
+            open_.extend(_steps(here, there, *at))
+    return False
+
+
+def _steps(here: list[str], there: list[str], i: int, j: int) -> Iterator[tuple[int, int]]:
+    """How two patterns can go on: a wildcard ends, or takes what stands in the other one; else both say the same."""
+    one, other = here[i] if i < len(here) else "", there[j] if j < len(there) else ""
+    if one in _WILDCARDS:
+        yield i + 1, j
+    if other in _WILDCARDS:
+        yield i, j + 1
+    if one == "**" or (one == "*" and other != "/"):
+        yield from [(i, j + 1)] if other else []
+    if other == "**" or (other == "*" and one != "/"):
+        yield from [(i + 1, j)] if one else []
+    if one and one == other:
+        yield i + 1, j + 1
 
 
 def _check_wildcards(text: str, most: int) -> None:

@@ -13,7 +13,6 @@ from pytrust.policy.blame import Blame
 from pytrust.policy.pattern import check_name_pattern, check_value_pattern
 from pytrust.policy.scan_schema import (
     ID_MAX_CHARS,
-    PURL_MAX_CHARS,
     ExceptionEntry,
     GateEntry,
     Gates,
@@ -22,6 +21,7 @@ from pytrust.policy.scan_schema import (
 )
 from pytrust.policy.strictyaml import Path
 from pytrust.scanner.finding import Kind
+from pytrust.scanner.purls import check_pattern
 from pytrust.scanner.rules import Action, Fix, GateRule, ScanRules, Waiver
 from pytrust.scanner.severity import Severity
 from pytrust.trust.errors import UsageError
@@ -68,16 +68,16 @@ def waiver(entry: ExceptionEntry, path: Path, blame: Blame) -> Waiver:
     with blame.at(*path, "match"):
         check_name_pattern(entry.match)
     return Waiver(
-        ids=_texts(entry.id, _check_exact, (*path, "id"), blame),
+        ids=_texts(entry.id, _exact, (*path, "id"), blame),
         reason=entry.reason,
         owner=entry.owner,
         expires=_day(entry.expires, (*path, "expires"), blame),
         match=entry.match,
         digest=None if entry.image is UNSET else Digest.parse(entry.image),
         kind=None if entry.kind is UNSET else entry.kind,
-        purls=_texts(entry.purl, _check_purl, (*path, "purl"), blame),
-        packages=_texts(entry.package, check_value_pattern, (*path, "package"), blame),
-        paths=_texts(entry.path, check_value_pattern, (*path, "path"), blame),
+        purls=_texts(entry.purl, check_pattern, (*path, "purl"), blame),
+        packages=_texts(entry.package, _pattern, (*path, "package"), blame),
+        paths=_texts(entry.path, _pattern, (*path, "path"), blame),
         until_fixed=entry.until_fixed,
         where=blame.where(path),
     )
@@ -110,13 +110,13 @@ def _gate(entry: GateEntry, action: Action, path: Path, blame: Blame) -> GateRul
         epss=_parts(entry.epss, _EPSS_DECIMALS, (*path, "epss"), blame),
         kev=entry.kev,
         ransomware=entry.ransomware,
-        ids=_texts(entry.id, _check_exact, (*path, "id"), blame),
-        families=_texts(entry.classes, _check_exact, (*path, "class"), blame),
-        ecosystems=_texts(entry.type, _check_exact, (*path, "type"), blame),
-        packages=_texts(entry.package, check_value_pattern, (*path, "package"), blame),
-        paths=_texts(entry.path, check_value_pattern, (*path, "path"), blame),
-        purls=_texts(entry.purl, _check_purl, (*path, "purl"), blame),
-        categories=_texts(entry.category, _check_exact, (*path, "category"), blame),
+        ids=_texts(entry.id, _exact, (*path, "id"), blame),
+        families=_texts(entry.classes, _exact, (*path, "class"), blame),
+        ecosystems=_texts(entry.type, _exact, (*path, "type"), blame),
+        packages=_texts(entry.package, _pattern, (*path, "package"), blame),
+        paths=_texts(entry.path, _pattern, (*path, "path"), blame),
+        purls=_texts(entry.purl, check_pattern, (*path, "purl"), blame),
+        categories=_texts(entry.category, _exact, (*path, "category"), blame),
         over=entry.over,
         where=blame.where(path),
     )
@@ -145,33 +145,32 @@ def _given(entry: GateEntry) -> Iterator[str]:
 
 
 def _texts(
-    value: str | Sequence[str] | UnsetType, check: Callable[[str], None], path: Path, blame: Blame
+    value: str | Sequence[str] | UnsetType, read: Callable[[str], str], path: Path, blame: Blame
 ) -> tuple[str, ...]:
-    """One text or a list of them, each looked at by ``check``."""
+    """One text or a list of them, each as ``read`` spells it."""
     if value is UNSET:
         return ()
     if isinstance(value, str):
         with blame.at(*path):
-            check(value)
-        return (value,)
+            return (read(value),)
+    texts = []
     for index, text in enumerate(value):
         with blame.at(*path, index):
-            check(text)
-    return tuple(value)
+            texts.append(read(text))
+    return tuple(texts)
 
 
-def _check_exact(text: str) -> None:
+def _exact(text: str) -> str:
     if not text.strip() or len(text) > ID_MAX_CHARS or not text.isprintable():
         raise UsageError(f"{text[:60]!r} names nothing", hint=f"write 1 to {ID_MAX_CHARS} printable characters")
     if "*" in text:
-        raise UsageError(f"{text[:60]!r} has a wildcard, and is compared as it is", hint="write every word in full")
+        raise UsageError(f"{text[:60]!r} has a wildcard, and is compared as it is", hint="write it in full")
+    return text
 
 
-def _check_purl(text: str) -> None:
-    if len(text) > PURL_MAX_CHARS:
-        raise UsageError(f"{text[:60]!r} has more than {PURL_MAX_CHARS} characters", hint="leave the qualifiers out")
-    if not text.startswith("pkg:"):
-        raise UsageError(f"{text[:60]!r} is no package URL", hint="write it so: pkg:deb/debian/openssl")
+def _pattern(text: str) -> str:
+    check_value_pattern(text)
+    return text
 
 
 def _parts(value: float | str | UnsetType, decimals: int, path: Path, blame: Blame) -> int | None:

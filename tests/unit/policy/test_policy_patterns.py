@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from itertools import product
 
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
@@ -15,6 +16,7 @@ from pytrust.policy.pattern import (
     check_name_pattern,
     check_value_pattern,
     covers,
+    meet,
 )
 from pytrust.trust.errors import UsageError
 from pytrust.trust.limits import COLLECTION_MAX_CHARS
@@ -163,3 +165,24 @@ def test_the_dearest_patterns_are_cheap() -> None:
     matches("**a" * NAME_WILDCARDS_MAX + "b", name)
     matches("**a" * VALUE_WILDCARDS_MAX + "b", value)
     assert time.process_time() - began < 1.0
+
+
+# Long enough for two patterns of five parts: what a wildcard has to take is at most the other pattern.
+TEXTS = ["".join(text) for size in range(7) for text in product("ab/", repeat=size)]
+MEETING = (
+    st.lists(st.sampled_from(["a", "b", "/", "*", "**"]), max_size=5)
+    .map("".join)
+    .filter(lambda text: "***" not in text)
+)
+
+
+@given(MEETING, MEETING)
+def test_patterns_meet_where_some_text_fits_both(one: str, other: str) -> None:
+    found = any(matches(one, text) and matches(other, text) for text in TEXTS)
+    assert meet(one, other) == meet(other, one) == found
+
+
+def test_meeting_costs_little() -> None:
+    long = "a" * 80
+    assert not meet(f"**{long}*{long}**x", f"**{long}**{long}*y")
+    assert meet(f"**{long}*{long}**", f"**{long}**{long}*")
