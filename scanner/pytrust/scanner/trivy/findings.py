@@ -10,13 +10,13 @@ from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Raw
-from pytrust.scanner.purls import canonical
 
 from pytrust.scanner.finding import Finding, Kind
 from pytrust.scanner.limits import PURL_MAX_CHARS, PURLS_MAX
 from pytrust.scanner.severity import Severity
 from pytrust.scanner.trivy import shapes, values
 from pytrust.scanner.trivy.fault import quoted
+from pytrust.scanner.trivy.purl import spelled
 from pytrust.scanner.trivy.remarks import Remarks
 from pytrust.scanner.trivy.small import Small
 
@@ -106,7 +106,7 @@ class Vulnerabilities:
 
     def _read_purl(self, raw: Raw, spot: Place) -> str:
         purl = self._small.identifier(raw, spot).get("PURL") or ""
-        found = canonical(purl) if isinstance(purl, str) and len(purl) <= PURL_MAX_CHARS else ""
+        found = spelled(purl) if isinstance(purl, str) and len(purl) <= PURL_MAX_CHARS else ""
         if purl and not found:
             self._remarks.add("a package URL that is none, so no exception for one can apply", str(spot))
         return found

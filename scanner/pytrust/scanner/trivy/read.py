@@ -24,8 +24,6 @@ from __future__ import annotations
 
 from typing import Any, assert_never
 
-import msgspec
-
 from pytrust.scanner.errors import BadReport
 from pytrust.scanner.report import Report
 from pytrust.scanner.trivy import head
@@ -64,10 +62,13 @@ def read_reports(
     try:
         return _read(data, details=details, legacy=legacy)
     except Fault as fault:
-        at = f" (at {fault.place})" if fault.place not in {"", "$"} else ""
-        raise BadReport(f"{what}: {fault.reason}{at}", hint=fault.hint) from fault
-    except msgspec.MsgspecError as error:
-        raise BadReport(f"{what}: {error}") from error
+        raise bad_report(fault, what) from fault
+
+
+def bad_report(fault: Fault, what: str) -> BadReport:
+    """The error for people, of the file that they call ``what``."""
+    at = f" (at {fault.place})" if fault.place not in {"", "$"} else ""
+    return BadReport(f"{what}: {fault.reason}{at}", hint=fault.hint)
 
 
 def _read(data: bytes, *, details: bool, legacy: bool) -> tuple[Report, ...]:

@@ -11,6 +11,7 @@ from pytrust.scanner.trivy.shapes import Loose
 
 _WORDS: Final = {severity.name: severity for severity in Severity}
 _FIRST_DAY: Final = date(1980, 1, 1)  # nothing was published before; Go writes the year 1 for no time at all
+_LAST_DAY: Final = date(2100, 1, 1)  # a vulnerability of the year 9999 would be new for ever
 _BEST: Final = 10  # CVSS 3.1, section 5
 _SCORES: Final = (("V3Score", "V40Score"), ("V2Score",))
 _NVD: Final = "nvd"
@@ -59,7 +60,7 @@ def day(text: str) -> date | None:
         found = date.fromisoformat(text[:10])
     except ValueError:
         return None
-    return found if found >= _FIRST_DAY else None
+    return found if _FIRST_DAY <= found < _LAST_DAY else None
 
 
 def moment(text: str) -> datetime | None:
