@@ -6,26 +6,24 @@ that fits decides, the first of equals. What nothing fits has passed. The order 
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import islice
-from operator import ge
+from operator import attrgetter, ge
 from typing import Final
 
 from pytrust.scanner.claim import Claim, Claims
 from pytrust.scanner.finding import Finding
 from pytrust.scanner.gate.excuses import claim_words, claims_by_id, covers, excusing_claim, holds
-from pytrust.scanner.gate.plan import STRICTNESS, Gate, Plan, plan_for
+from pytrust.scanner.gate.plan import STRICTNESS, Gate, Plan, Pool, plan_for
 from pytrust.scanner.gate.soundness import objections
 from pytrust.scanner.gate.words import findings_words, upgrade_words, waiver_words
 from pytrust.scanner.rules import Action, Policed, Waiver
 from pytrust.scanner.scan import Scan, order
-from pytrust.scanner.severity import Severity
 from pytrust.scanner.verdict import Judged, Objection, Standing, Verdict
 
 _EXCEPT: Final = "except them: exceptions: [{id: ..., reason: ..., owner: ..., expires: ...}]"
+_KIND, _SEVERITY = attrgetter("kind"), attrgetter("severity")
 _STANDINGS: Final = {
     Action.DENY: Standing.DENIED,
     Action.WARN: Standing.WARNED,
@@ -36,22 +34,21 @@ _STANDINGS: Final = {
 def decide(scan: Scan, policed: Policed, claims: Claims, now: datetime) -> Verdict:
     """As ``judge``, without what each finding comes to: for who only has to know whether an image may run."""
     bench = _Bench(scan, policed, claims, now)
-    found = (*objections(scan, policed.rules, now), *bench.objections(bench.candidates()))
+    found = _objections(bench, bench.judged(), objections(scan, policed.rules, now))
     return Verdict(_strictest(found), found, ended=bench.ended())
 
 
 def judge(scan: Scan, policed: Policed, claims: Claims, now: datetime) -> Verdict:
     """The whole of it: every finding once, those that the scanner was told to leave out last."""
     bench = _Bench(scan, policed, claims, now)
-    everything = bench.everything()
-    found = (*objections(scan, policed.rules, now), *bench.objections(everything))
-    return Verdict(
-        _strictest(found),
-        found,
-        (*bench.standings(everything), *bench.left_out()),
-        bench.ended(),
-        bench.unused(everything),
-    )
+    findings = bench.judged()
+    found = _objections(bench, findings, objections(scan, policed.rules, now))
+    standings = (*bench.standings(findings), *bench.left_out())
+    return Verdict(_strictest(found), found, standings, bench.ended(), bench.unused(findings))
+
+
+def _objections(bench: _Bench, findings: Sequence[Finding], sound: Iterable[Objection]) -> tuple[Objection, ...]:
+    return (*sound, *(_objection(gate, found) for gate, found in bench.assigned(findings)))
 
 
 class _Bench:
@@ -63,44 +60,37 @@ class _Bench:
         self._plan: Plan = plan_for(policed, self._today)
         self._claims = claims_by_id(claims) if policed.rules.vex and claims.claims else {}
 
-    def everything(self) -> list[Finding]:
-        """All that is judged, worst first."""
-        return sorted((*self._scan.findings, *self._suppressed()), key=order)
+    def judged(self) -> Sequence[Finding]:
+        """All that gates are asked about, worst first."""
+        findings = self._scan.findings
+        if self._scan.suppressed and self._policed.rules.suppressed:
+            findings += tuple(one.finding for one in self._scan.suppressed)
+        severities = list(map(_SEVERITY, findings))
+        return findings if all(map(ge, severities, islice(severities, 1, None))) else sorted(findings, key=order)
 
-    def candidates(self) -> Sequence[Finding]:
-        """The same without those that no gate can fit, by their severity."""
-        findings, plan = self._scan.findings, self._plan
-        if not plan.gates:
-            return ()
-        if not _is_sorted(findings):
-            findings = tuple(sorted(findings, key=_worse))
-        end = bisect_right(findings, -plan.floor, key=_worse)
-        kept = findings[:end]
-        if plan.undecided and plan.floor > Severity.UNKNOWN:
-            kept += findings[bisect_right(findings, -Severity.LOW, key=_worse) :]
-        return (*kept, *self._suppressed())
-
-    def objections(self, findings: Iterable[Finding]) -> Iterator[Objection]:
-        """One for each gate that has an effect."""
-        by_gate: dict[int, list[Finding]] = {}
-        for finding, number in self._assigned(findings):
-            by_gate.setdefault(number, []).append(finding)
-        for number, found in sorted(by_gate.items()):
-            yield _objection(self._plan.gates[number], sorted(found, key=order))
+    def assigned(self, findings: Sequence[Finding]) -> Iterator[tuple[Gate, list[Finding]]]:
+        """The gates that have an effect, each with the findings that it decides: no finding has two."""
+        pool, taken = _pool(findings), set[int]()
+        for gate in self._plan.gates:
+            found = self._unexcused(gate.select(pool))
+            if len(found) <= gate.over:
+                continue
+            if mine := [finding for finding in found if id(finding) not in taken]:
+                taken.update(map(id, mine))
+                yield gate, mine
 
     def standings(self, findings: Sequence[Finding]) -> Iterator[Judged]:
         """What each comes to, in this order."""
-        decided = {id(finding): self._plan.gates[number] for finding, number in self._assigned(findings)}
+        decided = {id(finding): gate for gate, found in self.assigned(findings) for finding in found}
         for finding in findings:
             gate = decided.get(id(finding))
             yield Judged(finding, _STANDINGS[gate.action], gate.words) if gate else self._passed(finding)
 
     def left_out(self) -> Iterator[Judged]:
         """What the scanner was told to leave out, where the rules take its word."""
-        if self._policed.rules.suppressed:
-            return
-        for one in self._scan.suppressed:
-            yield Judged(one.finding, Standing.WAIVED, "left out by the scanner, as it was told to")
+        if not self._policed.rules.suppressed:
+            for one in self._scan.suppressed:
+                yield Judged(one.finding, Standing.WAIVED, "left out by the scanner, as it was told to")
 
     def ended(self) -> tuple[Waiver, ...]:
         """Waivers for this image whose time is over."""
@@ -120,34 +110,18 @@ class _Bench:
         seen = {id(waiver): waiver for listed in self._plan.waivers.values() for waiver in listed}
         return (waiver for waiver in seen.values() if waiver.digest in {None, self._scan.subject.digest})
 
-    def _suppressed(self) -> Iterator[Finding]:
-        return (one.finding for one in self._scan.suppressed if self._policed.rules.suppressed)
-
-    def _assigned(self, findings: Iterable[Finding]) -> Iterator[tuple[Finding, int]]:
-        """Each finding that a gate decides, with the number of the gate."""
-        gates = list(enumerate(self._plan.gates))
-        if not any(gate.over for _, gate in gates):
-            for finding in findings:
-                for number, gate in gates:
-                    if gate.fits(finding):
-                        if not self._excused(finding):
-                            yield finding, number
-                        break
-            return
-        fitting = [
-            (finding, numbers)
+    def _unexcused(self, findings: list[Finding]) -> list[Finding]:
+        waivers, claims = self._plan.waivers, self._claims
+        if self._policed.rules.since is not None:
+            findings = [finding for finding in findings if not self._is_old(finding)]
+        if not waivers and not claims:
+            return findings
+        return [
+            finding
             for finding in findings
-            if (numbers := [number for number, gate in gates if gate.fits(finding)]) and not self._excused(finding)
+            if (finding.id not in waivers or self._waiver(finding) is None)
+            and (finding.id not in claims or self._claim(finding) is None)
         ]
-        counts = Counter(number for _, numbers in fitting for number in numbers)
-        for finding, numbers in fitting:
-            for number in numbers:
-                if counts[number] > self._plan.gates[number].over:
-                    yield finding, number
-                    break
-
-    def _excused(self, finding: Finding) -> bool:
-        return self._claim(finding) is not None or self._waiver(finding) is not None or self._is_old(finding)
 
     def _passed(self, finding: Finding) -> Judged:
         if claim := self._claim(finding):
@@ -173,6 +147,13 @@ class _Bench:
         return since is not None and finding.first_seen is not None and finding.first_seen < since
 
 
+def _pool(findings: Sequence[Finding]) -> Pool:
+    kinds = set(map(_KIND, findings))
+    if len(kinds) == 1:
+        return {kinds.pop(): findings}
+    return {kind: [finding for finding in findings if finding.kind is kind] for kind in kinds}
+
+
 def _objection(gate: Gate, findings: Sequence[Finding]) -> Objection:
     count, noun = len(findings), "finding" if len(findings) == 1 else "findings"
     upgrade = upgrade_words(findings)
@@ -182,15 +163,6 @@ def _objection(gate: Gate, findings: Sequence[Finding]) -> Objection:
 
 def _strictest(found: Iterable[Objection]) -> Action | None:
     return min((one.action for one in found), key=STRICTNESS.__getitem__, default=None)
-
-
-def _worse(finding: Finding) -> int:
-    return -finding.severity
-
-
-def _is_sorted(findings: Sequence[Finding]) -> bool:
-    severities = [finding.severity for finding in findings]
-    return all(map(ge, severities, islice(severities, 1, None)))
 
 
 def _day(now: datetime) -> date:

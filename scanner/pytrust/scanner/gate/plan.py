@@ -1,13 +1,16 @@
 """What is made of rules once, and then used on many scans: each gate as a chain of small tests, waivers by id.
 
 Making it costs more than most scans; so it is kept, by the identity of the rules, for as long as those live here.
+Findings go through a gate all at once, test by test: most are gone after the first.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, timedelta
-from typing import Final, NamedTuple
+from operator import attrgetter
+from typing import Any, Final, NamedTuple, assert_never
 
 from pytrust.scanner.finding import Finding, Kind
 from pytrust.scanner.gate.patterns import fits_name, fits_path
@@ -23,33 +26,41 @@ _KEPT_MAX: Final = 256  # sets of rules and images; a host runs some dozens
 _BANDS: Final = {Severity.CRITICAL: 100, Severity.HIGH: 89, Severity.MEDIUM: 69, Severity.LOW: 39}
 """The highest score of each severity, in tenths (CVSS 3.1, section 5): a finding without a score may have it."""
 
-Test = Callable[[Finding], bool]
+Test = Callable[[Finding], Any]
+"""Its answer is taken for true or false."""
+Pool = Mapping[Kind, Sequence[Finding]]
+"""Findings by kind, worst first."""
 
 
 class Gate(NamedTuple):
-    """One rule, ready: ``tests`` have all to hold. ``rule`` is None for the one on undecided severities."""
+    """One rule, ready: of ``kinds``, at least ``least`` (None: any severity) or ``undecided`` alone, all ``tests``."""
 
     action: Action
-    tests: tuple[Test, ...]
     words: str
+    kinds: tuple[Kind, ...]
+    least: Severity | None = None
+    undecided: bool = False
+    tests: tuple[Test, ...] = ()
     over: int = 0
-    rule: GateRule | None = None
 
-    def fits(self, finding: Finding) -> bool:
-        """Whether the rule is about this finding."""
-        for test in self.tests:  # noqa: SIM110 - a generator costs three times as much
-            if not test(finding):
-                return False
-        return True
+    def select(self, pool: Pool) -> list[Finding]:
+        """The findings that it is about, worst first within a kind."""
+        found = [finding for kind in self.kinds for finding in self._severe(pool.get(kind, ()))]
+        for test in self.tests:
+            found = list(filter(test, found))
+        return found
+
+    def _severe(self, findings: Sequence[Finding]) -> Sequence[Finding]:
+        if self.undecided:
+            return findings[_count(findings, Severity.LOW) :]
+        return findings if self.least is None else findings[: _count(findings, self.least)]
 
 
 class Plan(NamedTuple):
-    """``gates`` are strictest first; below ``floor`` no finding of a decided severity fits any of them."""
+    """``gates`` are strictest first, in the order of the rules among equals."""
 
     gates: tuple[Gate, ...]
-    floor: Severity
-    undecided: bool
-    waivers: dict[str, tuple[Waiver, ...]]
+    waivers: Mapping[str, tuple[Waiver, ...]]
 
 
 _Key = tuple[int, int, CollectionName, date]
@@ -70,42 +81,39 @@ def plan_for(policed: Policed, today: date) -> Plan:
 
 
 def _make(policed: Policed, today: date) -> Plan:
-    gates = [_gate(rule, today) for rule in policed.rules.gates]
-    asked = {rule.kind for rule in policed.rules.gates} | {Kind.VULNERABILITY}
-    if policed.rules.unknown is not None:
-        where = f" ({policed.rules.where})" if policed.rules.where else ""
-        tests: tuple[Test, ...] = (lambda one: one.severity is Severity.UNKNOWN, lambda one: one.kind in asked)
-        gates.append(Gate(policed.rules.unknown, tests, f"unknown_severity {policed.rules.unknown}{where}"))
-    gates.sort(key=lambda gate: STRICTNESS[gate.action])
-    floors = [rule.severity for rule in policed.rules.gates]
+    rules = policed.rules
+    gates = [_gate(rule, today) for rule in rules.gates]
+    if rules.unknown is not None:
+        asked = tuple(dict.fromkeys([Kind.VULNERABILITY, *(rule.kind for rule in rules.gates)]))
+        where = f" ({rules.where})" if rules.where else ""
+        gates.append(Gate(rules.unknown, f"unknown_severity {rules.unknown}{where}", asked, undecided=True))
     waivers: dict[str, tuple[Waiver, ...]] = {}
     for waiver in policed.waivers:
         if matches(waiver.match, policed.image):
             waivers.update({name: (*waivers.get(name, ()), waiver) for name in waiver.ids})
-    return Plan(
-        tuple(gates),
-        min((floor or Severity.UNKNOWN for floor in floors), default=Severity.CRITICAL),
-        policed.rules.unknown is not None or None in floors,
-        waivers,
-    )
+    return Plan(tuple(sorted(gates, key=lambda gate: STRICTNESS[gate.action])), waivers)
 
 
 def _gate(rule: GateRule, today: date) -> Gate:
-    return Gate(rule.action, tuple(_tests(rule, today)), gate_words(rule), rule.over, rule)
+    tests = (*_fixes(rule), *_risks(rule), *_ages(rule, today), *_selectors(rule))
+    return Gate(rule.action, gate_words(rule), (rule.kind,), rule.severity, tests=tests, over=rule.over)
 
 
-def _tests(rule: GateRule, today: date) -> list[Test]:
-    kind = rule.kind
-    tests: list[Test] = [_severity(rule.severity)] if rule.severity is not None else []
-    tests.append(lambda one: one.kind is kind)
-    if rule.fix is not Fix.ANY:
-        wanted = rule.fix is Fix.AVAILABLE
-        tests.append(lambda one: bool(one.fixed) is wanted)
-    return [*tests, *_risks(rule), *_ages(rule, today), *_selectors(rule)]
+def _count(findings: Sequence[Finding], least: Severity) -> int:
+    """How many are at least that bad."""
+    return bisect_right(findings, -least, key=lambda one: -one.severity)
 
 
-def _severity(least: Severity) -> Test:
-    return lambda one: one.severity >= least
+def _fixes(rule: GateRule) -> list[Test]:
+    match rule.fix:
+        case Fix.ANY:
+            return []
+        case Fix.AVAILABLE:
+            return [attrgetter("fixed")]
+        case Fix.NONE:
+            return [lambda one: not one.fixed]
+        case _:
+            assert_never(rule.fix)
 
 
 def _risks(rule: GateRule) -> list[Test]:
@@ -115,9 +123,9 @@ def _risks(rule: GateRule) -> list[Test]:
     if (epss := rule.epss) is not None:
         tests.append(lambda one: one.epss is not None and one.epss >= epss)
     if rule.kev:
-        tests.append(lambda one: one.kev)
+        tests.append(attrgetter("kev"))
     if rule.ransomware:
-        tests.append(lambda one: one.ransomware)
+        tests.append(attrgetter("ransomware"))
     return tests
 
 

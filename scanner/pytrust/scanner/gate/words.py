@@ -10,6 +10,7 @@ from pytrust.scanner.finding import Finding, Kind
 from pytrust.scanner.rules import Action, Fix, GateRule, Waiver
 
 _GROUPS: Final = 3  # packages that one objection lists; the rest is counted
+_LOOKED_AT: Final = 32  # of the worst findings, for what a sentence lists
 _IDS: Final = 3  # ids of one package
 _TEXT_MAX_CHARS: Final = 60  # of a name, a version or an id in a sentence
 _KEYS: Final = {Action.DENY: "fail_on", Action.WARN: "warn_on", Action.AUDIT: "note_on"}
@@ -59,21 +60,18 @@ def waiver_words(waiver: Waiver) -> str:
 def findings_words(findings: Sequence[Finding]) -> str:
     """The worst of them, a package at a time, and how many more there are."""
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
-    for finding in findings:
+    for finding in findings[:_LOOKED_AT]:
         groups.setdefault((finding.package, finding.version, finding.fixed, finding.path), []).append(finding)
     listed = list(groups.values())[:_GROUPS]
     left = len(findings) - sum(map(len, listed))
     return "; ".join(map(_group_words, listed)) + (f"; and {left} more" if left else "")
 
 
-def upgrade_words(findings: Iterable[Finding]) -> str:
-    """What mends them, as far as versions with a fix are named; empty where none is."""
-    upgrades = dict.fromkeys(
-        f"{shown(one.package)} to {shown(one.fixed)}" for one in findings if one.fixed and one.package
-    )
-    named = list(upgrades)[:_GROUPS]
-    more = f" and {len(upgrades) - len(named)} more" if len(upgrades) > len(named) else ""
-    return f"upgrade {', '.join(named)}{more}" if named else ""
+def upgrade_words(findings: Sequence[Finding]) -> str:
+    """What mends the worst of them, as far as versions with a fix are named; empty where none is."""
+    fixes = dict.fromkeys((one.package, one.fixed) for one in findings[:_LOOKED_AT] if one.fixed and one.package)
+    named = [f"{shown(package)} to {shown(fixed)}" for package, fixed in list(fixes)[:_GROUPS]]
+    return f"upgrade {', '.join(named)}{' and more' if len(fixes) > len(named) else ''}" if named else ""
 
 
 def span(length: timedelta) -> str:
