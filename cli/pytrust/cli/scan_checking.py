@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from pytrust.cli.scan_judging import Ruling, overruled, unruled
+from pytrust.cli.scan_judging import Ruling, judged, overruled
 from pytrust.cli.scan_reading import Unjudged
 from pytrust.scanner.baseline import only_new, since_baseline
 from pytrust.scanner.checked import NAMELESS, checked_scan, names_of
-from pytrust.scanner.gate.judge import judge
-from pytrust.scanner.rules import Action
+from pytrust.scanner.rules import Action, Policed
 from pytrust.scanner.scan_sheet import scan_sheet
 from pytrust.scanner.sheet import Mark, Remark, Sheet
 from pytrust.scanner.sheet_join import joined
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from pytrust.cli.scan_file import Read
     from pytrust.scanner.finding import Finding
     from pytrust.scanner.report import Report
-    from pytrust.scanner.rules import Policed
     from pytrust.scanner.scan import Scan
     from pytrust.scanner.verdict import Verdict
     from pytrust.trust.names import CollectionName
@@ -83,29 +81,22 @@ class Checking:
         return names[0] if len(names) == 1 else None
 
     def _verdict(self, scan: Scan, report: Report, name: CollectionName | None) -> Verdict:
-        if name is None and self.ruling.by_name:
-            policed: Policed | Unjudged = Unjudged("it does not name one image", refused=True)
-        else:
-            policed = self.ruling.policed(name or NAMELESS)
-        if isinstance(policed, Unjudged):
-            action = Action.DENY if policed.refused else Action.AUDIT
-            objection = Objection("not-judged", action, policed.why, hint=_NAME_IT if policed.refused else "")
-            return overruled(
-                judge(scan, unruled(scan.subject.name), self.lists.claims(scan.subject), self.now), objection
-            )
-        verdict = self._judged(scan, report, policed)
+        policed = self._policed(name)
+        if self.baseline is not None and isinstance(policed, Policed):
+            today = self.now.date()
+            scan = since_baseline(scan, _same(self.baseline, report), today)
+            policed = replace(policed, rules=only_new(policed.rules, today))
+        verdict = judged(scan, policed, self.lists.claims(scan.subject), self.now)
         if not report.error:
             return verdict
-        action = Action.DENY if policed.rules.required else Action.WARN
+        required = isinstance(policed, Policed) and policed.rules.required
+        action = Action.DENY if required else Action.WARN
         return overruled(verdict, Objection("not-scanned", action, f"it was not scanned: {report.error}"))
 
-    def _judged(self, scan: Scan, report: Report, policed: Policed) -> Verdict:
-        claims = self.lists.claims(scan.subject)
-        if self.baseline is None:
-            return judge(scan, policed, claims, self.now)
-        today = self.now.date()
-        dated = since_baseline(scan, _same(self.baseline, report), today)
-        return judge(dated, replace(policed, rules=only_new(policed.rules, today)), claims, self.now)
+    def _policed(self, name: CollectionName | None) -> Policed | Unjudged:
+        if name is None and self.ruling.by_name:
+            return Unjudged("it does not name one image", refused=True, hint=_NAME_IT)
+        return self.ruling.policed(name or NAMELESS)
 
     def _remarks(self, report: Report, name: CollectionName | None) -> Iterator[Remark]:
         yield from (Remark(Mark.NOTE, text) for text in report.remarks)

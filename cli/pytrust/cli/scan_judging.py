@@ -8,14 +8,19 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytrust.cli.scan_reading import Unjudged, policed_by
 from pytrust.scanner.finding import Kind
+from pytrust.scanner.gate.judge import judge
 from pytrust.scanner.rules import Action, Fix, GateRule, Policed, ScanRules
+from pytrust.scanner.verdict import Objection, Standing, Verdict
 from pytrust.trust.errors import ExitCode
 from pytrust.trust.names import CollectionName
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pytrust.policy.core.rules import Policy
+    from pytrust.scanner.claim import Claims
+    from pytrust.scanner.scan import Scan
     from pytrust.scanner.severity import Severity
-    from pytrust.scanner.verdict import Objection, Verdict
 
 
 class Ruling(NamedTuple):
@@ -25,8 +30,9 @@ class Ruling(NamedTuple):
     by_name: bool
 
 
-STALE: Final = frozenset({"stale-scan", "no-database-date", "no-scan-date"})
+STALE: Final = frozenset({"stale-scan", "no-database-date"})
 """Objections that another scan of the same image answers."""
+_ASKS_NOTHING: Final = ScanRules(required=False, unknown=None, incomplete=None)
 _ORDER: Final = (None, Action.AUDIT, Action.WARN, Action.DENY)
 
 
@@ -51,15 +57,24 @@ def simple_ruling(floor: Severity, *, fixable: bool) -> Ruling:
     return Ruling(lambda name: Policed(image=name, rules=rules), by_name=False)
 
 
-def unruled(name: CollectionName) -> Policed:
-    """Where nothing rules: everything is noted, nothing is judged."""
-    gates = tuple(GateRule(action=Action.AUDIT, kind=kind) for kind in Kind)
-    rules = ScanRules(gates=gates, required=False, unknown=Action.AUDIT, incomplete=None)
-    return Policed(image=name, rules=rules)
+def no_ruling(_: CollectionName) -> Unjudged:
+    """For who only looks."""
+    return Unjudged("")
 
 
-NO_RULING: Final = Ruling(unruled, by_name=False)
-"""For who only looks."""
+def judged(scan: Scan, policed: Policed | Unjudged, claims: Claims, now: datetime) -> Verdict:
+    """What comes of a scan; where nothing judges it, all that was found is noted, and why is an objection."""
+    if isinstance(policed, Policed):
+        return judge(scan, policed, claims, now)
+    seen = judge(scan, Policed(image=scan.subject.name, rules=_ASKS_NOTHING), claims, now)
+    found = tuple(
+        replace(one, standing=Standing.AUDITED) if one.standing is Standing.PASSED else one for one in seen.judged
+    )
+    verdict = replace(seen, judged=found)
+    if not policed.why:
+        return verdict
+    action = Action.DENY if policed.refused else Action.AUDIT
+    return overruled(verdict, Objection("not-judged", action, policed.why, hint=policed.hint))
 
 
 def overruled(verdict: Verdict, objection: Objection) -> Verdict:

@@ -106,6 +106,7 @@ class Unjudged(NamedTuple):
 
     why: str
     refused: bool = False
+    hint: str = ""
 
 
 def policed_by(policy: Policy | None, name: CollectionName) -> Policed | Unjudged:

@@ -63,9 +63,9 @@ def _of_file(read: Read, now: datetime) -> Sheet:
     from pytrust.cli.scan_lists import Lists
 
     from pytrust.cli.scan_checking import Checking
-    from pytrust.cli.scan_judging import NO_RULING
+    from pytrust.cli.scan_judging import Ruling, no_ruling
 
-    sheet, _ = Checking(ruling=NO_RULING, lists=Lists(), now=now, tool=_TOOL).check(read)
+    sheet, _ = Checking(ruling=Ruling(no_ruling, by_name=False), lists=Lists(), now=now, tool=_TOOL).check(read)
     return sheet
 
 
@@ -101,31 +101,24 @@ def _details(reading: Reading, report: Read | None) -> Details | None:
 def _sheet(
     ref: ImageRef, reading: Reading, policed: Policed | Unjudged, details: Details | None, now: datetime
 ) -> Sheet:
-    from pytrust.cli.scan_judging import unruled
-    from pytrust.cli.scan_reading import Unjudged
+    from pytrust.cli.scan_judging import judged
     from pytrust.scanner.finding_line import NO_DETAILS
-    from pytrust.scanner.gate.judge import judge
     from pytrust.scanner.scan_sheet import scan_sheet
-    from pytrust.scanner.sheet import Mark, Remark
-    from pytrust.scanner.spans import ago, moment
+    from pytrust.scanner.spans import moment_ago
 
-    rules, remarks = policed, [*_vex_remarks(reading)]
-    if isinstance(rules, Unjudged):
-        remarks.append(Remark(Mark.NOTE, f"not judged: {rules.why}"))
-        rules = unruled(ref.collection)
     facts = (
         ("signed by", reading.signed_by),
-        ("signed until", f"{moment(reading.expires)}, {ago(reading.expires, now)}"),
+        ("signed until", moment_ago(reading.expires, now)),
         ("statement", str(reading.statement)),
     )
     return scan_sheet(
-        judge(reading.scan, rules, reading.claims, now),
+        judged(reading.scan, policed, reading.claims, now),
         reading.scan,
         details or NO_DETAILS,
         now=now,
         image=str(ref),
         facts=facts,
-        remarks=tuple(remarks),
+        remarks=tuple(_vex_remarks(reading)),
         tool=_TOOL,
     )
 

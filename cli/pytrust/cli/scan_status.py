@@ -96,7 +96,8 @@ def _say(fleet: Fleet, now: datetime) -> None:
 
 
 def _say_soon(fleet: Fleet, now: datetime) -> None:
-    from pytrust.scanner.spans import ago, moment
+    from pytrust.scanner.gate.words import moment
+    from pytrust.scanner.spans import ago
 
     rows = [(row, soon) for row in fleet.rows if (soon := row.standing.soon)]
     if not rows:
@@ -110,7 +111,7 @@ def _say_soon(fleet: Fleet, now: datetime) -> None:
 
 
 def _cells(row: Row, now: datetime) -> tuple[str, ...]:
-    from pytrust.scanner.spans import span
+    from pytrust.scanner.gate.words import span
 
     standing, scan = row.standing, row.standing.scan
     if scan is None:

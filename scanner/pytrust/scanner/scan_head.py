@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from pytrust.scanner.finding import Kind
+from pytrust.scanner.gate.words import NOUNS
 from pytrust.scanner.scan import Coverage, Database, Scan, Scanner, Subject, System
 from pytrust.scanner.severity import Severity
 from pytrust.scanner.sheet import Mark, Remark
@@ -17,13 +18,6 @@ NO_DIGEST: Final = Digest("0" * 64)
 """Stands where a report is checked that does not say of which image it is; never signed."""
 UNDATED: Final = datetime.min.replace(tzinfo=UTC)
 """Stands where one does not say when it was made: older than anything allows; never signed."""
-
-_PLURALS: Final = {
-    Kind.VULNERABILITY: "vulnerabilities",
-    Kind.MISCONFIGURATION: "misconfigurations",
-    Kind.SECRET: "secrets",
-    Kind.LICENSE: "licenses",
-}
 
 
 def nobody(name: CollectionName, platform: str = "") -> Subject:
@@ -53,7 +47,7 @@ def head(scan: Scan, now: datetime, image: str = "") -> Iterator[tuple[str, str]
 
 def looked_for(coverage: Coverage) -> str:
     """``vulnerabilities, secrets; only critical, high; not what has no fix``, as far as it is known."""
-    parts = ["not known" if coverage.kinds is None else ", ".join(_PLURALS[kind] for kind in sorted(coverage.kinds))]
+    parts = ["not known" if coverage.kinds is None else ", ".join(NOUNS[kind] for kind in sorted(coverage.kinds))]
     if coverage.severities is not None and coverage.severities != frozenset(Severity):
         parts.append(f"only {', '.join(one.word for one in sorted(coverage.severities, reverse=True))}")
     if coverage.unfixed is False:
@@ -63,19 +57,19 @@ def looked_for(coverage: Coverage) -> str:
     return "; ".join(filter(None, parts))
 
 
-def oddities(scan: Scan) -> Iterator[Remark]:
-    """What a reader has to know before he trusts a short list."""
+def oddities(scan: Scan, told: frozenset[str]) -> Iterator[Remark]:
+    """What a reader has to know before he trusts a short list, but for ``told``, the codes of what was said already."""
     coverage = scan.coverage
-    if coverage.kinds is None:
-        hint = "record the arguments: pytrust scan run IMAGE, or scan add with --scanners"
+    if coverage.kinds is None and "may-be-incomplete" not in told:
+        hint = "have the arguments recorded: pytrust scan run IMAGE"
         yield Remark(Mark.NOTE, "a report does not say what was looked for: what it lacks need not be absent", hint)
     if coverage.kinds is not None and (rest := sorted(frozenset(Kind) - coverage.kinds)):
-        yield Remark(Mark.NOTE, f"not looked for: {', '.join(_PLURALS[kind] for kind in rest)}")
+        yield Remark(Mark.NOTE, f"not looked for: {', '.join(NOUNS[kind] for kind in rest)}")
+    if scan.scanned_at == UNDATED:
+        yield Remark(Mark.NOTE, "the report does not say when it was made: it is as old as can be")
     if coverage.files:
         files = ", ".join(map(str, coverage.files))
         yield Remark(Mark.NOTE, f"files that were in force, such as lists of what to ignore: {files}")
-    if not scan.bound and scan.subject.digest != NO_DIGEST:
-        yield Remark(Mark.WARN, "only the operator says that the report is of this image: it names no content")
     if scan.suppressed:
         sources = ", ".join(sorted({one.source or "an unnamed source" for one in scan.suppressed}))
         count = f"{len(scan.suppressed)} finding{'' if len(scan.suppressed) == 1 else 's'}"

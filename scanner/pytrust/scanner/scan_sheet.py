@@ -52,13 +52,13 @@ def scan_sheet(  # noqa: PLR0913 - what a sheet is made of
         remarks: more of them; they come last.
         tool: the command that makes the sheet.
     """
-    name = image or scan.subject.name
+    name, told = image or scan.subject.name, frozenset(one.code for one in verdict.objections)
     return Sheet(
         title=f"scan of {name}",
         tool=tool,
         mark=ACTIONS[verdict.action],
         facts=(*head(scan, now, image), *facts),
-        remarks=(*map(_objection, verdict.objections), *_waivers(verdict), *oddities(scan), *remarks),
+        remarks=(*map(_objection, verdict.objections), *_waivers(verdict), *oddities(scan, told), *remarks),
         lines=tuple(_line(one, details) for one in sorted(verdict.judged, key=_place)),
     )
 

@@ -12,12 +12,12 @@ from pytrust.scanner.finding import Finding, Kind, Suppressed
 from pytrust.scanner.report import Detail
 from pytrust.scanner.rules import Action, Waiver
 from pytrust.scanner.scan import Coverage, Database, Scan, Scanner, Source, Subject, System
-from pytrust.scanner.scan_head import looked_for, nobody
+from pytrust.scanner.scan_head import UNDATED, looked_for, nobody
 from pytrust.scanner.scan_sheet import MARKS, scan_sheet
 from pytrust.scanner.severity import Severity
 from pytrust.scanner.sheet import Line, Mark, Remark, Sheet
 from pytrust.scanner.sheet_join import joined
-from pytrust.scanner.spans import ago, span
+from pytrust.scanner.spans import ago, moment_ago
 from pytrust.scanner.verdict import Judged, Objection, Standing, Verdict
 from pytrust.trust.names import CollectionName, Digest
 
@@ -56,7 +56,7 @@ def test_the_head_tells_of_which_image_and_how_old() -> None:
     assert facts["scanned"] == "2026-11-30 06:00 UTC, 30 h ago"
     assert facts["database"] == "2026-11-28 12:00 UTC, 3 d ago"
     assert facts["scanner"] == "trivy 0.69.1"
-    assert facts["looked for"] == "licenses, misconfigurations, secrets, vulnerabilities"
+    assert facts["looked for"] == "licences, misconfigurations, secrets, vulnerabilities"
     assert sheet.facts[-1] == ("signed by", "alice")
     assert sheet.mark is Mark.PASS
     assert sheet.remarks == ()
@@ -74,13 +74,19 @@ def test_what_is_not_known_is_said() -> None:
 def test_a_report_of_no_image_shows_no_digest() -> None:
     sheet = scan_sheet(verdict(), scan(subject=nobody(NAME), bound=False), now=NOW, image="web.json")
     assert dict(sheet.facts).keys().isdisjoint({"digest", "configuration", "platform"})
-    assert not any("only the operator" in remark.text for remark in sheet.remarks)
 
 
-def test_a_signed_scan_that_nothing_binds_says_so() -> None:
-    sheet = scan_sheet(verdict(), scan(bound=False), now=NOW)
-    assert [remark.text for remark in sheet.remarks if remark.mark is Mark.WARN] == [
-        "only the operator says that the report is of this image: it names no content"
+def test_what_an_objection_told_is_not_told_again() -> None:
+    unsure = Objection("may-be-incomplete", Action.WARN, "it is not known whether secrets were looked for")
+    sheet = scan_sheet(verdict(action=Action.WARN, objections=(unsure,)), scan(coverage=Coverage()), now=NOW)
+    assert [remark.text for remark in sheet.remarks] == ["it is not known whether secrets were looked for"]
+
+
+def test_a_report_without_a_date() -> None:
+    sheet = scan_sheet(verdict(), scan(scanned_at=UNDATED), now=NOW)
+    assert dict(sheet.facts)["scanned"] == "not known"
+    assert [remark.text for remark in sheet.remarks] == [
+        "the report does not say when it was made: it is as old as can be"
     ]
 
 
@@ -102,7 +108,7 @@ def test_what_was_looked_for(coverage: Coverage, text: str) -> None:
 
 def test_what_was_not_looked_for_is_a_remark() -> None:
     sheet = scan_sheet(verdict(), scan(coverage=Coverage(kinds=frozenset({Kind.VULNERABILITY}))), now=NOW)
-    assert [remark.text for remark in sheet.remarks] == ["not looked for: licenses, misconfigurations, secrets"]
+    assert [remark.text for remark in sheet.remarks] == ["not looked for: licences, misconfigurations, secrets"]
 
 
 def test_worst_and_fixable_first_within_a_mark() -> None:
@@ -223,14 +229,13 @@ def test_one_sheet_alone_stays_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("length", "text"),
-    [
-        (timedelta(seconds=59), "0 min"),
-        (timedelta(minutes=59, seconds=59), "59 min"),
-        (timedelta(hours=47, minutes=59), "47 h"),
-        (timedelta(days=2), "2 d"),
-    ],
+    [(timedelta(hours=71, minutes=59), "71 h"), (timedelta(days=3), "3 d"), (timedelta(0), "0 h")],
 )
-def test_spans(length: timedelta, text: str) -> None:
-    assert span(length) == text
+def test_how_long_ago(length: timedelta, text: str) -> None:
     assert ago(NOW - length, NOW) == f"{text} ago"
-    assert ago(NOW + length, NOW) == f"in {text}"
+    assert moment_ago(NOW - length, NOW).endswith(f" UTC, {text} ago")
+
+
+def test_what_is_to_come_and_what_is_not_known() -> None:
+    assert ago(NOW + timedelta(days=9), NOW) == "in 9 d"
+    assert moment_ago(None, NOW) == "not known"
