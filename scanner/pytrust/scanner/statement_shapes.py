@@ -42,6 +42,8 @@ class Row(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=Tr
 
 
 class Package(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One version of a package at one place, with what was found in it; or what is found in no package."""
+
     name: str
     version: str
     purl: str
@@ -50,6 +52,8 @@ class Package(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+    """One result of the report: its class, its type and its target."""
+
     family: str
     ecosystem: str
     target: str
@@ -70,6 +74,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class SubjectPart(_Part, frozen=True, kw_only=True):
+    """``scan.Subject``; ``manifest`` and ``config`` are digests."""
+
     name: str
     manifest: str
     config: str
@@ -77,6 +83,8 @@ class SubjectPart(_Part, frozen=True, kw_only=True):
 
 
 class ScannerPart(_Part, frozen=True, kw_only=True):
+    """``scan.Scanner``."""
+
     name: str
     version: str = ""
     arguments: tuple[str, ...] | None = None
@@ -84,12 +92,16 @@ class ScannerPart(_Part, frozen=True, kw_only=True):
 
 
 class DatabasePart(_Part, frozen=True, kw_only=True):
+    """``scan.Database``."""
+
     version: int = 0
     updated_at: _Moment | None = None
     asserted: bool = False
 
 
 class CoveragePart(_Part, frozen=True, kw_only=True):
+    """``scan.Coverage``; everything sorted."""
+
     kinds: tuple[Kind, ...] | None = None
     severities: tuple[Annotated[int, Meta(ge=0, le=4)], ...] | None = None
     unfixed: bool | None = None
@@ -99,6 +111,8 @@ class CoveragePart(_Part, frozen=True, kw_only=True):
 
 
 class SourcePart(_Part, frozen=True, kw_only=True):
+    """``scan.Source``."""
+
     digest: str
     length: Annotated[int, Meta(ge=0)]
     id: str = ""
@@ -106,6 +120,8 @@ class SourcePart(_Part, frozen=True, kw_only=True):
 
 
 class Document(_Part, frozen=True, kw_only=True):
+    """The whole. ``system`` is family, name, and whether its time is over."""
+
     format: Literal["pytrust-scan/1"]
     subject: SubjectPart
     scanned_at: _Moment
