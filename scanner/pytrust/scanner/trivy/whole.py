@@ -25,17 +25,17 @@ from pytrust.scanner.trivy.shapes import spellings
 
 _REPORT: Final = msgspec.json.Decoder(model.TrivyReport)
 _RESULTS: Final = msgspec.json.Decoder(list[model.Result])
-_OTHERS: Final = frozenset({"CustomResources", "ImageConfig"})
 _RESULT: Final = spellings(model.Result)
 _METADATA: Final = spellings(model.Metadata)
+_PROGRAM: Final = spellings(model.Program)
 _ANY: Final = Spellings()
-_ITEM: Final = Spellings(
+_OTHERS: Final = frozenset({"Custom", "CustomResources", "ImageConfig"})
+_KNOWN: Final = Spellings(
     *(
         field.encode_name
         for part in vars(model).values()
         if isinstance(part, type) and issubclass(part, msgspec.Struct)
         for field in msgspec.structs.fields(part)
-        if field.encode_name != "extended"
     )
 )
 
@@ -67,41 +67,65 @@ def _read(data: bytes) -> model.TrivyReport:
 
 
 def _check_head(members: Mapping[str, Any]) -> None:
-    for name, raw in settle(members.get("Metadata"), _METADATA, "$.Metadata").items():
-        _check(raw, _Names(_ANY if name in _OTHERS else _ITEM), f"$.Metadata.{name}")
-    for name, raw in settle(members.get("Trivy"), _ITEM, "$.Trivy").items():
-        _check(raw, _Names(_ITEM), f"$.Trivy.{name}")
+    names = _Names()
+    for outer, known in (("Metadata", _METADATA), ("Trivy", _PROGRAM)):
+        for name, raw in settle(members.get(outer), known, f"$.{outer}").items():
+            names.check(raw, name, f"$.{outer}.{name}")
 
 
 def _check_results(results: Objects, place: str) -> None:
-    names, others = _Names(_ITEM), _Names(_ANY)
+    names = _Names()
     for index, result in enumerate(results):
         for name, value in settle(result, _RESULT, f"{place}[{index}]").items():
             for number, raw in enumerate(value if isinstance(value, list) else ()):
-                _check(raw, others if name in _OTHERS else names, f"{place}[{index}].{name}[{number}]")
-
-
-def _check(raw: Raw, names: _Names, place: str) -> None:
-    """Raises ``Fault`` where an object in ``raw`` has more than one reading."""
-    names.place = place
-    try:
-        json.loads(bytes(raw), object_pairs_hook=names.judge, parse_int=len, parse_float=len)
-    except RecursionError as error:
-        raise Fault("it is nested too deeply", place) from error
+                names.check(raw, name, f"{place}[{index}].{name}[{number}]")
 
 
 class _Names:
-    """The names of all objects that ``json`` comes by; it makes nothing of them, so nothing stays in memory."""
+    """Judges the names of all objects that ``json`` comes by, and makes nothing of them, so nothing stays in memory."""
 
-    def __init__(self, names: Spellings) -> None:
-        self.place = ""
-        self._names = names
+    def __init__(self) -> None:
         self._sound: set[tuple[str, ...]] = set()
+        self._odd = False
 
-    def judge(self, members: list[tuple[str, Any]]) -> None:
-        """For ``object_pairs_hook``."""
+    def check(self, raw: Raw, name: str, place: str) -> None:
+        """Raises ``Fault`` where an object in ``raw``, a member called ``name``, has more than one reading."""
+        self._odd = False
+        try:
+            json.loads(bytes(raw), object_pairs_hook=self._look, parse_int=len, parse_float=len)
+            if self._odd:
+                _walk({name: json.loads(bytes(raw), object_pairs_hook=_unique, parse_int=len)}, place)
+        except Fault as fault:
+            raise Fault(fault.reason, place, hint=fault.hint) from fault
+        except RecursionError as error:
+            raise Fault("it is nested too deeply", place) from error
+
+    def _look(self, members: list[tuple[str, Any]]) -> None:
+        """Most objects are of the same few shapes; others are looked at again, when it is known what they are in."""
         shape = tuple([name for name, _ in members])
-        if shape not in self._sound:
-            self._names.judge(shape, self.place)
+        if shape in self._sound:
+            return
+        try:
+            _KNOWN.judge(shape, "")
+        except Fault:
+            self._odd = True
+        else:
             if len(self._sound) < SHAPES_MAX:
                 self._sound.add(shape)
+
+
+def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    _ANY.judge((name for name, _ in members), "")
+    return dict(members)
+
+
+def _walk(value: object, place: str) -> None:
+    """Judge all names but those of what others than Trivy wrote."""
+    if isinstance(value, dict):
+        _KNOWN.judge(value, place)
+        for name, member in value.items():
+            if name not in _OTHERS:
+                _walk(member, place)
+    elif isinstance(value, list):
+        for item in value:
+            _walk(item, place)
