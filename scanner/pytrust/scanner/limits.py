@@ -15,3 +15,8 @@ PURLS_MAX: Final = 100_000  # package URLs that are remembered while one report 
 SHAPES_MAX: Final = 1_000  # sequences of keys that are remembered as sound; real reports have below 50
 REMARKS_MAX: Final = 100  # different ones of one report
 QUOTE_MAX_CHARS: Final = 80  # of outside text in a message
+
+# Lists that findings are looked up in.
+EPSS_MAX_BYTES: Final = 64 * 1024 * 1024  # unpacked; 300,000 lines have 10 MB
+EPSS_ROWS_MAX: Final = 2_000_000
+KEV_MAX_BYTES: Final = 32 * 1024 * 1024  # 1,500 entries have 1.3 MB

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pytrust.trust.errors import BadContent, InvalidName, PytrustError
 from pytrust.trust.http import Deadline, Response
@@ -15,6 +15,9 @@ from pytrust.trust.registry.answers import check
 from pytrust.trust.registry.credentials import CredentialSource
 from pytrust.trust.registry.manifest import ACCEPTED, OCI_INDEX, Descriptor, describe
 from pytrust.trust.registry.session import Session
+
+if TYPE_CHECKING:
+    from pytrust.trust.registry.configuration import Configuration
 
 # All four, always: a registry that is not offered an index type answers with one platform's manifest instead.
 _ACCEPT: Final = ", ".join(ACCEPTED)
@@ -96,6 +99,20 @@ class Registry:
                 ref,
                 subject,
             )
+
+    def configuration(self, ref: ImageRef, manifest: Descriptor, deadline: Deadline) -> Configuration:
+        """The configuration that ``manifest`` (of one platform, from the repository of ``ref``) names, hashed here.
+
+        Raises:
+            PytrustError: as ``resolve``.
+        """
+        from pytrust.trust.registry.configuration import configuration_named, read_configuration
+
+        with _naming(ref):
+            digest, _ = configuration_named(manifest.data)
+            answer = self._session.exchange("GET", ref, f"blobs/{digest}", "*/*", deadline)
+            check(answer, "the registry", ref.registry)
+            return read_configuration(answer.body, digest)
 
     def _attempt(self, ref: ImageRef, deadline: Deadline) -> Descriptor | PytrustError:
         try:
