@@ -41,6 +41,7 @@ _COMMANDS = {
     "ca": ("ca", "certificates for engines and clients: issue, renew, rotate, revoke"),
     "engine": ("engine", "let this host's engine listen with TLS, and check what it serves"),
     "profile": ("profile", "least privilege for images: recorded, proven, signed, applied"),
+    "scan": ("scan", "what was found in images: signed, judged by the policy, enforced"),
     "vault": ("vault", "secrets at rest: make the vault, open it, keep it"),
     "unlock": ("vault_agent:unlock", "open the vault, once after each start of the host"),
     "secret": ("secret", "the values in the vault: put, get, list, rotate, expire, export"),
@@ -67,6 +68,10 @@ content trust for stock docker and notary clients:
 \b
 TLS for port 2376:
   pytrust ca init --engine
+\b
+no image with known holes:
+  pytrust scan run registry.example.com/foo/web:v2
+  pytrust scan status
 \b
 secrets for containers, encrypted at rest:
   pytrust vault init
