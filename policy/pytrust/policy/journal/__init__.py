@@ -1,6 +1,6 @@
 """The decision log: append-only, hash-chained, in SQLite files of one folder.
 
-``entry`` and ``chain`` are pure; ``file`` knows one file, ``reader`` and ``writer`` the folder, ``verify`` all of it.
+``entry``, ``documents`` and ``coding`` are pure; ``file`` knows one file, ``reader`` and ``writer`` the folder, ``verify`` all of it.
 """
 
 from pytrust.policy.journal.entry import Decided, Entry, Event

@@ -1,9 +1,9 @@
-"""What is written down: decisions, and what happened to the proxy; and how that becomes bytes. Pure."""
+"""What is written down: decisions, and what happened to the proxy. Pure; ``coding`` makes bytes of it."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Self
 
 import msgspec
 
@@ -12,9 +12,7 @@ from pytrust.policy.core.facts import Fact, Facts, Query
 from pytrust.policy.core.request import Request
 from pytrust.policy.core.rules import Policy
 from pytrust.policy.core.value import Value
-from pytrust.trust.errors import Damaged, Unsound
 
-ENTRY_MAX_BYTES: Final = 1024 * 1024  # one entry; an honest one has 2 KiB
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]  # UTC
 
 
@@ -52,27 +50,3 @@ class Event(Value, frozen=True, kw_only=True):
 
 
 Entry = Decided | Event
-
-_encoder = msgspec.json.Encoder()
-_decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
-
-
-def encode(entry: Entry) -> bytes:
-    """The bytes to keep; raises ``Unsound`` where the entry is too large or holds what is no text."""
-    try:
-        data = _encoder.encode(entry)
-    except UnicodeEncodeError as error:
-        raise Unsound(f"an entry cannot be written to the journal: {error.reason}") from error
-    if len(data) > ENTRY_MAX_BYTES:
-        raise Unsound(f"an entry of {len(data)} bytes is too large for the journal, which takes {ENTRY_MAX_BYTES}")
-    return data
-
-
-def decode(data: bytes) -> Entry:
-    """Read what ``encode`` wrote; raises ``Damaged``."""
-    try:
-        return _decoder.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Damaged(
-            f"an entry of the journal cannot be understood: {error}", hint="look at it with the version that wrote it"
-        ) from error

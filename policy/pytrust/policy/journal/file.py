@@ -16,7 +16,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
-from pytrust.policy.journal.entry import ENTRY_MAX_BYTES
+from pytrust.policy.journal.coding import ENTRY_MAX_BYTES, Coded
+from pytrust.policy.journal.documents import DOCUMENT_MAX_BYTES
 from pytrust.trust.chain import Link, Row, extend
 from pytrust.trust.database import connect, guarded, make_private
 from pytrust.trust.errors import BadPermissions, Busy, Damaged, NotSetUp
@@ -26,23 +27,32 @@ _NAME: Final = re.compile(r"[0-9]{12}\.db")
 _UNFINISHED: Final = ".new.db"
 _SEALED: Final = 0o400
 _SEAL_TIMEOUT: Final = 0.2  # seconds; readers hold a file for milliseconds, and the next rotation tries again
-_ROW_MAX_BYTES: Final = ENTRY_MAX_BYTES + 1024  # with number, hash and SQLite's own
+_ROW_MAX_BYTES: Final = max(ENTRY_MAX_BYTES, DOCUMENT_MAX_BYTES) + 1024  # with number, hash and SQLite's own
 _ENTRIES: Final = (
     "CREATE TABLE entries (seq INTEGER PRIMARY KEY AUTOINCREMENT, entry BLOB NOT NULL, hash BLOB NOT NULL)"
 )
+_DOCUMENTS: Final = "CREATE TABLE documents (sha256 TEXT PRIMARY KEY NOT NULL, content BLOB NOT NULL)"
 _ORIGIN: Final = "CREATE TABLE origin (seq INTEGER NOT NULL, hash BLOB NOT NULL, begun INTEGER NOT NULL)"
-_TABLES: Final = {(_ENTRIES,), (_ORIGIN,), ("CREATE TABLE sqlite_sequence(name,seq)",)}
+_TABLES: Final = {(_ENTRIES,), (_DOCUMENTS,), (_ORIGIN,), ("CREATE TABLE sqlite_sequence(name,seq)",)}
 _TRIGGERS: Final = (
     """CREATE TRIGGER entries_at_the_end BEFORE INSERT ON entries
     WHEN new.seq IS NOT (SELECT seq + 1 FROM sqlite_sequence WHERE name = 'entries')
     BEGIN SELECT raise(ABORT, 'entries are added at the end'); END""",
     "CREATE TRIGGER entries_stay BEFORE DELETE ON entries BEGIN SELECT raise(ABORT, 'entries are never deleted'); END",
     "CREATE TRIGGER entries_are_final BEFORE UPDATE ON entries BEGIN SELECT raise(ABORT, 'entries never change'); END",
+    """CREATE TRIGGER documents_are_new BEFORE INSERT ON documents
+    WHEN EXISTS (SELECT 1 FROM documents WHERE sha256 = new.sha256)
+    BEGIN SELECT raise(ABORT, 'documents never change'); END""",
+    """CREATE TRIGGER documents_stay BEFORE DELETE ON documents
+    BEGIN SELECT raise(ABORT, 'documents are never deleted'); END""",
+    """CREATE TRIGGER documents_are_final BEFORE UPDATE ON documents
+    BEGIN SELECT raise(ABORT, 'documents never change'); END""",
     "CREATE TRIGGER origin_stays BEFORE DELETE ON origin BEGIN SELECT raise(ABORT, 'the origin is never deleted'); END",
     "CREATE TRIGGER origin_is_final BEFORE UPDATE ON origin BEGIN SELECT raise(ABORT, 'the origin never changes'); END",
 )
-_HINT: Final = "somebody changed it, or the disk fails: keep it as it is, and compare it with a copy"
+HINT: Final = "somebody changed it, or the disk fails: keep it as it is, and compare it with a copy"
 END: Final = 2**63 - 1  # SQLite's greatest number
+_PUT: Final = "INSERT INTO documents VALUES (?, ?)"
 _ROWS: Final = "SELECT seq, entry, hash FROM entries"
 
 
@@ -76,7 +86,7 @@ def create(folder: Path, after: Link, at: datetime) -> Path:
     fresh.unlink(missing_ok=True)
     make_private(fresh)
     unlogged = "PRAGMA journal_mode = MEMORY"  # leaves no second file behind; a half-made one is thrown away
-    with closing(connect(fresh, unlogged, "BEGIN", _ENTRIES, _ORIGIN, *_TRIGGERS)) as connection:
+    with closing(connect(fresh, unlogged, "BEGIN", _ENTRIES, _DOCUMENTS, _ORIGIN, *_TRIGGERS)) as connection:
         connection.execute("INSERT INTO origin VALUES (?, ?, ?)", (*after, int(at.timestamp())))
         connection.execute("INSERT INTO sqlite_sequence VALUES ('entries', ?)", (after.seq,))
         connection.execute("COMMIT")
@@ -109,21 +119,29 @@ class GrowingFile:
             self._origin = _origin(self._connection)
             self.last = _last(self._connection) or self._origin
             (self._begun,) = self._connection.execute("SELECT begun FROM origin").fetchone()
+            self._held = {name for (name,) in self._connection.execute("SELECT sha256 FROM documents")}
             self._inode = _identity(path)
             (self._page_bytes,) = self._connection.execute("PRAGMA page_size").fetchone()
         except BaseException:
             self.close()
             raise
 
-    def append(self, data: bytes) -> int:
+    def append(self, coded: Coded) -> int:
         """Add an entry; when this returns, it survives the death of this process.
 
         SQLite would go on writing to a file that was deleted or moved away, so that is looked at first.
         """
         if _identity(self._path) != self._inode:
-            raise Damaged(f"{self._path} was replaced while it was written", hint=_HINT)
-        link = extend(self.last, data)
-        self._connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (link.seq, data, link.hash))
+            raise Damaged(f"{self._path} was replaced while it was written", hint=HINT)
+        link = extend(self.last, coded.data)
+        new = coded.documents.keys() - self._held
+        if new:  # all or nothing: an entry never stands without its documents, nor they without it
+            self._connection.execute("BEGIN IMMEDIATE")
+            self._connection.executemany(_PUT, [(name, coded.documents[name]) for name in sorted(new)])
+        self._connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (link.seq, coded.data, link.hash))
+        if new:
+            self._connection.execute("COMMIT")
+            self._held |= new
         self.last = link
         return link.seq
 
@@ -155,7 +173,7 @@ class ReadFile:
         """What stands before the first entry; raises ``Damaged`` where that does not fit the file's name."""
         link = _origin(self._connection)
         if link.seq + 1 != first_of(self._path):
-            raise Damaged(f"{self._path} does not begin with entry {first_of(self._path)}", hint=_HINT)
+            raise Damaged(f"{self._path} does not begin with entry {first_of(self._path)}", hint=HINT)
         return link
 
     @property
@@ -181,6 +199,16 @@ class ReadFile:
         query = f"{_ROWS} WHERE seq > ? AND seq < ? ORDER BY seq {order} LIMIT ?"
         return self._connection.execute(query, (after, before, limit)).fetchall()
 
+    def document(self, name: str) -> bytes | None:
+        """What lies under that name, which need not be what was written."""
+        row = self._connection.execute("SELECT content FROM documents WHERE sha256 = ?", (name,)).fetchone()
+        return row[0] if row is not None and isinstance(row[0], bytes) else None
+
+    def document_count(self) -> int:
+        """How many there are."""
+        (count,) = self._connection.execute("SELECT count(*) FROM documents").fetchone()
+        return int(count)
+
 
 @contextmanager
 def reading(path: Path) -> Iterator[ReadFile]:
@@ -201,7 +229,7 @@ def _check_tables(connection: sqlite3.Connection, path: Path) -> None:
     """A view in place of a table can be a query without an end."""
     found = connection.execute("SELECT sql FROM sqlite_master WHERE type IN ('table', 'view')").fetchall()
     if set(found) != _TABLES:
-        raise Damaged(f"{path} does not hold the tables of a journal", hint=_HINT)
+        raise Damaged(f"{path} does not hold the tables of a journal", hint=HINT)
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -212,7 +240,7 @@ def _identity(path: Path) -> tuple[int, int]:
 def _origin(connection: sqlite3.Connection) -> Link:
     rows = connection.execute("SELECT seq, hash FROM origin").fetchall()
     if len(rows) != 1:
-        raise Damaged("a file of the journal has not one origin", hint=_HINT)
+        raise Damaged("a file of the journal has not one origin", hint=HINT)
     return _link(rows[0])
 
 
@@ -224,5 +252,5 @@ def _last(connection: sqlite3.Connection) -> Link | None:
 def _link(row: tuple[object, object]) -> Link:
     seq, digest = row
     if not isinstance(seq, int) or not isinstance(digest, bytes):
-        raise Damaged("a file of the journal holds a hash that is none", hint=_HINT)
+        raise Damaged("a file of the journal holds a hash that is none", hint=HINT)
     return Link(seq, digest)

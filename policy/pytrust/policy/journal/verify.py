@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from pytrust.policy.journal import file
-from pytrust.policy.journal.entry import Event, decode
+from pytrust.policy.journal.coding import decode, names
+from pytrust.policy.journal.documents import is_document
+from pytrust.policy.journal.entry import Event
 from pytrust.trust.chain import ORIGIN, Link, broken, check_end, check_joint, follow
 from pytrust.trust.database import guarded
 from pytrust.trust.errors import Damaged
@@ -81,20 +83,41 @@ def _places(paths: list[Path]) -> Iterator[tuple[Link, bytes]]:
             if link is None:
                 yield begin, b""
             link = begin
-            for link, entry in _entries(path, opened, begin):
+            sound = set[str]()
+            for link, entry in _entries(path, opened, begin, sound):
                 yield link, entry
             check_end(link, opened.given)
+            if opened.document_count() != len(sound):
+                raise Damaged(f"{path} holds a document that no entry names", hint=file.HINT)
 
 
-def _entries(path: Path, opened: file.ReadFile, begin: Link) -> Iterator[tuple[Link, bytes]]:
+def _entries(path: Path, opened: file.ReadFile, begin: Link, sound: set[str]) -> Iterator[tuple[Link, bytes]]:
+    """The entries of one file; ``sound`` becomes the names of the documents that they need."""
     link = begin
     try:
         for link, entry in follow(begin, opened.rows()):
+            if new := set(names(entry)) - sound:
+                _check_documents(path, opened, link.seq, new)
+                sound |= new
             yield link, entry
     except sqlite3.DatabaseError as error:
         if isinstance(failure(path, error), Damaged):
             raise broken(link.seq + 1, f"cannot be read ({error})") from error
         raise
+
+
+def _check_documents(path: Path, opened: file.ReadFile, seq: int, wanted: Iterable[str]) -> None:
+    for name in sorted(wanted):
+        try:
+            content = opened.document(name)
+        except sqlite3.DatabaseError as error:
+            if isinstance(failure(path, error), Damaged):
+                raise broken(seq, f"needs the document {name[:64]}, which cannot be read ({error})") from error
+            raise
+        if content is None:
+            raise broken(seq, f"needs the document {name[:64]}, which is missing")
+        if not is_document(name, content):
+            raise broken(seq, f"needs the document {name[:64]}, which is not what was written")
 
 
 def _check_last(folder: Path, link: Link) -> None:

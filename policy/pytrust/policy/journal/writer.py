@@ -14,7 +14,8 @@ from threading import Lock
 from typing import Final, Self
 
 from pytrust.policy.journal import file
-from pytrust.policy.journal.entry import Entry, Event, encode
+from pytrust.policy.journal.coding import Coded, encode
+from pytrust.policy.journal.entry import Entry, Event
 from pytrust.policy.journal.reader import JournalReader
 from pytrust.policy.journal.verify import TRIMMED, check_newest, trimmed_text
 from pytrust.trust.chain import ORIGIN, broken
@@ -70,10 +71,10 @@ class Journal(JournalReader):
         Raises:
             Unsound: it was not written; nothing may be done that had to be written down first.
         """
-        data = encode(entry)
+        coded = encode(entry)
         with self._lock, guarded(self._folder):
             try:
-                return self._add(data, entry.at)
+                return self._add(coded, entry.at)
             except BaseException:
                 self._let_go()
                 raise
@@ -91,13 +92,13 @@ class Journal(JournalReader):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _add(self, data: bytes, at: datetime) -> int:
+    def _add(self, coded: Coded, at: datetime) -> int:
         if self._closed:
             raise Unsound("the journal is closed")
         current = self._current = self._current or self._newest(at)
         if current.full(at, self._max_bytes, self._max_age):
             current = self._rotate(current, at)
-        self._last = current.append(data)
+        self._last = current.append(coded)
         return self._last
 
     def _newest(self, at: datetime) -> file.GrowingFile:

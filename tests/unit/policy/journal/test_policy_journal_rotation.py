@@ -19,7 +19,7 @@ from pytrust.policy.journal.file import first_of, is_sealed, paths
 from pytrust.trust.chain import Link
 from pytrust.trust.errors import Damaged, Unsound
 
-SMALL = 32_768  # bytes: a rotation every few entries
+SMALL = 49_152  # bytes: a rotation every few entries
 LARGE = 10**9
 
 
