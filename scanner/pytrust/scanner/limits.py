@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-# A report of Trivy. A full scan of an old distribution has 0.1 to 1.5 MB; 160 MB were seen, of secrets in minified files.
+# A report of Trivy. Full scans of old distributions have 0.1 to 1.5 MB; 160 MB were seen, of secrets in minified files.
 REPORT_MAX_BYTES: Final = 256 * 1024 * 1024
 REPORT_VALUES_MAX: Final = 8_000_000  # one in 33 bytes of the largest; Trivy's own have one in 60
 RESULTS_MAX: Final = 100_000  # of one file; each lock file of an image is one, real images have some hundred

@@ -10,73 +10,122 @@ from pathlib import Path
 from typing import Any
 
 SHA = {letter: f"sha256:{letter * 64}" for letter in "abcdef"}
+Object = dict[str, Any]
 LAYER = {"Digest": SHA["a"], "DiffID": SHA["b"]}
 LINES = [{"Number": 3, "Content": "USER root", "IsCause": True, "Highlighted": "\x1b[38;5;64mUSER\x1b[0m root"}]
 
 
-def vulnerability(**more: Any) -> dict[str, Any]:
+def vulnerability(**more: Any) -> Object:
     """What has been there from the start."""
-    start = {"VulnerabilityID": "CVE-2019-0001", "PkgName": "openssl", "InstalledVersion": "1.1.1c-r0"}
-    start |= {"FixedVersion": "1.1.1d-r0", "Title": "openssl: a title", "Description": "A\ndescription", "Severity": "HIGH"}
+    start: Object = {"VulnerabilityID": "CVE-2019-0001", "PkgName": "openssl", "InstalledVersion": "1.1.1c-r0"}
+    start |= {
+        "FixedVersion": "1.1.1d-r0",
+        "Title": "openssl: a title",
+        "Description": "A\ndescription",
+        "Severity": "HIGH",
+    }
     return {**start, "References": ["https://example.com/1", "https://example.com/2"], **more}
 
 
-AT_0_15 = {"CVSS": {"nvd": {"V2Vector": "AV:N", "V2Score": 5, "V3Vector": "CVSS:3.1/AV:N", "V3Score": 7.5}}}
+AT_0_15: Object = {"CVSS": {"nvd": {"V2Vector": "AV:N", "V2Score": 5, "V3Vector": "CVSS:3.1/AV:N", "V3Score": 7.5}}}
 AT_0_15 |= {"CweIDs": ["CWE-1"], "PublishedDate": "2019-09-10T17:15:11Z", "LastModifiedDate": "2020-01-01T00:00:00Z"}
-AT_0_20 = {**AT_0_15, "SeveritySource": "nvd", "PrimaryURL": "https://avd.example.com/1", "Layer": {}, "PkgPath": ""}
-AT_0_49 = {**AT_0_20, "Status": "fixed", "VendorSeverity": {"nvd": 3, "redhat": 2.0}, "DataSource": {"ID": "alpine"}}
+AT_0_20: Object = {
+    **AT_0_15,
+    "SeveritySource": "nvd",
+    "PrimaryURL": "https://avd.example.com/1",
+    "Layer": {},
+    "PkgPath": "",
+}
+AT_0_49: Object = {
+    **AT_0_20,
+    "Status": "fixed",
+    "VendorSeverity": {"nvd": 3, "redhat": 2.0},
+    "DataSource": {"ID": "alpine"},
+}
 AT_0_49 |= {"PkgID": "openssl@1.1.1c-r0", "PkgIdentifier": {"PURL": "pkg:apk/alpine/openssl@1.1.1c-r0?arch=x86_64"}}
-AT_0_74 = {**AT_0_49, "Fingerprint": SHA["f"], "VendorIDs": ["ALP-1"], "Custom": {"Name": 1, "name": 2}}
+AT_0_74: Object = {**AT_0_49, "Fingerprint": SHA["f"], "VendorIDs": ["ALP-1"], "Custom": {"Name": 1, "name": 2}}
 AT_0_74 |= {"CVSS": {"ghsa": {"V40Vector": "CVSS:4.0/AV:N", "V40Score": 8.7}, "nvd": {"V3Score": 7.5, "V3Vector": ""}}}
 
-PACKAGE = {"ID": "openssl@1.1.1c-r0", "Name": "openssl", "Version": "1.1.1c-r0", "DependsOn": ["openssl@1.1.1c-r0"]}
-METADATA: dict[str, Any] = {"OS": {"Family": "alpine", "Name": "3.10.2"}, "ImageID": SHA["c"], "DiffIDs": [SHA["b"]]}
+PACKAGE: Object = {
+    "ID": "openssl@1.1.1c-r0",
+    "Name": "openssl",
+    "Version": "1.1.1c-r0",
+    "DependsOn": ["openssl@1.1.1c-r0"],
+}
+METADATA: Object = {"OS": {"Family": "alpine", "Name": "3.10.2"}, "ImageID": SHA["c"], "DiffIDs": [SHA["b"]]}
 METADATA |= {"RepoTags": ["foo/web:v2"], "RepoDigests": [f"registry.example.com:5000/foo/web@{SHA['d']}"]}
-CONFIG = {"architecture": "arm64", "os": "linux", "variant": "v8", "config": {"Labels": {"Name": "a", "name": "b"}}}
+CONFIG: Object = {
+    "architecture": "arm64",
+    "os": "linux",
+    "variant": "v8",
+    "config": {"Labels": {"Name": "a", "name": "b"}},
+}
 
-MISCONFIGURATION = {"Type": "Dockerfile Security Check", "ID": "DS002", "AVDID": "AVD-DS-0002", "Title": "Root"}
+MISCONFIGURATION: Object = {"Type": "Dockerfile Security Check", "ID": "DS002", "AVDID": "AVD-DS-0002", "Title": "Root"}
 MISCONFIGURATION |= {"Description": "Runs as root", "Message": "Say who", "Resolution": "Add USER", "Severity": "HIGH"}
 MISCONFIGURATION |= {"PrimaryURL": "https://avd.example.com/ds002", "References": None, "Status": "FAIL", "Layer": {}}
-CAUSE = {"CauseMetadata": {"Provider": "Dockerfile", "StartLine": 3, "EndLine": 3.0, "Code": {"Lines": LINES}}}
-SECRET = {"RuleID": "github-pat", "Category": "GitHub", "Severity": "CRITICAL", "Title": "GitHub token"}
-SECRET |= {"StartLine": 3, "EndLine": 3, "Code": {"Lines": LINES}, "Match": "GITHUB_PAT=****", "Deleted": False, "Layer": {}}
-LICENSE = {"Severity": "CRITICAL", "Category": "forbidden", "PkgName": "ghost", "FilePath": "", "Name": "AGPL-3.0-only"}
+CAUSE: Object = {"CauseMetadata": {"Provider": "Dockerfile", "StartLine": 3, "EndLine": 3.0, "Code": {"Lines": LINES}}}
+SECRET: Object = {"RuleID": "github-pat", "Category": "GitHub", "Severity": "CRITICAL", "Title": "GitHub token"}
+SECRET |= {
+    "StartLine": 3,
+    "EndLine": 3,
+    "Code": {"Lines": LINES},
+    "Match": "GITHUB_PAT=****",
+    "Deleted": False,
+    "Layer": {},
+}
+LICENSE: Object = {
+    "Severity": "CRITICAL",
+    "Category": "forbidden",
+    "PkgName": "ghost",
+    "FilePath": "",
+    "Name": "AGPL-3.0-only",
+}
 LICENSE |= {"Confidence": 1, "Link": "https://spdx.example.org/agpl"}
 
 
-def report(results: list[dict[str, Any]] | None, *, metadata: dict[str, Any] = METADATA, **more: Any) -> dict[str, Any]:
+def report(results: list[Any] | None, *, metadata: Object = METADATA, **more: Any) -> Object:
     """An object of schema 2."""
     about = {"SchemaVersion": 2, "ArtifactName": "foo/web:v2", "ArtifactType": "container_image", "Metadata": metadata}
     return {**about, **more} if results is None else {**about, **more, "Results": results}
 
 
-def os_result(*found: dict[str, Any], **more: Any) -> dict[str, Any]:
+def os_result(*found: Object, **more: Any) -> Object:
     """What was found in the packages of the distribution."""
     where = {"Target": "foo/web:v2 (alpine 3.10.2)", "Class": "os-pkgs", "Type": "alpine"}
     return {**where, "Vulnerabilities": list(found) or None, **more}
 
 
-def arrays() -> dict[str, Any]:
+def arrays() -> Object:
     """Before 0.20."""
     target, lock = {"Target": "alpine:3.10 (alpine 3.10.2)"}, {"Target": "app/Gemfile.lock"}
     return {
         "0.06-array": [{**target, "Vulnerabilities": [vulnerability(Layer=LAYER)]}, {**lock, "Vulnerabilities": None}],
         "0.07-array": [{**target, "Type": "alpine", "Vulnerabilities": [vulnerability(SeveritySource="nvd")]}],
         "0.16-array": [
-            {**target, "Type": "alpine", "Vulnerabilities": [vulnerability(**AT_0_15, PrimaryURL="https://example.com")]},
+            {
+                **target,
+                "Type": "alpine",
+                "Vulnerabilities": [vulnerability(**AT_0_15, PrimaryURL="https://example.com")],
+            },
             {**lock, "Type": "bundler", "Vulnerabilities": [vulnerability(PkgName="rails", FixedVersion="")]},
         ],
     }
 
 
-def objects() -> dict[str, Any]:
+def objects() -> Object:
     """From 0.20 on."""
     eosl = {**METADATA, "OS": {"Family": "alpine", "Name": "3.10.2", "Eosl": True}, "ImageConfig": CONFIG}
     ended = {**METADATA, "OS": {"Family": "alpine", "Name": "3.10.2", "EOSL": True}, "Size": 7, "ImageConfig": CONFIG}
     config = {"Target": "Dockerfile", "Class": "config", "Type": "dockerfile"}
     passed = {**MISCONFIGURATION, "Status": "PASS", "ID": "DS001"}
     excepted = {**MISCONFIGURATION, "Status": "EXCEPTION", "ID": "DS003"}
-    modified = {"Type": "vulnerability", "Status": "ignored", "Statement": "not used", "Source": ".trivyignore.yaml"}
+    modified: Object = {
+        "Type": "vulnerability",
+        "Status": "ignored",
+        "Statement": "not used",
+        "Source": ".trivyignore.yaml",
+    }
     modified |= {"Finding": vulnerability(**AT_0_49, VulnerabilityID="CVE-2019-0002")}
     server = {"VulnerabilityDB": {"Version": 2, "UpdatedAt": "2026-08-20T18:00:00.123456789Z", "NextUpdate": None}}
     moment = "2026-08-21T12:00:00.123456789+02:00"
@@ -91,7 +140,11 @@ def objects() -> dict[str, Any]:
         "0.40-object": report(
             [
                 os_result(),
-                {**config, "MisconfSummary": summary, "Misconfigurations": [{**MISCONFIGURATION, **CAUSE}, passed, excepted]},
+                {
+                    **config,
+                    "MisconfSummary": summary,
+                    "Misconfigurations": [{**MISCONFIGURATION, **CAUSE}, passed, excepted],
+                },
                 secrets,
                 licenses,
             ]
@@ -111,7 +164,7 @@ def objects() -> dict[str, Any]:
     }
 
 
-def clusters() -> dict[str, Any]:
+def clusters() -> Object:
     """``trivy k8s``."""
     where = {"Namespace": "default", "Kind": "Deployment", "Name": "web"}
     broken = {"Namespace": "default", "Kind": "Pod", "Name": "gone", "Error": "could not pull the image"}

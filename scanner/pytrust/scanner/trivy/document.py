@@ -36,6 +36,7 @@ def load(data: bytes) -> Any:  # noqa: ANN401
 
     Raises:
         Fault: it is too large, no JSON, or not UTF-8.
+        RecursionError: it is nested too deeply.
     """
     _check_size(data)
     if (reason := no_json(data)) is not None:
@@ -47,8 +48,6 @@ def load(data: bytes) -> Any:  # noqa: ANN401
         raise misfit(error, "$") from error
     except msgspec.DecodeError as error:
         raise Fault(_in_words(str(error)), hint=_HINT) from error
-    except RecursionError as error:
-        raise Fault("it is nested too deeply") from error
 
 
 def load_result(raw: Raw, place: str) -> dict[Member, Leaf]:

@@ -61,12 +61,14 @@ def read_reports(
     """As ``read_report``; one for most files, one for each resource of ``trivy k8s``."""
     try:
         return _read(data, details=details, legacy=legacy)
-    except Fault as fault:
-        raise bad_report(fault, what) from fault
+    except (Fault, RecursionError) as error:
+        raise bad_report(error, what) from error
 
 
-def bad_report(fault: Fault, what: str) -> BadReport:
+def bad_report(fault: Fault | RecursionError, what: str) -> BadReport:
     """The error for people, of the file that they call ``what``."""
+    if isinstance(fault, RecursionError):  # msgspec and json count their own frames with Python's
+        fault = Fault("it is nested too deeply")
     at = f" (at {fault.place})" if fault.place not in {"", "$"} else ""
     return BadReport(f"{what}: {fault.reason}{at}", hint=fault.hint)
 

@@ -7,18 +7,19 @@ was dropped for another of the same name, however it is spelled. In every other 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Raw
 
 from pytrust.scanner.limits import SHAPES_MAX
-from pytrust.scanner.trivy.fault import quoted
+from pytrust.scanner.trivy.fault import misfit, quoted
 from pytrust.scanner.trivy.keys import Member, Spellings, make, settle
 from pytrust.scanner.trivy.shapes import IDENTIFIER, SCORE, SOURCES, Loose
 from pytrust.scanner.trivy.values import Scores
 
 Flat = dict[str, Loose]
+_T = TypeVar("_T")
 
 _FLAT: Final = msgspec.json.Decoder(Flat | None)
 _FLAT_EXACT: Final = msgspec.json.Decoder(dict[Member, Loose] | None, dec_hook=make)
@@ -42,7 +43,7 @@ class Small:
 
     def scores(self, raw: Raw, spot: object) -> Scores:
         """``CVSS``."""
-        sources = _NESTED.decode(raw)
+        sources = _decoded(_NESTED, raw, "CVSS", spot)
         if not sources:
             return {}
         inner, sound = [scores for scores in sources.values() if scores], self._sound[SCORE]
@@ -53,7 +54,7 @@ class Small:
         return sources
 
     def _flat(self, raw: Raw, names: Spellings, name: str, spot: object) -> Flat:
-        members = _FLAT.decode(raw)
+        members = _decoded(_FLAT, raw, name, spot)
         if not members:
             return {}
         if bytes(raw).count(b",") != len(members) - 1 or tuple(members) not in self._sound[names]:
@@ -63,3 +64,10 @@ class Small:
     def _remember(self, names: Spellings, members: Flat) -> None:
         if len(self._sound[names]) < SHAPES_MAX:
             self._sound[names].add(tuple(members))
+
+
+def _decoded(decoder: msgspec.json.Decoder[_T], raw: Raw, name: str, spot: object) -> _T:
+    try:
+        return decoder.decode(raw)
+    except msgspec.ValidationError as error:
+        raise misfit(error, f"{spot}.{name}") from error

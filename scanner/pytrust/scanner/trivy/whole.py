@@ -48,8 +48,8 @@ def read_model(data: bytes, *, what: str = "the report") -> model.TrivyReport:
     """
     try:
         return _read(data)
-    except Fault as fault:
-        raise bad_report(fault, what) from fault
+    except (Fault, RecursionError) as error:
+        raise bad_report(error, what) from error
 
 
 def _read(data: bytes) -> model.TrivyReport:
@@ -97,8 +97,6 @@ class _Names:
                 _walk({name: json.loads(bytes(raw), object_pairs_hook=_unique, parse_int=len)}, place)
         except Fault as fault:
             raise Fault(fault.reason, place, hint=fault.hint) from fault
-        except RecursionError as error:
-            raise Fault("it is nested too deeply", place) from error
 
     def _look(self, members: list[tuple[str, Any]]) -> None:
         """Most objects are of the same few shapes; others are looked at again, when it is known what they are in."""
