@@ -63,7 +63,7 @@ def test_a_vulnerable_image_is_refused_and_a_mended_one_runs(stage: Stage, host:
         refused(proxy, create(stage, proxy, {}), "has no signed scan", "pytrust scan run", "policy.yaml:")
         host.add(FLAW, MINOR, UNFIXED, age=timedelta(hours=2))
         reply = create(stage, proxy, {})
-        refused(proxy, reply, "CVE-2026-0001", "openssl", "3.0.2-1", "policy.yaml:", stage.digests["good:1"])
+        refused(proxy, reply, "CVE-2026-0001", "openssl", "3.0.2-1", "policy.yaml:", f"{stage.good}:1")
         assert not {"CVE-2026-0002", "CVE-2026-0003"} & set(reply.message.replace(",", " ").split())
         host.add(MINOR, UNFIXED, age=timedelta(hours=1))
         assert stage.client(proxy).run("run", "--rm", host.image, "cat", "/content").strip() == "good:1"

@@ -87,7 +87,7 @@ def test_a_clean_image_runs_until_its_scan_ends() -> None:
 
 def test_a_vulnerable_image_does_not_and_the_reason_says_it_all() -> None:
     (reason,) = reasons(judged(create(), under(), known(scanned(VULNERABLE))))
-    assert all(word in reason.text for word in (str(GOOD.at(D1)), "CVE-2029-0001", "openssl", "1.1"))
+    assert all(word in reason.text for word in (str(GOOD), "CVE-2029-0001", "openssl", "1.1"))
     assert "policy.yaml" in reason.rule
     assert reason.hint
 

@@ -131,7 +131,8 @@ def _is_of(fact: Scanned, ref: ImageRef, image_id: str) -> bool:
 
 def _reason(ref: ImageRef, objection: Objection, rule: ImageRule) -> Reason:
     named = f"{place(rule)}: {objection.rule}" if objection.rule else _named(rule)
-    return Reason(code=objection.code, text=f"{ref}: {objection.text}", rule=named, hint=objection.hint)
+    name = dataclasses.replace(ref, digest=None) if ref.tag else ref
+    return Reason(code=objection.code, text=f"{name}: {objection.text}", rule=named, hint=objection.hint)
 
 
 def _named(rule: ImageRule) -> str:
