@@ -190,4 +190,4 @@ def test_the_decision_is_in_the_journal_and_can_be_made_again(stage: Stage, host
     explained = stage.pytrust("policy", "explain", number, home=host.home)
     assert "scan of" in explained
     assert "CVE-2026-0001" in explained
-    assert stage.attempt("log", "verify", home=host.home).returncode == 0
+    assert stage.attempt("log", "--verify", home=host.home).returncode == 0
