@@ -37,11 +37,10 @@ Exit code 0: it would pass, 1: it would not, 11: no report, 12: nothing but its 
 @click.option("--fail-on", "floor", type=click.Choice(_FLOORS), help="In the place of a policy: the least that fails.")
 @click.option("--fixable", is_flag=True, help="With --fail-on: of vulnerabilities, only those that have a fix.")
 @click.option("--baseline", metavar="OLD", help="What this older report has, too, passes.")
-@click.option("--epss", type=_FILE, metavar="FILE", help="FIRST's list of scores, for rules on them.")
-@click.option("--kev", type=_FILE, metavar="FILE", help="CISA's catalogue of what is exploited, for rules on it.")
-@click.option(
-    "--vex", multiple=True, type=_FILE, metavar="FILE", help="What does not affect it; unsigned (repeatable)."
-)
+@click.option("--epss", metavar="FILE", help="Look findings up in FIRST's EPSS list, .csv or .csv.gz.")
+@click.option("--kev", metavar="FILE", help="Look findings up in CISA's catalogue of exploited vulnerabilities.")
+@click.option("--vex", multiple=True, metavar="FILE", help="What does not affect it; unsigned (repeatable).")
+@click.option("--db-updated", "database_at", metavar="TIME", help="When the scanner's database was made, by your word.")
 @click.option("--legacy", is_flag=True, help="Take [] and null, which old versions of trivy wrote, as nothing found.")
 @sheet_options
 @click.pass_obj
@@ -53,9 +52,10 @@ def check(
     floor: str | None,
     fixable: bool,
     baseline: str | None,
-    epss: Path | None,
-    kev: Path | None,
-    vex: tuple[Path, ...],
+    epss: str | None,
+    kev: str | None,
+    vex: tuple[str, ...],
+    database_at: str | None,
     legacy: bool,
     output: Output,
 ) -> int:
@@ -64,16 +64,18 @@ def check(
     Nothing is signed, and nobody vouches for what the report says. Of a report on a cluster, the worst decides.
     """
     from pytrust.cli.scan_checking import Checking
-    from pytrust.cli.scan_file import read_scans
+    from pytrust.cli.scan_file import parse_moment, read_scans, read_vex_file
     from pytrust.cli.scan_judging import exit_code
+    from pytrust.cli.scan_signing import read_lists
 
     checking = Checking(
         ruling=_ruling(workspace, file, floor, fixable=fixable),
-        name=parse_collection(image) if image else None,
         now=workspace.now(),
-        baseline=read_scans(baseline, legacy=legacy) if baseline else None,
         lists=read_lists(epss, kev),
-        documents=tuple(map(read_document, vex)),
+        database_at=parse_moment(database_at) if database_at else None,
+        vex=tuple(map(read_vex_file, vex)),
+        name=parse_collection(image) if image else None,
+        baseline=read_scans(baseline, legacy=legacy) if baseline else None,
     )
     sheet, verdicts = checking.check(read_scans(report, legacy=legacy))
     put(sheet, output)
@@ -93,4 +95,6 @@ def _ruling(workspace: Workspace, file: Path | None, floor: str | None, *, fixab
         raise UsageError(
             "--fixable belongs to --fail-on", hint="in a policy: fail_on: {severity: high, fix: available}"
         )
+    if file is None and not workspace.home.policy.exists():
+        raise UsageError("there are no rules to judge by", hint="--fail-on high, or --policy FILE")
     return ruling(read_policy(workspace, file).policy)

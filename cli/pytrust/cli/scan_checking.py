@@ -12,7 +12,8 @@ from msgspec.structs import replace
 from pytrust.cli.scan_judging import Ruling, judged, overruled
 from pytrust.cli.scan_reading import Unjudged
 from pytrust.scanner.baseline import only_new, since_baseline
-from pytrust.scanner.checked import NAMELESS, checked_scan, names_of
+from pytrust.scanner.checked import NAMELESS, NO_LISTS, checked_scan, names_of
+from pytrust.scanner.claim import Claims
 from pytrust.scanner.rules import Action, Policed
 from pytrust.scanner.scan_sheet import scan_sheet
 from pytrust.scanner.sheet import Mark, Remark, Sheet
@@ -21,12 +22,13 @@ from pytrust.scanner.verdict import Objection
 from pytrust.trust.errors import UsageError
 
 if TYPE_CHECKING:
-    from pytrust.cli.scan_lists import Lists
+    from pytrust.scanner.vex.document import VexDocument
 
     from pytrust.cli.scan_file import Read
     from pytrust.scanner.finding import Finding
+    from pytrust.scanner.making import Lists
     from pytrust.scanner.report import Report
-    from pytrust.scanner.scan import Scan
+    from pytrust.scanner.scan import Scan, Subject
     from pytrust.scanner.verdict import Verdict
     from pytrust.trust.names import CollectionName
 
@@ -39,16 +41,20 @@ class Checking:
 
     Attributes:
         ruling: the rules.
-        lists: what findings are looked up in, and unsigned VEX.
         now: the clock.
+        lists: what findings are looked up in.
+        database_at: how old the scanner's database was, by who asks.
+        vex: documents that say what does not affect the image; nobody signed them.
         name: the image that every report is judged as; None takes what each names.
         baseline: what is in it, too, passes.
         tool: the command that asks.
     """
 
     ruling: Ruling
-    lists: Lists
     now: datetime
+    lists: Lists = NO_LISTS
+    database_at: datetime | None = None
+    vex: tuple[VexDocument, ...] = ()
     name: CollectionName | None = None
     baseline: Read | None = None
     tool: str = "pytrust scan check"
@@ -67,7 +73,9 @@ class Checking:
 
     def _one(self, read: Read, report: Report) -> tuple[Sheet, Verdict]:
         name = self._name(report)
-        scan = self.lists.looked_up(checked_scan(report, read.data, name or NAMELESS))
+        scan = checked_scan(
+            report, read.data, name or NAMELESS, self.now, lists=self.lists, database_at=self.database_at
+        )
         verdict = self._verdict(scan, report, name)
         remarks = tuple(self._remarks(report, name))
         image = name or report.artifact or read.place
@@ -86,7 +94,7 @@ class Checking:
             today = self.now.date()
             scan = since_baseline(scan, _same(self.baseline, report), today)
             policed = replace(policed, rules=only_new(policed.rules, today))
-        verdict = judged(scan, policed, self.lists.claims(scan.subject), self.now)
+        verdict = judged(scan, policed, self._claims(scan.subject), self.now)
         if not report.error:
             return verdict
         required = isinstance(policed, Policed) and policed.rules.required
@@ -98,13 +106,26 @@ class Checking:
             return Unjudged("it does not name one image", refused=True, hint=_NAME_IT)
         return self.ruling.policed(name or NAMELESS)
 
+    def _claims(self, subject: Subject) -> Claims:
+        if not self.vex:
+            return Claims()
+        from pytrust.scanner.vex.read import claims_for
+
+        said = [claims_for(document, subject) for document in self.vex]
+        return Claims(
+            sources=tuple(source for one in said for source in one.sources),
+            authors=tuple(author for one in said for author in one.authors),
+            claims=tuple(claim for one in said for claim in one.claims),
+        )
+
     def _remarks(self, report: Report, name: CollectionName | None) -> Iterator[Remark]:
         yield from (Remark(Mark.NOTE, text) for text in report.remarks)
         if self.name is not None and (others := [other for other in names_of(report) if other != name]):
             yield Remark(Mark.NOTE, f"judged as {name}; the report names {', '.join(others)}")
         if self.baseline is not None:
             yield Remark(Mark.NOTE, f"what {self.baseline.place} has, too, passes")
-        yield from self.lists.remarks()
+        if self.vex:
+            yield Remark(Mark.NOTE, "the VEX given here is unsigned: it counts for this check, and on no host")
 
 
 def _same(baseline: Read, report: Report) -> tuple[Finding, ...]:

@@ -13,6 +13,8 @@ from pytrust.trust.errors import ExitCode, NotFound, UsageError
 from pytrust.trust.names import ImageRef
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from pytrust.cli.sheet_output import Output
 
     from pytrust.cli.workspace import Workspace
@@ -51,7 +53,7 @@ def diff(workspace: Workspace, old: str, new: str, platform: str | None, output:
 
 def _side(workspace: Workspace, place: str, platform: str | None) -> Side:
     if is_file(place):
-        return _of_file(read_scans(place))
+        return _of_file(read_scans(place), workspace.now())
     from pytrust.cli.scan_reading import readings
     from pytrust.scanner.diff_sheet import Side
 
@@ -67,9 +69,9 @@ def _side(workspace: Workspace, place: str, platform: str | None) -> Side:
     return Side(str(ref), chosen[0])
 
 
-def _of_file(read: Read) -> Side:
+def _of_file(read: Read, now: datetime) -> Side:
     from pytrust.scanner.checked import whole_scan
     from pytrust.scanner.diff_sheet import Side
 
     details = {key: detail for report in read.reports for key, detail in report.details.items()}
-    return Side(read.place, whole_scan(read.reports, read.data), details)
+    return Side(read.place, whole_scan(read.reports, read.data, now), details)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pytrust.trust.errors import UsageError
 
 if TYPE_CHECKING:
+    from pytrust.scanner.vex.document import VexDocument
+
     from pytrust.scanner.report import Report
 
 STDIN: Final = "-"
@@ -50,3 +53,21 @@ def read_scans(place: str, *, legacy: bool = False) -> Read:
 
     data = read_file(place, REPORT_MAX_BYTES)
     return Read(place, data, read_reports(data, what=place, details=True, legacy=legacy))
+
+
+def parse_moment(text: str) -> datetime:
+    """A moment of ISO 8601, UTC unless it says otherwise; raises ``UsageError``."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(f"{text[:60]!r} is no time", hint="write 2026-11-30T06:00Z (UTC)") from None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_vex_file(place: str) -> VexDocument:
+    """A document of OpenVEX or CycloneDX; raises ``UsageError`` and ``BadContent``."""
+    from pytrust.scanner.vex.read import read_vex
+
+    from pytrust.scanner.limits import VEX_MAX_BYTES
+
+    return read_vex(read_file(place, VEX_MAX_BYTES), what=place)

@@ -60,12 +60,11 @@ def show(workspace: Workspace, what: str, platform: str | None, report: str | No
 
 
 def _of_file(read: Read, now: datetime) -> Sheet:
-    from pytrust.cli.scan_lists import Lists
 
     from pytrust.cli.scan_checking import Checking
     from pytrust.cli.scan_judging import Ruling, no_ruling
 
-    sheet, _ = Checking(ruling=Ruling(no_ruling, by_name=False), lists=Lists(), now=now, tool=_TOOL).check(read)
+    sheet, _ = Checking(ruling=Ruling(no_ruling, by_name=False), now=now, tool=_TOOL).check(read)
     return sheet
 
 

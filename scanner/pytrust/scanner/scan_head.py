@@ -16,7 +16,7 @@ from pytrust.trust.names import CollectionName, Digest
 
 NO_DIGEST: Final = Digest("0" * 64)
 """Stands where a report is checked that does not say of which image it is; never signed."""
-UNDATED: Final = datetime.min.replace(tzinfo=UTC)
+UNDATED: Final = datetime(1970, 1, 1, tzinfo=UTC)
 """Stands where one does not say when it was made: older than anything allows; never signed."""
 
 
