@@ -1,6 +1,7 @@
 """The decision log: append-only, hash-chained, in SQLite files of one folder.
 
-``entry``, ``documents`` and ``coding`` are pure; ``file`` knows one file, ``reader`` and ``writer`` the folder, ``verify`` all of it.
+``entry`` is what is written, ``documents`` its large parts, ``coding`` the bytes: all pure. ``file`` knows one file,
+``reader`` and ``writer`` the folder, ``verify`` all of it.
 """
 
 from pytrust.policy.journal.entry import Decided, Entry, Event

@@ -15,9 +15,9 @@ from pytrust.policy.core.decision import Allow, Deny
 from pytrust.policy.core.facts import Fact, Facts, Query
 from pytrust.policy.core.request import Exec, Request
 from pytrust.policy.describe import describe
-from pytrust.policy.journal import Decided, Entry, Event
-from pytrust.policy.journal.coding import ENTRY_MAX_BYTES, decode, encode, names
-from pytrust.policy.journal.documents import DOCUMENT_MAX_BYTES, Shelf
+from pytrust.policy.journal import Entry, Event
+from pytrust.policy.journal.coding import ENTRY_MAX_BYTES, decode, encode
+from pytrust.policy.journal.documents import Shelf
 from pytrust.trust.errors import Damaged, Unsound
 
 
