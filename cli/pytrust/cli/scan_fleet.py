@@ -5,16 +5,15 @@ Tags that share content share one judgement: a statement is decoded once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pytrust.scanner.outlook import outlook
-
 from pytrust.cli.scan_reading import Reading, Unjudged, policed_by, read_scan, stray_digests
 from pytrust.scanner.gate.judge import decide
+from pytrust.scanner.outlook import outlook
 from pytrust.scanner.rules import Action
 from pytrust.trust.collection.model import ROOT, SCANS, TARGETS
 from pytrust.trust.errors import PytrustError
@@ -142,7 +141,7 @@ class Surveyor:
         turns = outlook(reading.scan, policed, reading.claims, self._now, min(self._until, end))
         denied = next((turn for turn in turns if turn.action is Action.DENY), None)
         if denied is not None:
-            return Soon(denied.at, denied.text)
+            return Soon(denied.at, _why(denied.objections))
         return Soon(end, "its signature ends") if end <= self._until else None
 
 
@@ -162,7 +161,7 @@ def _unscanned(policed: Policed | Unjudged) -> Standing:
     return Standing(State.DENIED, "it has no signed scan", hint) if policed.rules.required else Standing(State.ALLOWED)
 
 
-def _why(objections: list[Objection]) -> str:
+def _why(objections: Sequence[Objection]) -> str:
     if not objections:
         return ""
     more = f", and {len(objections) - 1} more" if len(objections) > 1 else ""

@@ -84,7 +84,7 @@ def _undated(finding: Finding) -> Finding:
 
 
 def _within(report: Report, finding: Finding) -> Finding:
-    return replace(finding, path=f"{report.artifact}: {finding.path or finding.target}")
+    return replace(finding, path=": ".join(filter(None, (report.artifact, finding.path or finding.target))))
 
 
 def _subject(image: Image, name: CollectionName) -> Subject:

@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import NamedTuple
 
 from pytrust.scanner.changes import Changes
-
 from pytrust.scanner.finding import Finding
 from pytrust.scanner.finding_line import NO_DETAILS, RANK, Details, finding_line
 from pytrust.scanner.scan import Scan, order
@@ -39,10 +38,14 @@ def diff_sheet(found: Changes, old: Side, new: Side, now: datetime) -> Sheet:
 
 
 def _rows(found: Changes) -> Iterator[tuple[Finding, Mark, str]]:
+    """Every change once, though a pair may be worse and have a fix now."""
+    fixed, moved = frozenset(found.fixed), frozenset((*found.worse, *found.better))
     yield from ((finding, Mark.FAIL, "new") for finding in found.new)
-    yield from ((after, Mark.FAIL, f"worse, was {before.severity.word}") for before, after in found.worse)
-    yield from ((after, Mark.NOTE, "a fix appeared") for _, after in found.fixed)
-    yield from ((after, Mark.NOTE, f"better, was {before.severity.word}") for before, after in found.better)
+    for word, mark, pairs in (("worse", Mark.FAIL, found.worse), ("better", Mark.NOTE, found.better)):
+        for pair in pairs:
+            more = "; a fix appeared" if pair in fixed else ""
+            yield pair[1], mark, f"{word}, was {pair[0].severity.word}{more}"
+    yield from ((pair[1], Mark.NOTE, "a fix appeared") for pair in found.fixed if pair not in moved)
     yield from ((finding, Mark.PASS, "gone") for finding in found.gone)
 
 
