@@ -26,6 +26,12 @@ class Turn(NamedTuple):
     action: Action
     objections: tuple[Objection, ...]
 
+    @property
+    def text(self) -> str:
+        """The first of them, and how many more there are."""
+        first, *more = self.objections
+        return f"{first.text}{f', and {len(more)} more' if more else ''}"
+
 
 def outlook(scan: Scan, policed: Policed, claims: Claims, now: datetime, until: datetime) -> tuple[Turn, ...]:
     """Every moment after ``now`` and not after ``until`` at which the verdict gets stricter than ever before."""
