@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import resource
 import sqlite3
+import subprocess
+import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import timedelta
@@ -209,18 +212,33 @@ def test_each_file_has_its_own(folder: Path) -> None:
     assert sum(map(len, found)) >= 2
 
 
+MANUAL = (Path(__file__).parents[4] / "docs" / "journal.md").read_text()
+
+
+def check_by_hand(folder: Path) -> str:
+    """What the program in docs/journal.md says of it."""
+    program = textwrap.dedent(MANUAL[MANUAL.index("    import hashlib") :])
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=folder.parent, capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or done.stderr.strip().splitlines()[-1]
+
+
 def test_a_journal_is_checked_by_another_program(folder: Path) -> None:
-    """As docs/journal.md tells it."""
     with Journal.open(folder, max_bytes=60_000) as journal:
         for number in range(20):
             journal.append(made(replace(PROFILED, seccomp=f"{SECCOMP}{number % 3}"), SCANNED))
+        head = journal.verify().head.hex()
     assert len(paths(folder)) > 1
+    assert check_by_hand(folder) == head
     for path in paths(folder):
         with closing(sqlite3.connect(path)) as connection:
-            there = dict(connection.execute("SELECT * FROM documents"))
-            assert all(sha256(content).hexdigest() == known for known, content in there.items())
             rows = connection.execute("SELECT entry FROM entries").fetchall()
-        assert {known for (entry,) in rows for known in json.loads(entry).get("documents", ())} == there.keys()
+        assert {known for (entry,) in rows for known in json.loads(entry).get("documents", ())} == documents(
+            path
+        ).keys()
+    tamper(paths(folder)[-1], f"UPDATE documents SET content = x'00' WHERE sha256 = '{name(SECCOMP + '0')}'")
+    assert check_by_hand(folder).startswith("AssertionError: ")
 
 
 @pytest.mark.parametrize("newest_first", [False, True])
