@@ -26,8 +26,11 @@ class Read(NamedTuple):
 
 
 def is_file(place: str) -> bool:
-    """Whether an argument that may be an image name is meant as a file."""
-    return place == STDIN or Path(place).exists()
+    """Whether an argument that may be an image name is meant as a file: a pipe is one, a folder is none."""
+    try:
+        return place == STDIN or (Path(place).exists() and not Path(place).is_dir())
+    except OSError:  # no name that a file could have
+        return False
 
 
 def read_file(place: str, max_bytes: int) -> bytes:

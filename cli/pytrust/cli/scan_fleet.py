@@ -5,17 +5,17 @@ Tags that share content share one judgement: a statement is decoded once.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytrust.cli.scan_reading import Reading, Unjudged, policed_by, read_scan, stray_digests
+from pytrust.cli.scan_reading import Reading, Unjudged, policed_by, read_scan, signed_until, stray_digests
 from pytrust.scanner.gate.judge import decide
 from pytrust.scanner.outlook import outlook
 from pytrust.scanner.rules import Action
-from pytrust.trust.collection.model import ROOT, SCANS, TARGETS
+from pytrust.trust.collection.model import SCANS
 from pytrust.trust.errors import PytrustError
 from pytrust.trust.names import CollectionName, Digest
 
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from pytrust.scanner.verdict import Objection
     from pytrust.trust.client.trusted import Trusted
     from pytrust.trust.collection.model import Target
-
-_SIGNED_BY_PEOPLE: Final = (ROOT, TARGETS, SCANS)
-"""Roles whose end nobody puts off but who holds their keys; the others are renewed by the server."""
 
 
 class State(StrEnum):
@@ -41,7 +38,7 @@ class State(StrEnum):
 
 
 class Soon(NamedTuple):
-    """When it is denied from, if nothing is done, and why."""
+    """When it is denied from, if nothing is done but to sign what is there again, and why."""
 
     at: datetime
     why: str
@@ -55,7 +52,6 @@ class Standing:
     why: str = ""
     hint: str = ""
     scan: Scan | None = None
-    expires: datetime | None = None
     soon: Soon | None = None
 
 
@@ -72,9 +68,17 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What was found: ``strays`` are contents that are scanned, and that no tag covers."""
+    """What was found.
+
+    Attributes:
+        rows: by collection and tag.
+        endings: collections whose signed scans count no more from a moment that lies ahead.
+        strays: contents that are scanned, and that no tag covers.
+        failures: collections that could not be looked at.
+    """
 
     rows: tuple[Row, ...]
+    endings: tuple[tuple[CollectionName, datetime], ...]
     strays: tuple[tuple[CollectionName, Digest], ...]
     failures: tuple[tuple[CollectionName, PytrustError], ...]
 
@@ -90,6 +94,7 @@ class Surveyor:
     def __init__(self, policy: Policy | None, now: datetime, until: datetime) -> None:
         self._policy, self._now, self._until = policy, now, until
         self._rows: list[Row] = []
+        self._endings: list[tuple[CollectionName, datetime]] = []
         self._strays: list[tuple[CollectionName, Digest]] = []
         self._failures: list[tuple[CollectionName, PytrustError]] = []
 
@@ -102,6 +107,8 @@ class Surveyor:
                     known[digest] = self._standing(trusted, digest)
                 scan = known[digest].scan
                 self._rows.append(Row(name, tag, digest, scan.subject.platform if scan else platform, known[digest]))
+        if any(one.scan for one in known.values()) and (end := signed_until(trusted)) <= self._until:
+            self._endings.append((name, end))
         self._strays.extend((name, digest) for digest in stray_digests(trusted))
 
     def fail(self, name: CollectionName, error: PytrustError) -> None:
@@ -110,7 +117,7 @@ class Surveyor:
 
     def fleet(self) -> Fleet:
         """All that was seen."""
-        return Fleet(tuple(self._rows), tuple(self._strays), tuple(self._failures))
+        return Fleet(tuple(self._rows), tuple(self._endings), tuple(self._strays), tuple(self._failures))
 
     def _standing(self, trusted: Trusted, digest: Digest) -> Standing:
         policed = policed_by(self._policy, trusted.collection.name)
@@ -122,27 +129,23 @@ class Surveyor:
         if reading is None:
             return _unscanned(policed)
         if isinstance(policed, Unjudged):
-            return Standing(State.NOT_JUDGED, policed.why, "", reading.scan, reading.expires)
-        return self._judged(trusted, reading, policed)
+            return Standing(State.NOT_JUDGED, policed.why, "", reading.scan)
+        return self._judged(reading, policed)
 
-    def _judged(self, trusted: Trusted, reading: Reading, policed: Policed) -> Standing:
+    def _judged(self, reading: Reading, policed: Policed) -> Standing:
         scan, now = reading.scan, self._now
         verdict = decide(scan, policed, reading.claims, now)
         denials = [one for one in verdict.objections if one.action is Action.DENY]
         if denials:
-            return Standing(State.DENIED, _why(denials), denials[0].hint, scan, reading.expires)
+            return Standing(State.DENIED, _why(denials), denials[0].hint, scan)
         warnings = [one for one in verdict.objections if one.action is Action.WARN]
         state, hint = (State.WARNED, warnings[0].hint) if warnings else (State.ALLOWED, "")
-        soon = self._soon(trusted, reading, policed)
-        return Standing(state, _why(warnings), hint, scan, reading.expires, soon)
+        return Standing(state, _why(warnings), hint, scan, self._soon(reading, policed))
 
-    def _soon(self, trusted: Trusted, reading: Reading, policed: Policed) -> Soon | None:
-        end = min(trusted.expiries[role] for role in _SIGNED_BY_PEOPLE)
-        turns = outlook(reading.scan, policed, reading.claims, self._now, min(self._until, end))
+    def _soon(self, reading: Reading, policed: Policed) -> Soon | None:
+        turns = outlook(reading.scan, policed, reading.claims, self._now, self._until)
         denied = next((turn for turn in turns if turn.action is Action.DENY), None)
-        if denied is not None:
-            return Soon(denied.at, _why(denied.objections))
-        return Soon(end, "its signature ends") if end <= self._until else None
+        return Soon(denied.at, denied.text) if denied else None
 
 
 def _contents(trusted: Trusted, target: Target) -> Iterator[tuple[Digest, str]]:
@@ -161,7 +164,7 @@ def _unscanned(policed: Policed | Unjudged) -> Standing:
     return Standing(State.DENIED, "it has no signed scan", hint) if policed.rules.required else Standing(State.ALLOWED)
 
 
-def _why(objections: Sequence[Objection]) -> str:
+def _why(objections: list[Objection]) -> str:
     if not objections:
         return ""
     more = f", and {len(objections) - 1} more" if len(objections) > 1 else ""

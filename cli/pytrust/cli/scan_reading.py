@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytrust.cli.render import key_names
-from pytrust.trust.collection.model import SCANS, VEX
+from pytrust.trust.collection.model import ROOT, SCANS, TARGETS, VEX
 from pytrust.trust.errors import BadContent, PytrustError
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Reading:
         scan: of the platform whose manifest is ``scan.subject.digest``.
         claims: what signed VEX says of it.
         statement: the digest of the signed content.
-        expires: the earliest end in the chain of signatures.
+        expires: the earliest end of a signature that only people put off; the rest the server renews.
         signed_by: who may sign scans of this image, with how many of them have to.
         disbelieved: why the VEX that may be there does not count.
     """
@@ -98,7 +98,12 @@ def read_scan(trusted: Trusted, digest: Digest) -> Reading | None:
     if scan.subject.digest != digest:
         raise BadContent(f"{what} is of {scan.subject.digest}", hint="scan it again: pytrust scan run IMAGE")
     claims, why = _claims(trusted, digest)
-    return Reading(scan, claims, said.digest, said.expires, _signers(trusted, SCANS), why)
+    return Reading(scan, claims, said.digest, signed_until(trusted), _signers(trusted, SCANS), why)
+
+
+def signed_until(trusted: Trusted) -> datetime:
+    """When the scans of a collection that has some count no more, if nobody signs them again."""
+    return min(trusted.expiries[role] for role in (ROOT, TARGETS, SCANS))
 
 
 class Unjudged(NamedTuple):

@@ -83,12 +83,18 @@ def _known(workspace: Workspace, policy: Policy | None) -> list[CollectionName]:
 
 
 def _say(fleet: Fleet, now: datetime) -> None:
+    from pytrust.scanner.gate.words import moment
+    from pytrust.scanner.spans import ago
+
     if fleet.rows:
         voice.table(_HEADERS, [_cells(row, now) for row in fleet.rows])
     elif not fleet.failures:
         voice.say("no signed images yet")
         voice.note("hint: sign a tag with: pytrust sign [HOST/]NAME:TAG")
     _say_soon(fleet, now)
+    for name, end in fleet.endings:
+        voice.note(f"warning: the signature on the scans of {name} ends {ago(end, now)} ({moment(end)})")
+        voice.note(f"hint: scan again, or: pytrust repo renew {name} --role scans")
     for name, digest in fleet.strays:
         voice.note(f"note: {name}@{digest} is scanned, but no tag is signed for it; pytrust scan remove forgets it")
     for _, error in fleet.failures:
@@ -132,6 +138,7 @@ def _name(row: Row) -> str:
 def _document(fleet: Fleet) -> dict[str, Any]:
     return {
         "images": [_row(row) for row in fleet.rows],
+        "signatures_end": [{"collection": name, "at": end.isoformat()} for name, end in fleet.endings],
         "untagged": [{"collection": name, "digest": str(digest)} for name, digest in fleet.strays],
         "errors": [{"collection": name, **voice.error_json(error)} for name, error in fleet.failures],
     }
@@ -148,7 +155,6 @@ def _row(row: Row) -> dict[str, Any]:
         "why": standing.why,
         "hint": standing.hint,
         "scan": _scan(standing.scan),
-        "signature_expires": standing.expires.isoformat() if standing.expires else None,
         "denied_from": {"at": soon.at.isoformat(), "why": soon.why} if soon else None,
     }
 

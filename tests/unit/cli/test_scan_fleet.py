@@ -126,11 +126,18 @@ def test_it_is_told_when_a_scan_gets_too_old(house: House) -> None:
     assert states(survey(house, policy())) == {"v1": State.DENIED, "v2": State.ALLOWED}
 
 
-def test_it_is_told_when_the_signature_ends(house: House) -> None:
+def test_the_end_of_the_signature_is_told_once(house: House) -> None:
     attach(house, scan_of(V1), scan_of(V2))
-    soon = survey(house, policy(), ahead=FAR).rows[0].standing.soon
+    end = NOW + timedelta(days=3)
+    fleet = survey(house, policy(), ahead=FAR)
+    assert fleet.endings == ((NAME, end),)
+    soon = fleet.rows[0].standing.soon
     assert soon is not None
-    assert (soon.at, soon.why) == (NOW + timedelta(days=3), "its signature ends")
+    assert soon.at == NOW + timedelta(days=7, hours=-1)
+    assert survey(house, policy(), ahead=timedelta(days=2, hours=23)).endings == ()
+    reading = read_scan(house.client().open(NAME), V1)
+    assert reading is not None
+    assert reading.expires == end
 
 
 def test_it_is_told_when_an_exception_ends(house: House) -> None:
