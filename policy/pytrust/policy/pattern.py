@@ -44,9 +44,9 @@ def check_name_pattern(text: str) -> None:
         _check_name(text, f"{_ANY_HOST}/{path or '*'}")
 
 
-def check_value_pattern(text: str) -> None:
-    """Refuse a pattern for the values of a rule that is too long or too dear; raises ``UsageError``."""
-    _check_wildcards(text, VALUE_WILDCARDS_MAX)
+def check_value_pattern(text: str, most: int = VALUE_WILDCARDS_MAX) -> None:
+    """Refuse a pattern for values with more than ``most`` wildcards, or too long; raises ``UsageError``."""
+    _check_wildcards(text, most)
     if not text or len(text) > VALUE_MAX_CHARS or not text.isprintable():
         raise UsageError(
             f"{text[:60]!r} is no pattern for values", hint=f"write 1 to {VALUE_MAX_CHARS} printable characters"

@@ -47,6 +47,7 @@ def mistakes(policy: Policy, today: date | None) -> Iterator[Remark]:
         for gate in rules.gates:
             yield from (Remark(gate.where, f"this rule never fits: {why}") for why in _contradictions(gate))
             yield from _misspelled(gate.ids, gate.where)
+            yield from _glued(gate.paths, gate.where)
     for waiver in policy.waivers:
         yield from _idle_waiver(waiver, policy.images, today)
 
@@ -92,6 +93,12 @@ def _misspelled(ids: Iterable[str], where: str) -> Iterator[Remark]:
             yield Remark(where, f"no finding is called {id_}: ids are spelled as CVE-2024-1234")
 
 
+def _glued(paths: Iterable[str], where: str) -> Iterator[Remark]:
+    for path in paths:
+        if any("**" in part and part != "**" for part in path.split("/")):
+            yield Remark(where, f"** stands for several parts of a path only alone between slashes, not in {path}")
+
+
 def _is_cve(id_: str) -> bool:
     return _CVE.fullmatch(id_) is not None
 
@@ -104,6 +111,7 @@ def _idle_waiver(waiver: Waiver, images: Iterable[ImageRule], today: date | None
     if today is not None and waiver.expires < today:
         yield Remark(waiver.where, f"this exception ended with {waiver.expires}: {_named(waiver)} is judged again")
     yield from _misspelled(waiver.ids, waiver.where)
+    yield from _glued(waiver.paths, waiver.where)
     fitting = [rule.scan for rule in images if rule.scan is not None and meet(rule.match, waiver.match)]
     if not fitting:
         text = f"this exception does nothing: no image rule with scan fits {waiver.match}"

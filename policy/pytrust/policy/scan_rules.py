@@ -13,6 +13,7 @@ from pytrust.policy.blame import Blame
 from pytrust.policy.pattern import check_name_pattern, check_value_pattern
 from pytrust.policy.scan_schema import (
     ID_MAX_CHARS,
+    WILDCARDS_MAX,
     ExceptionEntry,
     GateEntry,
     Gates,
@@ -169,7 +170,7 @@ def _exact(text: str) -> str:
 
 
 def _pattern(text: str) -> str:
-    check_value_pattern(text)
+    check_value_pattern(text, WILDCARDS_MAX)
     return text
 
 

@@ -16,6 +16,7 @@ from pytrust.scanner.rules import Fix
 RULES_MAX: Final = 64  # of one action of one image rule; each is held against every finding
 WORDS_MAX: Final = 256  # values of one key
 ID_MAX_CHARS: Final = 256  # the longest of Trivy's are names of licences
+WILDCARDS_MAX: Final = 8  # of one pattern; the gate's time grows with their number
 REASON_MAX_CHARS: Final = 1000
 OWNER_MAX_CHARS: Final = 200
 OVER_MAX: Final = 1_000_000

@@ -15,19 +15,21 @@ from pytrust.policy.core.rules import Containers, Isolation
 from pytrust.policy.document import read_document
 from pytrust.policy.lint import Severity, lint
 from pytrust.policy.pattern import NAME_WILDCARDS_MAX, VALUE_WILDCARDS_MAX, check_name_pattern
+from pytrust.policy.scan_rules import KEYS
 from pytrust.policy.schema import policy_schema
 from pytrust.policy.strictyaml import MAX_LINE_CHARS
+from pytrust.scanner.finding import Kind
+from pytrust.scanner.rules import ScanRules
 
 MANUAL = (Path(__file__).parents[3] / "docs" / "policy.md").read_text()
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", MANUAL, re.DOTALL)
 
 
-def rows(heading: str) -> list[list[str]]:
-    """The first table below a heading, without its head."""
+def rows(heading: str, number: int = 0) -> list[list[str]]:
+    """A table below a heading, the first one if no other is wanted, without its head."""
     section = MANUAL.split(f"# {heading}\n", 1)[1]
-    table = re.search(r"\|.*?\n\n", section, re.DOTALL)
-    assert table
-    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table[0].strip().splitlines()[2:]]
+    table = re.findall(r"^\|.*?\n\n", section, re.DOTALL | re.MULTILINE)[number]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
@@ -37,7 +39,7 @@ def test_examples_are_policies_without_mistakes(text: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4
 
 
 RULES = {row[0].strip("`"): row for row in rows("Rules")}
@@ -91,3 +93,22 @@ def test_defaults_and_bounds() -> None:
 @pytest.mark.parametrize("row", rows("Patterns"))
 def test_patterns_that_are_shown_are_good(row: list[str]) -> None:
     check_name_pattern(row[0].strip("`"))
+
+
+def test_which_keys_go_with_which_kind() -> None:
+    """Except for two that are of every rule."""
+    told = {
+        key: set(Kind) if kinds == "all" else set(kinds.split(", "))
+        for keys, _, kinds in rows("`scan`", 1)
+        for key in re.findall(r"`(\w+)`", keys)
+        if key not in {"kind", "over"}
+    }
+    assert told == {key: {kind for kind in Kind if key in KEYS[kind]} for key in set().union(*KEYS.values())}
+
+
+def test_outcomes_and_defaults_of_a_scan() -> None:
+    default = ScanRules()
+    cells = {row[0]: row[2] for row in rows("`scan`")}
+    assert (default.required, default.suppressed, default.vex) == (True, True, True)
+    assert (cells["`required`"], cells["`suppressed`"], cells["`vex`"]) == ("`true`", "`judge`", "`accept`")
+    assert {cells[f"`{key}`"] for key in ("end_of_life", "unknown_severity", "incomplete")} == {"`warn`"}

@@ -179,3 +179,10 @@ def test_exceptions_that_also_fit_others() -> None:
     assert of_exception(f"{FIXED}, match: 'registry.example.com**'") == [
         "policy.yaml:4 mistake registry.example.com** also fits hosts of others: write *.DOMAIN, or the whole host"
     ]
+
+
+def test_stars_that_do_not_cross_slashes() -> None:
+    said = "mistake ** stands for several parts of a path only alone between slashes, not in **.jar"
+    assert of_gate("path: ['**.jar', '**/*.jar', usr/**]") == [f"policy.yaml:2 {said}"]
+    assert of_exception("id: CVE-2024-1234, path: '**.jar', expires: 2026-12-31") == [f"policy.yaml:4 {said}"]
+    assert of_gate("package: 'lib**'") == []
