@@ -1,0 +1,1 @@
+"""Sheets in the forms that people and machines read. Pure."""

@@ -1,0 +1,89 @@
+"""What all forms say alike: words for marks, totals, and what mends most."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
+
+from pytrust.scanner.severity import Severity
+from pytrust.scanner.sheet import Line, Mark, Sheet
+
+TITLES: Final = {
+    Mark.FAIL: "failed",
+    Mark.WARN: "warned of",
+    Mark.NOTE: "noted",
+    Mark.WAIVED: "excepted",
+    Mark.NOT_AFFECTED: "not affected, by VEX",
+    Mark.MANUAL: "to be looked at by people",
+    Mark.SKIPPED: "not looked at",
+    Mark.PASS: "passed",
+}
+OUTCOMES: Final = {Mark.FAIL: "FAIL", Mark.WARN: "WARN", Mark.NOTE: "PASS", Mark.PASS: "PASS"}
+_SCHEMES: Final = ("https://", "http://")
+
+
+class Group(NamedTuple):
+    """One version of a package at one place: the lines on it, worst first."""
+
+    subject: str
+    version: str
+    fixed: str
+    lines: tuple[Line, ...]
+
+    @property
+    def severity(self) -> Severity | None:
+        """The worst."""
+        return max((line.severity for line in self.lines if line.severity is not None), default=None)
+
+
+def outcome(sheet: Sheet) -> str:
+    """One word for the whole."""
+    return OUTCOMES.get(sheet.mark, str(sheet.mark).upper())
+
+
+def totals(lines: Iterable[Line]) -> str:
+    """``2 critical, 5 high`` of findings; ``7`` of lines without a severity."""
+    counts = Counter(line.severity for line in lines)
+    known = [f"{counts[severity]} {severity.word}" for severity in sorted(Severity, reverse=True) if counts[severity]]
+    return ", ".join([*known, *([str(counts[None])] if counts[None] else [])]) or "none"
+
+
+def by_mark(lines: Sequence[Line]) -> dict[Mark, list[Line]]:
+    """In the order of showing; marks that no line has are left out."""
+    found: dict[Mark, list[Line]] = {mark: [] for mark in Mark}
+    for line in lines:
+        found[line.mark].append(line)
+    return {mark: marked for mark, marked in found.items() if marked}
+
+
+def grouped(lines: Iterable[Line]) -> list[Group]:
+    """Lines about the same version of the same package, together; fixable groups first among equals."""
+    found: dict[tuple[str, str, str], list[Line]] = {}
+    for line in lines:
+        found.setdefault((line.subject, line.version, line.fixed), []).append(line)
+    groups = [Group(*key, tuple(some)) for key, some in found.items()]
+    return sorted(groups, key=lambda group: (-(group.severity or Severity.UNKNOWN), not group.fixed))
+
+
+def upgrades(lines: Sequence[Line]) -> list[tuple[str, str, int]]:
+    """Package, version and how many lines an upgrade to it clears; what clears most comes first."""
+    counts = Counter((line.subject, line.fixed) for line in lines if line.fixed and line.version)
+    return [(subject, fixed, count) for (subject, fixed), count in counts.most_common()]
+
+
+def is_link(address: str) -> bool:
+    """Whether an address may become a link: nothing but http and https, and nothing hidden in it."""
+    return address.startswith(_SCHEMES) and address.isprintable() and " " not in address
+
+
+def escaped(text: str) -> str:
+    """Without anything that a terminal obeys or that is not seen: such characters as Python writes them."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def sound(text: str) -> str:
+    """Without halves of characters, which no encoding of text takes."""
+    return text.encode("utf-8", "replace").decode("utf-8")
