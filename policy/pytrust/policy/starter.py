@@ -14,6 +14,7 @@ images:
   #
   # - match: registry.example.com/foo/**
   #   trust: {{signers: {{any_of: [alice, bob], threshold: 2}}}}
+  #   scan: {{max_age: 7d, fail_on: [{{severity: high, fix: available}}, {{kev: true}}]}}
   # - match: localhost/dev/**
   #   unsigned: allow
 
@@ -29,6 +30,16 @@ containers:
   # allow:
   #   - {{rule: capability, match: registry.example.com/foo/**, values: [NET_RAW]}}
   #   - {{rule: bind, values: [/srv/data, /srv/data/**]}}
+
+# What was found in an image, and may be there until a day, for example:
+#
+# exceptions:
+#   - id: CVE-2024-1234
+#     match: registry.example.com/foo/**
+#     purl: pkg:deb/debian/openssl
+#     reason: the server is never a client
+#     owner: alice@example.com
+#     expires: 2030-12-31
 
 # enforce; or warn, to learn: what would be denied runs, and is journalled.
 mode: enforce

@@ -264,13 +264,16 @@ def test_the_starter_is_a_policy(isolation: Isolation) -> None:
 
 def test_what_the_starter_proposes_is_a_policy() -> None:
     text = starter(Isolation.RESTRICTED)
-    for proposed in ("- match: registry", "  trust:", "- match: localhost", "  unsigned:"):
+    for proposed in ("- match: registry", "  trust:", "  scan:", "- match: localhost", "  unsigned:"):
         text = text.replace(f"  # {proposed}", f"  {proposed}")
     for proposed in ("allow:", "  - {rule: cap", "  - {rule: bind"):
         text = text.replace(f"  # {proposed}", f"  {proposed}")
-    policy = parse(text)
+    head, _, rest = text.partition("# exceptions:\n")
+    policy = parse(f"{head}exceptions:\n{rest.replace('#  ', '  ')}")
     assert [rule.match for rule in policy.images] == ["registry.example.com/foo/**", "localhost/dev/**", "**"]
+    assert [len(rule.scan.gates) for rule in policy.images if rule.scan] == [2]
     assert [lift.field for lift in policy.containers.lifts] == [Field.CAPABILITY, Field.BIND]
+    assert [waiver.ids for waiver in policy.waivers] == [("CVE-2024-1234",)]
 
 
 def roots_of(trust: str) -> Roots | None:
