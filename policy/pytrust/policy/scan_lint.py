@@ -124,7 +124,8 @@ def _idle_waiver(waiver: Waiver, images: Iterable[ImageRule], today: date | None
 
 def _concerns(rules: ScanRules, waiver: Waiver) -> bool:
     """Whether a finding that the exception is about can have an effect."""
-    if rules.unknown is not None and waiver.kind in {None, Kind.VULNERABILITY}:
+    kinds = {None, Kind.VULNERABILITY, *(gate.kind for gate in rules.gates)}
+    if rules.unknown is not None and waiver.kind in kinds:  # then those of unknown severity are asked for
         return True
     return any(
         waiver.kind in {None, gate.kind} and (not gate.ids or not set(waiver.ids).isdisjoint(gate.ids))

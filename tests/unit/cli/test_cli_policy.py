@@ -223,7 +223,7 @@ def test_an_unsigned_image_may_not(pytrust: Command, home: Path, monkeypatch: py
     assert out.splitlines()[-4:] == [
         "denied",
         "  docker.io/foo/web:v1 is not signed",
-        "    rule: images ** (policy.yaml:14)",
+        "    rule: images ** (policy.yaml:15)",
         "    hint: sign it",
     ]
 
