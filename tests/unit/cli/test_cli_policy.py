@@ -121,6 +121,18 @@ def test_lint_of_mistakes(pytrust: Command, home: Path) -> None:
     )
 
 
+def test_lint_of_exceptions_knows_the_day(pytrust: Command, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Workspace, "now", staticmethod(lambda: NOW))
+    exception = "{id: CVE-2024-1234, package: x, reason: r, owner: o, expires: 2026-11-%d}"
+    policy = "version: 1\nimages: [{match: '**', scan: {max_age: 7d, fail_on: {kev: true}}}]\nexceptions:\n"
+    write(home, f"{policy}- {exception % 23}\n")
+    total = "1 image rule, 1 exception, isolation restricted, mode enforce"
+    assert pytrust("policy", "lint")[:2] == (0, f"{total}\n")
+    write(home, f"{policy}- {exception % 22}\n")
+    said = "policy.yaml:4: mistake: this exception ended with 2026-11-22: CVE-2024-1234 is judged again"
+    assert pytrust("policy", "lint")[:2] == (1, f"{said}\n{total}\n")
+
+
 def test_lint_of_what_is_no_policy(pytrust: Command, home: Path) -> None:
     path = write(home, "version: 1\nimage: []\n")
     code, out, err = pytrust("policy", "lint")
