@@ -42,6 +42,9 @@ class Spellings:
         self._spelled = frozenset({*names, *also})
         self._folded = {name.casefold() for name in self._spelled}
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._spelled
+
     def judge(self, names: Iterable[str], place: str) -> None:
         """Raises ``Fault`` where the members called ``names`` have more than one reading."""
         seen: set[str] = set()

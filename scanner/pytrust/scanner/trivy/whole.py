@@ -27,9 +27,11 @@ _REPORT: Final = msgspec.json.Decoder(model.TrivyReport)
 _RESULTS: Final = msgspec.json.Decoder(list[model.Result])
 _RESULT: Final = spellings(model.Result)
 _METADATA: Final = spellings(model.Metadata)
+_SUMMARY: Final = spellings(model.MisconfigurationSummary)
 _PROGRAM: Final = spellings(model.Program)
 _ANY: Final = Spellings()
 _OTHERS: Final = frozenset({"Custom", "CustomResources", "ImageConfig"})
+_SCORES: Final = "CVSS"
 _KNOWN: Final = Spellings(
     *(
         field.encode_name
@@ -76,7 +78,9 @@ def _check_head(members: Mapping[str, Any]) -> None:
 def _check_results(results: Objects, place: str) -> None:
     names = _Names()
     for index, result in enumerate(results):
-        for name, value in settle(result, _RESULT, f"{place}[{index}]").items():
+        members = settle(result, _RESULT, f"{place}[{index}]")
+        settle(members.get("MisconfSummary"), _SUMMARY, f"{place}[{index}].MisconfSummary")
+        for name, value in members.items():
             for number, raw in enumerate(value if isinstance(value, list) else ()):
                 names.check(raw, name, f"{place}[{index}].{name}[{number}]")
 
@@ -118,11 +122,13 @@ def _unique(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _walk(value: object, place: str) -> None:
-    """Judge all names but those of what others than Trivy wrote."""
+    """Judge all names but those within what is not known here, or what others than Trivy wrote."""
     if isinstance(value, dict):
         _KNOWN.judge(value, place)
         for name, member in value.items():
-            if name not in _OTHERS:
+            if name == _SCORES and isinstance(member, dict):
+                _walk(list(member.values()), place)  # its own names are of sources
+            elif name in _KNOWN and name not in _OTHERS:
                 _walk(member, place)
     elif isinstance(value, list):
         for item in value:
