@@ -1,8 +1,9 @@
-"""What became of a scan, as a sheet: what is new or worse fails, what is better or gone does not."""
+"""What became of a scan, as a sheet: what is new or worse fails, what is better or gone is noted."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from pytrust.scanner.finding import Finding
 from pytrust.scanner.finding_line import NO_DETAILS, RANK, Details, finding_line
 from pytrust.scanner.scan import Scan, order
 from pytrust.scanner.scan_head import NO_DIGEST
-from pytrust.scanner.sheet import Mark, Remark, Sheet
+from pytrust.scanner.sheet import Line, Mark, Remark, Sheet
 from pytrust.scanner.spans import moment_ago
 
 
@@ -26,27 +27,47 @@ class Side(NamedTuple):
 def diff_sheet(found: Changes, old: Side, new: Side, now: datetime) -> Sheet:
     """The sheet of what is between two scans."""
     details = {**old.details, **new.details}
-    rows = sorted(_rows(found), key=lambda row: (RANK[row[1]], *order(row[0])))
     return Sheet(
         title=f"from {old.name} to {new.name}",
         tool="pytrust scan diff",
         mark=Mark.FAIL if found.new or found.worse else Mark.PASS,
         facts=(*_head("old", old, now), *_head("new", new, now), ("changes", _counts(found))),
         remarks=tuple(_oddities(old.scan, new.scan)),
-        lines=tuple(finding_line(finding, mark, why, details) for finding, mark, why in rows),
+        lines=tuple(_line(row, details) for row in sorted(_rows(found), key=_place)),
     )
 
 
-def _rows(found: Changes) -> Iterator[tuple[Finding, Mark, str]]:
+class _Row(NamedTuple):
+    """One change; ``finding`` is that of the new scan where it is in both."""
+
+    finding: Finding
+    mark: Mark
+    why: str
+    before: Finding | None = None
+
+
+def _rows(found: Changes) -> Iterator[_Row]:
     """Every change once, though a pair may be worse and have a fix now."""
     fixed, moved = frozenset(found.fixed), frozenset((*found.worse, *found.better))
-    yield from ((finding, Mark.FAIL, "new") for finding in found.new)
+    yield from (_Row(finding, Mark.FAIL, "new") for finding in found.new)
     for word, mark, pairs in (("worse", Mark.FAIL, found.worse), ("better", Mark.NOTE, found.better)):
-        for pair in pairs:
-            more = "; a fix appeared" if pair in fixed else ""
-            yield pair[1], mark, f"{word}, was {pair[0].severity.word}{more}"
-    yield from ((pair[1], Mark.NOTE, "a fix appeared") for pair in found.fixed if pair not in moved)
-    yield from ((finding, Mark.PASS, "gone") for finding in found.gone)
+        for before, after in pairs:
+            more = "; a fix appeared" if (before, after) in fixed else ""
+            yield _Row(after, mark, f"{word}, was {before.severity.word}{more}", before)
+    yield from (_Row(pair[1], Mark.NOTE, "a fix appeared", pair[0]) for pair in found.fixed if pair not in moved)
+    yield from (_Row(finding, Mark.NOTE, "gone") for finding in found.gone)
+
+
+def _place(row: _Row) -> tuple[object, ...]:
+    return (RANK[row.mark], *order(row.finding))
+
+
+def _line(row: _Row, details: Details) -> Line:
+    """What changed is said of each finding: so the version stands with the package, and does not group the lines."""
+    line = finding_line(row.finding, row.mark, row.why, details)
+    was = row.before.version if row.before else line.version
+    versions = line.version if was == line.version else f"{was} -> {line.version}"
+    return replace(line, subject=f"{line.subject} {versions}".strip(), version="")
 
 
 def _counts(found: Changes) -> str:

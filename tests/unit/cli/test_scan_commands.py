@@ -275,7 +275,7 @@ def test_what_is_between_two_files(put: Any, tmp_path: Path) -> None:
     done = run(tmp_path, diff, old, new, "--json")
     assert done.return_value == ExitCode.NO
     lines = {line["id"]: (line["mark"], line["why"]) for line in document(done)["lines"]}
-    assert lines == {"CVE-2026-0002": ("fail", "new"), "CVE-2026-0001": ("pass", "gone")}
+    assert lines == {"CVE-2026-0002": ("fail", "new"), "CVE-2026-0001": ("note", "gone")}
     assert run(tmp_path, diff, old, old).return_value == ExitCode.YES
     assert run(tmp_path, diff, old, put("none.json", report())).return_value == ExitCode.YES
 

@@ -55,7 +55,7 @@ def test_nothing_changed() -> None:
     ("old", "new", "row", "whole"),
     [
         ([], [FINDING], (FINDING.id, Mark.FAIL, "new"), Mark.FAIL),
-        ([FINDING], [], (FINDING.id, Mark.PASS, "gone"), Mark.PASS),
+        ([FINDING], [], (FINDING.id, Mark.NOTE, "gone"), Mark.PASS),
         ([OTHER], [replace(OTHER, severity=Severity.HIGH)], (OTHER.id, Mark.FAIL, "worse, was low"), Mark.FAIL),
         (
             [FINDING],
@@ -74,6 +74,13 @@ def test_every_change_once(old: list[Finding], new: list[Finding], row: tuple[st
 
 def test_one_more_of_the_same_is_new() -> None:
     assert rows(scan(FINDING), scan(FINDING, FINDING)) == [(FINDING.id, Mark.FAIL, "new")]
+
+
+def test_the_version_stands_with_the_package() -> None:
+    (line,) = sheet(scan(OTHER), scan(replace(OTHER, severity=Severity.HIGH, version="3.0.2"))).lines
+    assert (line.subject, line.version) == ("openssl 3.0.1-1 -> 3.0.2", "")
+    (line,) = sheet(scan(), scan(OTHER)).lines
+    assert (line.subject, line.version) == ("openssl 3.0.1-1", "")
 
 
 def test_worst_first_within_a_mark() -> None:
