@@ -13,7 +13,7 @@ _MAX_CHARS: Final = 60_000  # GitHub takes 65,536
 _CELL_MAX_CHARS: Final = 200
 _UPGRADES: Final = 10
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]()#+.!|<>~@&:-])")
-_SHOWN: Final = (Mark.FAIL, Mark.WARN, Mark.WAIVED, Mark.MANUAL)
+_SHOWN: Final = frozenset({Mark.FAIL, Mark.WARN, Mark.NOTE, Mark.WAIVED, Mark.MANUAL})
 
 
 def markdown(sheet: Sheet) -> str:
@@ -53,8 +53,8 @@ def _section(lines: Sequence[Line]) -> Iterator[str]:
             cells = (severity, *map(_plain, (group.subject, group.version, group.fixed)), ids)
             yield f"| {' | '.join(cells)} |"
         yield ""
-        for subject, fixed, count in upgrades(packages)[:_UPGRADES]:
-            yield f"- upgrade {_plain(subject)} to {_plain(fixed)} clears {count} of {len(packages)}"
+        for one in upgrades(packages)[:_UPGRADES]:
+            yield f"- {_plain(one.text)} clears {one.cleared} of {len(packages)}"
     if others:
         yield from ("", "| Severity | Id | Subject | What | Why |", "| --- | --- | --- | --- | --- |")
         for line in others:

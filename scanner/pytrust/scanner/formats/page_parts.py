@@ -23,9 +23,10 @@ dt { opacity: .7; } dd { margin: 0; overflow-wrap: anywhere; }
 table { border-collapse: collapse; width: 100%; }
 th { background: var(--soft); text-align: left; white-space: nowrap; }
 th button { all: unset; cursor: pointer; } th button:focus-visible { outline: 2px solid; }
-th[aria-sort="ascending"] button::after { content: " \\2191"; } th[aria-sort="descending"] button::after { content: " \\2193"; }
+th[aria-sort="ascending"] button::after { content: " \\2191"; }
+th[aria-sort="descending"] button::after { content: " \\2193"; }
 th, td { border-bottom: 1px solid var(--line); padding: .35rem .6rem; vertical-align: top; }
-td { overflow-wrap: anywhere; } td:first-child, td:nth-child(2) { white-space: nowrap; }
+td { overflow-wrap: anywhere; } td:nth-child(-n + 3) { white-space: nowrap; }
 td details { font-size: .92em; opacity: .9; }
 .severity { border-radius: .25rem; color: #fff; padding: 0 .4rem; }
 .critical { background: #8c1d18; } .high { background: #c0392b; } .medium { background: #b26a00; }
@@ -98,14 +99,15 @@ TEMPLATE: Final = """<!DOCTYPE html>
 {%- if sheet.remarks %}
 <ul class="remarks">
 {%- for one in sheet.remarks %}
-<li class="is-{{ one.mark }}">{{ one.text | shown }}{% if one.hint %} <span class="hint">{{ one.hint | shown }}</span>{% endif %}</li>
+<li class="is-{{ one.mark }}">{{ one.text | shown }}
+{%- if one.hint %} <span class="hint">{{ one.hint | shown }}</span>{% endif %}</li>
 {%- endfor %}
 </ul>
 {%- endif %}
 {%- if upgrades %}
 <ul>
-{%- for subject, fixed, cleared in upgrades %}
-<li>upgrade {{ subject | shown }} to {{ fixed | shown }}: clears {{ cleared }} of {{ failed }}</li>
+{%- for one in upgrades %}
+<li>{{ one.text | shown }}: clears {{ one.cleared }} of {{ failed }}</li>
 {%- endfor %}
 </ul>
 {%- endif %}
@@ -122,22 +124,29 @@ TEMPLATE: Final = """<!DOCTYPE html>
 </div>
 <div class="table">
 <table>
-<thead><tr><th scope="col">Severity</th><th scope="col">Verdict</th><th scope="col">Id</th><th scope="col">Subject</th>
+<thead><tr>
+<th scope="col">Severity</th><th scope="col">Verdict</th><th scope="col">Id</th><th scope="col">Subject</th>
 <th scope="col">Installed</th><th scope="col">Fixed in</th><th scope="col">What and why</th></tr></thead>
 <tbody>
 {%- for line in lines %}
 <tr data-mark="{{ line.mark }}" data-severity="{{ line | severity }}" data-kind="{{ line.kind | shown }}">
-<td data-key="{{ line | rank }}">{% if line.severity is not none %}<span class="severity {{ line | severity }}">{{ line | severity }}</span>{% endif %}</td>
+<td data-key="{{ line | rank }}">
+{%- if line.severity is not none %}<span class="severity {{ line | severity }}">{{ line | severity }}</span>
+{%- endif %}</td>
 <td>{{ line.mark }}</td>
 <td>{{ line.id | shown }}</td>
-<td>{{ line.subject | shown }}{% if line.place and line.place != line.subject %}<br><small>{{ line.place | shown }}</small>{% endif %}</td>
+<td>{{ line.subject | shown }}
+{%- if line.place and line.place != line.subject %}<br><small>{{ line.place | shown }}</small>{% endif %}</td>
 <td>{{ line.version | shown }}</td>
 <td>{{ line.fixed | shown }}</td>
 <td>{{ line.title | shown }}
 {%- if line.why %}<div>{{ line.why | shown }}</div>{% endif %}
 {%- if line.hint %}<div class="hint">{{ line.hint | shown }}</div>{% endif %}
 {%- if line.text or line.links %}<details><summary>more</summary>{{ line.text | shown }}
-{%- for link in line.links %}<div>{% if link | is_link %}<a href="{{ link }}" rel="noreferrer noopener">{{ link }}</a>{% else %}{{ link | shown }}{% endif %}</div>{% endfor %}</details>{% endif %}</td>
+{%- for link in line.links %}
+<div>{% if link | is_link %}<a href="{{ link }}" rel="noreferrer noopener">{{ link }}</a>
+{%- else %}{{ link | shown }}{% endif %}</div>
+{%- endfor %}</details>{% endif %}</td>
 </tr>
 {%- endfor %}
 </tbody>

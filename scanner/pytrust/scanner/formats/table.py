@@ -14,6 +14,7 @@ _GAP: Final = "  "
 _QUIET: Final = frozenset({Mark.PASS, Mark.SKIPPED, Mark.NOT_AFFECTED})  # counted; lines of checks are listed
 _UPGRADES: Final = 10
 _CELL_MAX_CHARS: Final = 60
+_UPGRADE_MAX_CHARS: Final = 200
 _COLORS: Final = {
     Severity.CRITICAL: "1;31",
     Severity.HIGH: "31",
@@ -78,8 +79,8 @@ class _Painter:
 
     def _upgrades(self, lines: Sequence[Line]) -> Iterator[str]:
         found = upgrades(lines)
-        for subject, fixed, count in found[:_UPGRADES]:
-            yield from self._wrapped(f"upgrade {_cut(subject)} to {_cut(fixed)} clears {count} of {len(lines)}", _GAP)
+        for one in found[:_UPGRADES]:
+            yield from self._wrapped(f"{_cut(one.text, _UPGRADE_MAX_CHARS)} clears {one.cleared} of {len(lines)}", _GAP)
         if len(found) > _UPGRADES:
             yield f"{_GAP}and {len(found) - _UPGRADES} upgrades more"
 
@@ -121,9 +122,9 @@ def _word(severity: Severity | None) -> str:
     return "" if severity is None else severity.word
 
 
-def _cut(text: str) -> str:
+def _cut(text: str, most: int = _CELL_MAX_CHARS) -> str:
     shown = escaped(text)
-    return shown if len(shown) <= _CELL_MAX_CHARS else f"{shown[: _CELL_MAX_CHARS - 3]}..."
+    return shown if len(shown) <= most else f"{shown[: most - 3]}..."
 
 
 def _cells(text: str) -> int:

@@ -20,6 +20,7 @@ TITLES: Final = {
     Mark.PASS: "passed",
 }
 OUTCOMES: Final = {Mark.FAIL: "FAIL", Mark.WARN: "WARN", Mark.NOTE: "PASS", Mark.PASS: "PASS"}
+_VERSIONS: Final = 3  # that are listed
 _SCHEMES: Final = ("https://", "http://")
 
 
@@ -35,6 +36,21 @@ class Group(NamedTuple):
     def severity(self) -> Severity | None:
         """The worst."""
         return max((line.severity for line in self.lines if line.severity is not None), default=None)
+
+
+class Upgrade(NamedTuple):
+    """To one of ``versions`` of a package: that clears ``cleared`` lines."""
+
+    subject: str
+    versions: tuple[str, ...]
+    cleared: int
+
+    @property
+    def text(self) -> str:
+        """``upgrade openssl to 3.0.2-1``; of several versions, the latest has to be it."""
+        first, *more = self.versions
+        listed = ", ".join(self.versions[:_VERSIONS]) + (", ..." if len(self.versions) > _VERSIONS else "")
+        return f"upgrade {self.subject} to {f'the latest of {listed}' if more else first}"
 
 
 def outcome(sheet: Sheet) -> str:
@@ -66,10 +82,17 @@ def grouped(lines: Iterable[Line]) -> list[Group]:
     return sorted(groups, key=lambda group: (-(group.severity or Severity.UNKNOWN), not group.fixed))
 
 
-def upgrades(lines: Sequence[Line]) -> list[tuple[str, str, int]]:
-    """Package, version and how many lines an upgrade to it clears; what clears most comes first."""
-    counts = Counter((line.subject, line.fixed) for line in lines if line.fixed and line.version)
-    return [(subject, fixed, count) for (subject, fixed), count in counts.most_common()]
+def upgrades(lines: Iterable[Line]) -> list[Upgrade]:
+    """What mends most comes first. Which of several versions is the latest, only the packages' own tools can tell."""
+    found: dict[tuple[str, str], list[Line]] = {}
+    for line in lines:
+        if line.fixed and line.version:
+            found.setdefault((line.subject, line.version), []).append(line)
+    made = [
+        Upgrade(subject, tuple(dict.fromkeys(line.fixed for line in some)), len(some))
+        for (subject, _), some in found.items()
+    ]
+    return sorted(made, key=lambda one: -one.cleared)
 
 
 def is_link(address: str) -> bool:
