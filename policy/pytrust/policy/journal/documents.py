@@ -19,6 +19,7 @@ from pytrust.trust.limits import STATEMENT_MAX_BYTES
 
 DOCUMENT_MAX_BYTES: Final = STATEMENT_MAX_BYTES  # one document; the largest is a scan
 _KEPT: Final = 64  # values whose bytes are remembered; a host runs some dozens of images
+_KEPT_MAX_BYTES: Final = 16 * 1024 * 1024  # of documents whose values are held; as values they have some times that
 _HINT: Final = "somebody changed it, or the disk fails: keep the folder as it is, and compare it with a copy"
 _T = TypeVar("_T")
 
@@ -114,15 +115,17 @@ class _Once(Generic[_T]):
     def __init__(self, write: Callable[[_T], bytes]) -> None:
         self._write = write
         self._known: dict[int, tuple[_T, Document]] = {}
+        self._bytes = 0
 
     def __call__(self, value: _T) -> Document:
         known = self._known.get(id(value))
         if known is not None and known[0] is value:
             return known[1]
         document = self._written(value)
-        if len(self._known) >= _KEPT:
-            self._known.clear()
+        if len(self._known) >= _KEPT or self._bytes + len(document.content) > _KEPT_MAX_BYTES:
+            self._known, self._bytes = {}, 0
         self._known[id(value)] = value, document
+        self._bytes += len(document.content)
         return document
 
     def _written(self, value: _T) -> Document:

@@ -36,6 +36,7 @@ from pytrust.policy.core.facts import (
 )
 from pytrust.policy.core.request import Create, Held, Manage
 from pytrust.policy.journal import Decided, Entry, Journal, JournalReader, reader
+from pytrust.policy.journal import documents as library
 from pytrust.policy.journal.coding import decode, encode, names
 from pytrust.policy.journal.documents import DOCUMENT_MAX_BYTES, Sheaf, Shelf
 from pytrust.policy.journal.file import paths
@@ -370,3 +371,17 @@ def test_everything_that_is_known_comes_back(folder: Path) -> None:
         stored = journal.entry(1)
     assert stored is not None
     assert stored.entry == decided()
+
+
+def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forgotten values are written again, as the same document."""
+    monkeypatch.setattr(library, "_KEPT_MAX_BYTES", 2 * len(encode_scan(VULNERABLE)))
+    first, *others = (replace(VULNERABLE) for _ in range(3))
+    sheaves = Sheaf(), Sheaf()
+    sheaves[0].scan(first)
+    for scan in others:
+        Sheaf().scan(scan)
+    sheaves[1].scan(first)
+    (name_, kept), (again_, anew) = (next(iter(sheaf.documents.items())) for sheaf in sheaves)
+    assert (name_, kept) == (again_, anew)
+    assert kept is not anew
