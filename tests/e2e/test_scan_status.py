@@ -124,7 +124,7 @@ def test_a_scan_without_a_tag_is_told(shop: Stage, tmp_path: Path) -> None:
 
 def test_an_image_is_shown_as_it_is_signed(shop: Stage) -> None:
     shown = shop.pytrust("scan", "show", _name(shop, "web:v1"))
-    for word in ("CVE-2026-0001", "CVE-2026-0002", shop.digests["web:v1"], "scanner"):
+    for word in ("CVE-2026-0001", "passed: 1 low", shop.digests["web:v1"], "scanner"):
         assert word in shown
     assert "a flaw" not in shown
     report = shop.folder / "web-v1.json"

@@ -18,7 +18,7 @@ STDIN: Final = "-"
 
 
 class Read(NamedTuple):
-    """Bytes, and the reports that are in them."""
+    """Bytes from a ``place``, as people call it, and the reports that are in them."""
 
     place: str
     data: bytes
@@ -54,8 +54,8 @@ def read_scans(place: str, *, legacy: bool = False) -> Read:
     from pytrust.scanner.limits import REPORT_MAX_BYTES
     from pytrust.scanner.trivy.read import read_reports
 
-    data = read_file(place, REPORT_MAX_BYTES)
-    return Read(place, data, read_reports(data, what=place, details=True, legacy=legacy))
+    data, name = read_file(place, REPORT_MAX_BYTES), "stdin" if place == STDIN else place
+    return Read(name, data, read_reports(data, what=name, details=True, legacy=legacy))
 
 
 def parse_moment(text: str) -> datetime:
