@@ -120,6 +120,7 @@ def key(name: str, odd: Random) -> str:
 
 DOCUMENTS = {
     **{name: make.objects()[name] for name in ("0.30-object", "0.40-object", "0.55-object", "0.74-object")},
+    "thrice": make.report([make.os_result(*[make.vulnerability(**make.AT_0_74)] * 3)]),
     "k8s": {**(cluster := make.clusters()["k8s-resources"]), "Resources": cluster["Resources"][:2]},
 }
 
@@ -205,6 +206,30 @@ def test_more_than_one_reading(old: str, new: str, words: str) -> None:
             read(twice(old, new))
         assert str(caught.value).startswith(f"the report: {words}")
         assert caught.value.hint
+
+
+LATER = [
+    ('"V3Score": 7.5', '"V3Score": 7.5, "\\u00563Score": 1', "the key 'V3Score' stands twice", ".CVSS['nvd']"),
+    ('"V3Vector": ""', '"V3Score": 1, "V3Vector": ""', "the key 'V3Score' stands twice", ".CVSS['nvd']"),
+    ('"nvd": {', '"nvd": {}, "nvd": {', "the key 'nvd' stands twice", ".CVSS"),
+    ('"nvd": {', '"nvd": null, "nvd": {', "the key 'nvd' stands twice", ".CVSS"),
+    ('"nvd": {', '"nvd": {"V3Score": 7.5, "V3Vector": ""}, "nvd": {', "the key 'nvd' stands twice", ".CVSS"),
+    ('"PURL": ', '"PURL": "", "\\u0050URL" :', "the key 'PURL' stands twice", ".PkgIdentifier"),
+    ('"redhat": 2.0', '"redhat": 2.0, "redhat": 0', "the key 'redhat' stands twice", ".VendorSeverity"),
+    ('"Status": ', '"Status": "", "Status": ', "the key 'Status' stands twice", ""),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words", "place"), LATER)
+def test_a_later_one_of_a_known_shape(old: str, new: str, words: str, place: str) -> None:
+    item = make.encode(make.vulnerability(**{**make.AT_0_74, "Severity": None}))
+    assert item.count(old) == 1
+    before, _, after = make.encode(make.report([make.os_result({})])).rpartition("{}")
+    sound = f"{before}{item},{item},{item}{after}"
+    assert len(read_reports(sound.encode())[0].findings) == 3
+    with pytest.raises(BadReport) as caught:
+        read_reports(f"{before}{item},{item},{item.replace(old, new)}{after}".encode())
+    assert str(caught.value) == f"the report: {words} (at $.Results[0].Vulnerabilities[2]{place})"
 
 
 PASSED = [
