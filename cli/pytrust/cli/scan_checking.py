@@ -14,6 +14,7 @@ from pytrust.cli.scan_reading import Unjudged
 from pytrust.scanner.baseline import only_new, since_baseline
 from pytrust.scanner.checked import NAMELESS, NO_LISTS, checked_scan, names_of
 from pytrust.scanner.claim import Claims
+from pytrust.scanner.gate.words import shown
 from pytrust.scanner.rules import Action, Policed
 from pytrust.scanner.scan_sheet import scan_sheet
 from pytrust.scanner.sheet import Mark, Remark, Sheet
@@ -99,7 +100,7 @@ class Checking:
             return verdict
         required = isinstance(policed, Policed) and policed.rules.required
         action = Action.DENY if required else Action.WARN
-        return overruled(verdict, Objection("not-scanned", action, f"it was not scanned: {report.error}"))
+        return overruled(verdict, Objection("not-scanned", action, f"it was not scanned: {shown(report.error)}"))
 
     def _policed(self, name: CollectionName | None) -> Policed | Unjudged:
         if name is None and self.ruling.by_name:

@@ -309,3 +309,25 @@ def test_real_reports_hold_what_is_shown(tmp_path: Path) -> None:
     wanted = sorted(one["VulnerabilityID"] for result in raw["Results"] for one in result.get("Vulnerabilities", ()))
     shown = document(run(tmp_path, show, str(path), "--json"))["lines"]
     assert sorted(line["id"] for line in shown) == wanted
+
+
+_HOSTILE = "\x1b]52;c;aGk=\x07\x1b[2J\u202e\r\n"
+
+
+@pytest.mark.parametrize("form", ["table", "markdown", "html", "sarif", "junit", "github", "json"])
+def test_hostile_texts_move_no_terminal(put: Any, tmp_path: Path, form: str) -> None:
+    flaw = {**OPENSSL, "Title": _HOSTILE, "PkgName": f"openssl{_HOSTILE}", "VulnerabilityID": f"CVE-1{_HOSTILE}"}
+    whole = report(flaw, ArtifactName=_HOSTILE, Metadata={})
+    whole["Results"][0]["Target"] = _HOSTILE
+    for command, words in ((check, ("--fail-on", "low")), (show, ())):
+        done = run(tmp_path, command, put("r.json", whole), *words, "--format", form)
+        assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
+    between = run(tmp_path, diff, put("none.json", report()), put("r.json", whole), "--format", form)
+    assert not {"\x1b", "\x07", "\u202e"} & set(between.stdout)
+
+
+def test_hostile_reasons_of_a_cluster_are_one_line(put: Any, tmp_path: Path) -> None:
+    broken = put("broken.json", cluster(resource("web", Error=f"no{_HOSTILE}")))
+    done = run(tmp_path, check, broken, "--fail-on", "high")
+    assert done.return_value == ExitCode.NO
+    assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
