@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from pytrust.policy.core.rules import ImageRule, Policy
 from pytrust.policy.pattern import meet
+from pytrust.policy.scan_rules import KEYS
 from pytrust.scanner.finding import Kind
 from pytrust.scanner.rules import Action, GateRule, ScanRules, Waiver
 
@@ -118,8 +119,9 @@ def _idle_waiver(waiver: Waiver, images: Iterable[ImageRule], today: date | None
         yield Remark(waiver.where, text)
     elif not any(_concerns(rules, waiver) for rules in fitting):
         yield Remark(waiver.where, f"this exception does nothing: no rule on scans asks for {_named(waiver)}")
-    if waiver.purls and waiver.kind not in {None, Kind.VULNERABILITY}:
-        yield Remark(waiver.where, f"this exception never fits: a {waiver.kind} has no purl")
+    for key, given in (("purl", waiver.purls), ("package", waiver.packages)):
+        if given and waiver.kind is not None and key not in KEYS[waiver.kind]:
+            yield Remark(waiver.where, f"this exception never fits: a {waiver.kind} has no {key}")
 
 
 def _concerns(rules: ScanRules, waiver: Waiver) -> bool:

@@ -156,7 +156,7 @@ def test_exceptions_for_some_images_that_are_scanned(match: str) -> None:
 @pytest.mark.parametrize(
     ("scan", "more"),
     [
-        (GOOD, "kind: secret"),
+        (GOOD, "kind: license"),
         ("max_age: 7d, unknown_severity: ignore, fail_on: {kind: secret}", "kind: vulnerability"),
         ("max_age: 7d, unknown_severity: ignore, fail_on: {id: CVE-2024-9999}", "match: '**'"),
     ],
@@ -165,13 +165,23 @@ def test_exceptions_from_no_rule(scan: str, more: str) -> None:
     exception = "id: CVE-2024-1234, package: x, expires: 2026-12-31"
     said = "policy.yaml:4 mistake this exception does nothing: no rule on scans asks for CVE-2024-1234"
     assert of_exception(f"{exception}, {more}", scan) == [said]
-    asked = "max_age: 7d, fail_on: [{severity: high}, {kind: secret}, {id: [CVE-2024-1234]}]"
+    asked = "max_age: 7d, fail_on: [{severity: high}, {kind: license}, {id: [CVE-2024-1234]}]"
     assert of_exception(f"{exception}, {more}", asked) == []
 
 
-def test_secrets_have_no_purl() -> None:
-    assert of_exception(f"{FIXED}, kind: secret", "max_age: 7d, fail_on: {kind: secret}") == [
-        "policy.yaml:4 mistake this exception never fits: a secret has no purl"
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("secret", "purl", "pkg:npm/x"),
+        ("license", "purl", "pkg:npm/x"),
+        ("secret", "package", "x"),
+        ("misconfiguration", "package", "x"),
+    ],
+)
+def test_what_a_kind_does_not_have(kind: str, key: str, value: str) -> None:
+    exception = f"id: a, {key}: {value}, expires: 2026-12-31, kind: {kind}"
+    assert of_exception(exception, f"max_age: 7d, fail_on: {{kind: {kind}}}") == [
+        f"policy.yaml:4 mistake this exception never fits: a {kind} has no {key}"
     ]
 
 
