@@ -153,6 +153,13 @@ def test_a_report_without_a_name_needs_one(put: Any, tmp_path: Path, policy: str
     assert run(tmp_path, check, file, "--fail-on", "low").return_value == ExitCode.YES
 
 
+def test_a_report_of_two_names_needs_one(put: Any, tmp_path: Path, policy: str) -> None:
+    tags = ["registry.example.com/foo/web:v1", "registry.example.com/plain/web:v1"]
+    done = attempt(tmp_path, check, put("r.json", report(Metadata={"RepoTags": tags})), "--policy", policy)
+    assert isinstance(done.exception, UsageError)
+    assert "does not name one image" in str(done.exception)
+
+
 @pytest.mark.parametrize("data", ["", "{}", "[]", '{"SchemaVersion": 2, "ArtifactName": "x"', "null"])
 def test_no_report(put: Any, tmp_path: Path, data: str) -> None:
     done = attempt(tmp_path, check, put("r.json", data), "--fail-on", "low")
@@ -275,6 +282,12 @@ def test_what_is_between_two_files(put: Any, tmp_path: Path) -> None:
     assert lines == {"CVE-2026-0002": ("fail", "new"), "CVE-2026-0001": ("note", "gone")}
     assert run(tmp_path, diff, old, old).return_value == ExitCode.YES
     assert run(tmp_path, diff, old, put("none.json", report())).return_value == ExitCode.YES
+
+
+def test_what_is_only_worse_is_a_no(put: Any, tmp_path: Path) -> None:
+    old, new = put("old.json", report(BASH)), put("new.json", report({**BASH, "Severity": "HIGH"}))
+    assert run(tmp_path, diff, old, new).return_value == ExitCode.NO
+    assert run(tmp_path, diff, new, old).return_value == ExitCode.YES
 
 
 def test_one_artefact_of_a_cluster_is_not_another(put: Any, tmp_path: Path) -> None:

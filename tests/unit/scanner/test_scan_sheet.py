@@ -206,18 +206,23 @@ def sheet_of(mark: Mark, *lines: Line, **more: object) -> Sheet:
 
 
 def test_joined_sheets_have_the_worst_mark_and_say_whose_a_line_is() -> None:
-    warned = Line(id="CVE-2", mark=Mark.WARN, severity=Severity.LOW, place="usr/lib")
-    failed = Line(id="CVE-1", mark=Mark.FAIL, severity=Severity.HIGH)
+    warned = Line(id="CVE-1", mark=Mark.WARN, severity=Severity.CRITICAL, place="usr/lib")
+    less = Line(id="CVE-2", mark=Mark.FAIL, severity=Severity.LOW)
+    failed = Line(id="CVE-3", mark=Mark.FAIL, severity=Severity.HIGH)
     both = joined(
         "all",
         "x",
         [
             ("one", sheet_of(Mark.WARN, warned, facts=(("image", "web"),))),
-            ("two", sheet_of(Mark.FAIL, failed, remarks=(Remark(Mark.FAIL, "stale"),))),
+            ("two", sheet_of(Mark.FAIL, less, failed, remarks=(Remark(Mark.FAIL, "stale"),))),
         ],
     )
     assert both.mark is Mark.FAIL
-    assert [(line.id, line.place) for line in both.lines] == [("CVE-1", "two"), ("CVE-2", "one: usr/lib")]
+    assert [(line.id, line.place) for line in both.lines] == [
+        ("CVE-3", "two"),
+        ("CVE-2", "two"),
+        ("CVE-1", "one: usr/lib"),
+    ]
     assert both.facts == (("one: image", "web"),)
     assert [remark.text for remark in both.remarks] == ["two: stale"]
 
