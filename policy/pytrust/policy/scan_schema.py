@@ -17,9 +17,9 @@ RULES_MAX: Final = 64  # of one action of one image rule; each is held against e
 WORDS_MAX: Final = 256  # values of one key
 ID_MAX_CHARS: Final = 256  # the longest of Trivy's are names of licences
 WILDCARDS_MAX: Final = 8  # of one pattern; the gate's time grows with their number
-REASON_MAX_CHARS: Final = 1000
-OWNER_MAX_CHARS: Final = 200
-OVER_MAX: Final = 1_000_000
+REASON_MAX_CHARS: Final = 1000  # shown on one line of a table
+OWNER_MAX_CHARS: Final = 200  # an address
+OVER_MAX: Final = 1_000_000  # findings
 
 _PATTERN: Final = "an image name in full, without tag: * stands for a part between slashes, ** for any rest"
 Texts = str | Annotated[list[str], Meta(min_length=1, max_length=WORDS_MAX)]
@@ -31,7 +31,8 @@ _DATE: Final = f"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{_END}"
 _CVSS: Final = rf"^(10(\.0)?|[0-9](\.[0-9])?){_END}"
 _EPSS: Final = rf"^(1(\.0{{1,5}})?|0(\.[0-9]{{1,5}})?){_END}"
 _DIGEST: Final = f"^sha256:[0-9a-f]{{64}}{_END}"
-_LINE: Final = rf"^(?=.*\S)[^\x00-\x1f\x7f]*{_END}"  # not only spaces
+# Not only spaces; no control characters, other ends of lines, or marks that turn the direction of writing.
+_LINE: Final = rf"^(?=.*\S)[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*{_END}"
 Outcome = Literal["deny", "warn", "note", "ignore"]
 
 
