@@ -84,9 +84,8 @@ def _id(line: Line) -> str:
 def _message(line: Line) -> str:
     subject = " ".join(part for part in (line.subject, line.version) if part)
     fixed = f"fixed in {line.fixed}" if line.fixed else ""
-    return escaped(": ".join(part for part in (subject, line.title or line.id) if part)) + "".join(
-        f"; {escaped(part)}" for part in (fixed, line.why, line.hint) if part
-    )
+    first = ": ".join(part for part in (subject, line.title or line.id) if part) or "a finding"
+    return "; ".join(escaped(part) for part in (first, fixed, line.why, line.hint) if part)
 
 
 def _uri(place: str) -> str:
