@@ -56,7 +56,7 @@ def _rule(line: Line) -> dict[str, Any]:
     }
     if line.text:
         rule["fullDescription"] = {"text": escaped(line.text)[:_FULL_NAME_MAX_CHARS]}
-    if link := next(filter(_is_uri, line.links), ""):
+    if link := next(filter(is_link, line.links), ""):
         rule["helpUri"] = link
     return rule
 
@@ -92,10 +92,6 @@ def _uri(place: str) -> str:
     """A relative reference that leads nowhere else (RFC 3986): each part spelled, none of them ``..``."""
     parts = [part for part in place.replace("\\", "/").split("/") if part not in {"", ".", ".."}]
     return quote("/".join(parts) or "image", safe="/", errors="replace")
-
-
-def _is_uri(address: str) -> bool:
-    return is_link(address) and address.isascii() and not set(address) & set('<>"{}|\\^`')
 
 
 def _fingerprint(parts: Iterable[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
@@ -21,7 +22,9 @@ TITLES: Final = {
 }
 OUTCOMES: Final = {Mark.FAIL: "FAIL", Mark.WARN: "WARN", Mark.NOTE: "PASS", Mark.PASS: "PASS"}
 _VERSIONS: Final = 3  # that are listed
-_SCHEMES: Final = ("https://", "http://")
+_LINK: Final = re.compile(
+    r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?(?:[/?#][^\s<>\"`{}|\\^]*)?", re.ASCII
+)
 
 
 class Group(NamedTuple):
@@ -96,8 +99,8 @@ def upgrades(lines: Iterable[Line]) -> list[Upgrade]:
 
 
 def is_link(address: str) -> bool:
-    """Whether an address may become a link: nothing but http and https, and nothing hidden in it."""
-    return address.startswith(_SCHEMES) and address.isprintable() and " " not in address
+    """Whether an address may become a link: of http or https, to a host, spelled as RFC 3986 has it."""
+    return address.isascii() and address.isprintable() and _LINK.fullmatch(address) is not None
 
 
 def escaped(text: str) -> str:
