@@ -41,7 +41,7 @@ Exit code 0: it would pass, 1: it would not, 11: no report, 12: nothing but its 
 @click.option("--kev", metavar="FILE", help="Look findings up in CISA's catalogue of exploited vulnerabilities.")
 @click.option("--vex", multiple=True, metavar="FILE", help="What does not affect it; unsigned (repeatable).")
 @click.option("--db-updated", "database_at", metavar="TIME", help="When the scanner's database was made, by your word.")
-@click.option("--legacy", is_flag=True, help="Take [] and null, which old versions of trivy wrote, as nothing found.")
+@click.option("--legacy", is_flag=True, help="Read [] and null, too, as trivy before 0.20 wrote them.")
 @sheet_options
 @click.pass_obj
 def check(

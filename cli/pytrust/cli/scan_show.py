@@ -7,10 +7,10 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 import click
-from pytrust.cli.sheet_output import put, sheet_options
 
 from pytrust.cli import voice
 from pytrust.cli.scan_file import Read, is_file, read_scans
+from pytrust.cli.sheet_output import put, sheet_options
 from pytrust.scanner.errors import OtherImage
 from pytrust.trust.errors import ExitCode, NotFound, UsageError
 from pytrust.trust.names import ImageRef
@@ -18,9 +18,8 @@ from pytrust.trust.names import ImageRef
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from pytrust.cli.sheet_output import Output
-
     from pytrust.cli.scan_reading import Reading, Unjudged
+    from pytrust.cli.sheet_output import Output
     from pytrust.cli.workspace import Workspace
     from pytrust.scanner.finding_line import Details
     from pytrust.scanner.rules import Policed
@@ -130,4 +129,6 @@ def _vex_remarks(reading: Reading) -> Iterator[Remark]:
         yield Remark(Mark.WARN, f"what is signed of what does not affect it does not count: {why}", why.hint)
     if reading.claims.claims:
         authors = ", ".join(reading.claims.authors) or "nobody in particular"
-        yield Remark(Mark.NOTE, f"signed VEX counts: {len(reading.claims.claims)} claims, written by {authors}")
+        yield Remark(
+            Mark.NOTE, f"signed VEX counts: {voice.plural(len(reading.claims.claims), 'claim')}, written by {authors}"
+        )
