@@ -20,6 +20,7 @@ from pytrust.trust.names import Digest
 
 ENTRY_MAX_BYTES: Final = 1024 * 1024  # one entry, without its documents; an honest one has 2 KiB
 _LISTS: Final = b'{"type":"Decided","documents":['
+_LARGE: Final = frozenset({Profiled, Scanned, Container})  # facts that can have documents
 _Text = Callable[[str], str]
 
 
@@ -95,7 +96,7 @@ def names(data: bytes) -> tuple[str, ...]:
 
 def _put(entry: Decided, sheaf: Sheaf) -> Kept:
     request = _request(entry.request, sheaf.text)
-    known = tuple((query, _put_fact(fact, sheaf)) for query, fact in entry.known)
+    known = tuple(pair if type(pair[1]) not in _LARGE else (pair[0], _put_fact(pair[1], sheaf)) for pair in entry.known)
     decision = _decision(entry.decision, sheaf.text)
     return Kept(
         documents=tuple(sorted(sheaf.documents)),

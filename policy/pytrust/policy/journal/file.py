@@ -134,14 +134,14 @@ class GrowingFile:
         if _identity(self._path) != self._inode:
             raise Damaged(f"{self._path} was replaced while it was written", hint=HINT)
         link = extend(self.last, coded.data)
-        new = coded.documents.keys() - self._held
+        new = [name for name in coded.documents if name not in self._held]
         if new:  # all or nothing: an entry never stands without its documents, nor they without it
             self._connection.execute("BEGIN IMMEDIATE")
-            self._connection.executemany(_PUT, [(name, coded.documents[name]) for name in sorted(new)])
+            self._connection.executemany(_PUT, [(name, coded.documents[name]) for name in new])
         self._connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (link.seq, coded.data, link.hash))
         if new:
             self._connection.execute("COMMIT")
-            self._held |= new
+            self._held.update(new)
         self.last = link
         return link.seq
 
