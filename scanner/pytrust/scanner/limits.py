@@ -11,7 +11,7 @@ RESULTS_MAX: Final = 100_000  # of one file; each lock file of an image is one, 
 FINDINGS_MAX: Final = 1_000_000  # of one file; the largest has a place of 268 bytes for each, real ones take 2,000
 TEXT_MAX_CHARS: Final = 8_192  # of a name, a version, a path; Linux's paths have 4,096 bytes
 PURL_MAX_CHARS: Final = 4_096  # longer ones are as invalid ones: they fit nothing
-PURLS_MAX: Final = 100_000  # package URLs that are remembered while one report is read
+REMEMBERED_MAX: Final = 100_000  # package URLs, and scores, that are remembered while one report is read
 SHAPES_MAX: Final = 1_000  # sequences of keys that are remembered as sound; real reports have below 50
 REMARKS_MAX: Final = 100  # different ones of one report
 QUOTE_MAX_CHARS: Final = 80  # of outside text in a message
@@ -20,3 +20,6 @@ QUOTE_MAX_CHARS: Final = 80  # of outside text in a message
 EPSS_MAX_BYTES: Final = 64 * 1024 * 1024  # unpacked; 300,000 lines have 10 MB
 EPSS_ROWS_MAX: Final = 2_000_000
 KEV_MAX_BYTES: Final = 32 * 1024 * 1024  # 1,500 entries have 1.3 MB
+
+# The scanner's program.
+PROGRAM_MAX_BYTES: Final = 1024 * 1024 * 1024  # of its file; trivy has 200 MB
