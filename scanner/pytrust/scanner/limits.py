@@ -23,3 +23,9 @@ KEV_MAX_BYTES: Final = 32 * 1024 * 1024  # 1,500 entries have 1.3 MB
 
 # The scanner's program.
 PROGRAM_MAX_BYTES: Final = 1024 * 1024 * 1024  # of its file; trivy has 200 MB
+
+# VEX documents, and files that say what a scanner is to leave out.
+VEX_MAX_BYTES: Final = 16 * 1024 * 1024  # those of whole distributions have some MB; one of an image some kB
+VEX_STATEMENTS_MAX: Final = 20_000
+IGNORE_MAX_BYTES: Final = 1024 * 1024
+IGNORE_ENTRIES_MAX: Final = 10_000

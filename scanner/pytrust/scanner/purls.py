@@ -35,6 +35,15 @@ def fits(purl: str, pattern: str) -> bool:
     return other.qualifiers.items() <= one.qualifiers.items()
 
 
+def oci_image(purl: str) -> tuple[str, str, str] | None:
+    """Name, digest (or empty) and repository (or empty) of a purl of an image; None for every other purl."""
+    parsed = _parse(purl)
+    if parsed is None or parsed.type not in {"oci", "docker"}:
+        return None
+    repository = parsed.qualifiers.get("repository_url", "")
+    return parsed.name, parsed.version or "", repository
+
+
 def check_pattern(text: str) -> str:
     """``text`` in its canonical spelling; raises ``UsageError`` for what is no package URL."""
     if spelled := canonical(text):

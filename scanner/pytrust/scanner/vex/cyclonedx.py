@@ -1,0 +1,155 @@
+"""CycloneDX VEX, 1.4 to 1.6: analyses of vulnerabilities in a BOM. Source: the CycloneDX specification. Pure.
+
+Its words are mapped to OpenVEX's, which are what is signed:
+
+    resolved, resolved_with_pedigree -> fixed             exploitable -> affected
+    not_affected, false_positive -> not_affected          in_triage -> under_investigation
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+from urllib.parse import unquote
+
+import msgspec
+
+from pytrust.scanner.claim import Status
+from pytrust.scanner.limits import VEX_STATEMENTS_MAX
+from pytrust.scanner.vex.document import Product, Said, quoted, utc
+from pytrust.trust.errors import UsageError
+
+VERSIONS: Final = frozenset({"1.4", "1.5", "1.6"})
+STATES: Final = MappingProxyType(
+    {
+        "resolved": Status.FIXED,
+        "resolved_with_pedigree": Status.FIXED,
+        "exploitable": Status.AFFECTED,
+        "in_triage": Status.UNDER_INVESTIGATION,
+        "false_positive": Status.NOT_AFFECTED,
+        "not_affected": Status.NOT_AFFECTED,
+    }
+)
+JUSTIFICATIONS: Final = MappingProxyType(
+    {
+        "code_not_present": "vulnerable_code_not_present",
+        "code_not_reachable": "vulnerable_code_not_in_execute_path",
+        "requires_configuration": "vulnerable_code_cannot_be_controlled_by_adversary",
+        "requires_dependency": "component_not_present",
+        "requires_environment": "vulnerable_code_cannot_be_controlled_by_adversary",
+        "protected_by_compiler": "inline_mitigations_already_exist",
+        "protected_at_runtime": "inline_mitigations_already_exist",
+        "protected_at_perimeter": "inline_mitigations_already_exist",
+        "protected_by_mitigating_control": "inline_mitigations_already_exist",
+    }
+)
+
+
+class _Component(msgspec.Struct, frozen=True, rename={"ref": "bom-ref"}):
+    ref: str = ""
+    purl: str = ""
+    components: list[_Component] = []
+
+
+class _Author(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
+class _Metadata(msgspec.Struct, frozen=True):
+    timestamp: datetime | None = None
+    authors: list[_Author] = []
+    component: _Component | None = None
+
+
+class _Analysis(msgspec.Struct, frozen=True, rename="camel"):
+    state: str = ""
+    justification: str = ""
+    detail: str = ""
+    response: list[str] = []
+    first_issued: datetime | None = None
+    last_updated: datetime | None = None
+
+
+class _Ref(msgspec.Struct, frozen=True):
+    ref: str
+
+
+class _Reference(msgspec.Struct, frozen=True):
+    id: str = ""
+
+
+class _Vulnerability(msgspec.Struct, frozen=True):
+    id: str = ""
+    references: list[_Reference] = []
+    analysis: _Analysis | None = None
+    affects: list[_Ref] = []
+    updated: datetime | None = None
+
+
+class _Document(msgspec.Struct, frozen=True, rename="camel"):
+    spec_version: str
+    vulnerabilities: list[_Vulnerability] = []
+    metadata: _Metadata = _Metadata()
+    components: list[_Component] = []
+
+
+def read_cyclonedx(value: dict[str, Any], what: str) -> tuple[str, tuple[Said, ...]]:
+    """The author, and what is said; raises ``UsageError`` for a plain BOM and for what breaks the specification."""
+    try:
+        document = msgspec.convert(value, _Document)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise UsageError(f"{what} is no CycloneDX document: {quoted(str(error))}") from error
+    if document.spec_version not in VERSIONS:
+        known = ", ".join(sorted(VERSIONS))
+        raise UsageError(f"{what} is of CycloneDX {quoted(document.spec_version)}; those that are read: {known}")
+    analysed = [one for one in document.vulnerabilities if one.analysis and one.analysis.state]
+    if not analysed:
+        raise UsageError(f"{what} is a bill of materials, and no VEX: it analyses no vulnerability")
+    if len(analysed) > VEX_STATEMENTS_MAX:
+        raise UsageError(f"{what} has {len(analysed)} analyses, of {VEX_STATEMENTS_MAX} that are read")
+    whole = document.metadata.component
+    known_refs = dict(_refs([*document.components, *([whole] if whole else [])]))
+    author = ", ".join(one.name for one in document.metadata.authors if one.name)
+    return author, tuple(_said(one, document, known_refs, what) for one in analysed)
+
+
+def _refs(components: list[_Component]) -> Iterator[tuple[str, str]]:
+    for one in components:
+        if one.ref and one.purl:
+            yield one.ref, one.purl
+        yield from _refs(one.components)
+
+
+def _said(one: _Vulnerability, document: _Document, refs: dict[str, str], what: str) -> Said:
+    analysis, where = one.analysis or _Analysis(), f"{what}, {quoted(one.id)}"
+    if not one.id:
+        raise UsageError(f"{what} analyses a vulnerability without an id")
+    if analysis.state not in STATES:
+        raise UsageError(f"{where} has the state {quoted(analysis.state)}, which is none of CycloneDX's")
+    if analysis.justification and analysis.justification not in JUSTIFICATIONS:
+        raise UsageError(
+            f"{where} has the justification {quoted(analysis.justification)}, which is none of CycloneDX's"
+        )
+    status = STATES[analysis.state]
+    if status is Status.NOT_AFFECTED and not (analysis.justification or analysis.detail):
+        raise UsageError(f"{where} says {analysis.state}, and not why", hint="it needs a justification or a detail")
+    at = analysis.last_updated or analysis.first_issued or one.updated or document.metadata.timestamp
+    return Said(
+        ids=tuple(dict.fromkeys((one.id, *(alias.id for alias in one.references if alias.id)))),
+        status=status,
+        products=tuple(_product(affected.ref, document, refs) for affected in one.affects),
+        justification=JUSTIFICATIONS.get(analysis.justification, ""),
+        text="; ".join(part for part in (analysis.detail, *analysis.response) if part),
+        at=utc(at, where),
+    )
+
+
+def _product(ref: str, document: _Document, refs: dict[str, str]) -> Product:
+    """A component of the BOM, also through a BOM-Link (``urn:cdx:SERIAL/VERSION#REF``), or a purl itself."""
+    name = unquote(ref.partition("#")[2]) if ref.startswith("urn:cdx:") else ref
+    whole = document.metadata.component
+    if whole is not None and name == whole.ref:
+        return Product(tuple(part for part in (whole.purl, name) if part))
+    return Product((refs.get(name, name),))
