@@ -12,11 +12,11 @@ import msgspec
 from msgspec import Raw
 
 from pytrust.scanner.finding import Finding, Kind
-from pytrust.scanner.limits import PURL_MAX_CHARS, PURLS_MAX
+from pytrust.scanner.limits import PURL_MAX_CHARS, REMEMBERED_MAX
 from pytrust.scanner.severity import Severity
 from pytrust.scanner.trivy import shapes, values
 from pytrust.scanner.trivy.fault import quoted
-from pytrust.scanner.trivy.purl import spelled
+from pytrust.scanner.trivy.purl import identified, spelled
 from pytrust.scanner.trivy.remarks import Remarks
 from pytrust.scanner.trivy.small import Small
 
@@ -52,6 +52,7 @@ class Vulnerabilities:
         self._remarks = remarks
         self._small = Small()
         self._purls: dict[bytes, str] = {}
+        self._scores: dict[tuple[bytes, str | None], int | None] = {}
 
     def finding(self, item: shapes.Vulnerability, where: Where, spot: Place) -> Finding:
         """The finding."""
@@ -76,7 +77,7 @@ class Vulnerabilities:
     def _severity(self, item: shapes.Vulnerability, spot: Place) -> Severity:
         if item.severity is not None:
             return severity_of(item.severity, self._remarks, spot)
-        vendors = self._small.vendors(item.vendor_severity, spot)
+        vendors = self._small.vendors(bytes(item.vendor_severity), spot)
         if values.odd_vendors(vendors):
             self._remarks.add("a severity of a vendor that is none of Trivy's numbers", str(spot))
         found = values.vendor_severity(vendors, item.severity_source)
@@ -85,12 +86,18 @@ class Vulnerabilities:
         return found or Severity.UNKNOWN
 
     def _score(self, item: shapes.Vulnerability, spot: Place) -> int | None:
+        """Several packages have the same vulnerability, so what was read once is kept."""
         if item.scores is shapes.NOTHING:
             return None
+        key = (text, source) = bytes(item.scores), item.severity_source
+        if key in self._scores:
+            return self._scores[key]
         odd: list[str] = []
-        found = values.base_score(self._small.scores(item.scores, spot), item.severity_source, odd)
+        found = values.base_score(self._small.scores(text, spot), source, odd)
         for name in dict.fromkeys(odd):
             self._remarks.add(f"a {name} that CVSS does not have", str(spot))
+        if not odd and len(self._scores) < REMEMBERED_MAX:
+            self._scores[key] = found
         return found
 
     def _purl(self, raw: Raw, spot: Place) -> str:
@@ -99,13 +106,13 @@ class Vulnerabilities:
             return ""
         found = self._purls.get(text := bytes(raw))
         if found is None:
-            found = self._read_purl(raw, spot)
-            if len(self._purls) < PURLS_MAX:
+            found = identified(text) or self._read_purl(text, spot)
+            if len(self._purls) < REMEMBERED_MAX:
                 self._purls[text] = found
         return found
 
-    def _read_purl(self, raw: Raw, spot: Place) -> str:
-        purl = self._small.identifier(raw, spot).get("PURL") or ""
+    def _read_purl(self, text: bytes, spot: Place) -> str:
+        purl = self._small.identifier(text, spot).get("PURL") or ""
         found = spelled(purl) if isinstance(purl, str) and len(purl) <= PURL_MAX_CHARS else ""
         if purl and not found:
             self._remarks.add("a package URL that is none, so no exception for one can apply", str(spot))

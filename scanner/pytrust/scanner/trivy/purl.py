@@ -9,17 +9,17 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from pytrust.scanner.purls import canonical
-
 _WORD: Final = r"[a-z0-9][a-z0-9.-]*"
 _NAME: Final = rf"{_WORD}(?:%2B[a-z0-9.-]*)*"  # libstdc++; the library spells %2B in two ways for the other types
 _VALUE: Final = r"[A-Za-z0-9._:~-]+"
-_PLAIN: Final = re.compile(
+_PURL: Final = (
     rf"pkg:(?:(?:cargo|deb|gem|maven|rpm)/(?:{_NAME}/)*{_NAME}"
     rf"|(?:apk|golang|npm|nuget|pypi)/(?:%40(?={_WORD}/))?(?:{_WORD}/)*{_WORD})"
     rf"@{_VALUE}(?:%2B{_VALUE})*"
     rf"(?:\?(?:arch={_VALUE}(?:&distro={_VALUE})?|distro={_VALUE})(?:&epoch=[0-9]+)?)?"
 )
+_PLAIN: Final = re.compile(_PURL)
+_IDENTIFIER: Final = re.compile(rf'{{\s*"PURL":\s*"({_PURL})"\s*(?:,\s*"UID":\s*"[0-9a-f]*"\s*)?}}'.encode())
 
 
 def is_plain(purl: str) -> bool:
@@ -27,6 +27,16 @@ def is_plain(purl: str) -> bool:
     return _PLAIN.fullmatch(purl) is not None
 
 
+def identified(text: bytes) -> str:
+    """The package URL of a ``PkgIdentifier`` that has no more than Trivy usually writes; empty where it has."""
+    found = _IDENTIFIER.fullmatch(text.replace(rb"\u0026", b"&"))  # as Go's encoder writes it
+    return found[1].decode() if found else ""
+
+
 def spelled(purl: str) -> str:
     """As ``purls.canonical``."""
-    return purl if is_plain(purl) else canonical(purl)
+    if is_plain(purl):
+        return purl
+    from pytrust.scanner.purls import canonical
+
+    return canonical(purl)

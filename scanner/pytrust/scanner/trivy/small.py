@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 import msgspec
-from msgspec import Raw
 
 from pytrust.scanner.limits import SHAPES_MAX
 from pytrust.scanner.trivy.fault import misfit, quoted
@@ -33,32 +32,32 @@ class Small:
     def __init__(self) -> None:
         self._sound: dict[Spellings, set[tuple[str, ...]]] = {IDENTIFIER: set(), SOURCES: set(), SCORE: set()}
 
-    def identifier(self, raw: Raw, spot: object) -> Flat:
+    def identifier(self, text: bytes, spot: object) -> Flat:
         """``PkgIdentifier``."""
-        return self._flat(raw, IDENTIFIER, "PkgIdentifier", spot)
+        return self._flat(text, IDENTIFIER, "PkgIdentifier", spot)
 
-    def vendors(self, raw: Raw, spot: object) -> Flat:
+    def vendors(self, text: bytes, spot: object) -> Flat:
         """``VendorSeverity``."""
-        return self._flat(raw, SOURCES, "VendorSeverity", spot)
+        return self._flat(text, SOURCES, "VendorSeverity", spot)
 
-    def scores(self, raw: Raw, spot: object) -> Scores:
+    def scores(self, text: bytes, spot: object) -> Scores:
         """``CVSS``."""
-        sources = _decoded(_NESTED, raw, "CVSS", spot)
+        sources = _decoded(_NESTED, text, "CVSS", spot)
         if not sources:
             return {}
-        inner, sound = [scores for scores in sources.values() if scores], self._sound[SCORE]
-        if bytes(raw).count(b",") != sum(map(len, inner)) - 1 or not all(tuple(scores) in sound for scores in inner):
-            exact = settle(_NESTED_EXACT.decode(raw), SOURCES, f"{spot}.CVSS")
+        inner = list(filter(None, sources.values()))
+        if text.count(b",") != sum(map(len, inner)) - 1 or not self._sound[SCORE].issuperset(map(tuple, inner)):
+            exact = settle(_NESTED_EXACT.decode(text), SOURCES, f"{spot}.CVSS")
             for source, members in exact.items():
                 self._remember(SCORE, settle(members, SCORE, f"{spot}.CVSS[{quoted(source)}]"))
         return sources
 
-    def _flat(self, raw: Raw, names: Spellings, name: str, spot: object) -> Flat:
-        members = _decoded(_FLAT, raw, name, spot)
+    def _flat(self, text: bytes, names: Spellings, name: str, spot: object) -> Flat:
+        members = _decoded(_FLAT, text, name, spot)
         if not members:
             return {}
-        if bytes(raw).count(b",") != len(members) - 1 or tuple(members) not in self._sound[names]:
-            self._remember(names, settle(_FLAT_EXACT.decode(raw), names, f"{spot}.{name}"))
+        if text.count(b",") != len(members) - 1 or tuple(members) not in self._sound[names]:
+            self._remember(names, settle(_FLAT_EXACT.decode(text), names, f"{spot}.{name}"))
         return members
 
     def _remember(self, names: Spellings, members: Flat) -> None:
@@ -66,8 +65,8 @@ class Small:
             self._sound[names].add(tuple(members))
 
 
-def _decoded(decoder: msgspec.json.Decoder[_T], raw: Raw, name: str, spot: object) -> _T:
+def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes, name: str, spot: object) -> _T:
     try:
-        return decoder.decode(raw)
+        return decoder.decode(text)
     except msgspec.ValidationError as error:
         raise misfit(error, f"{spot}.{name}") from error

@@ -15,6 +15,7 @@ _LAST_DAY: Final = date(2100, 1, 1)  # a vulnerability of the year 9999 would be
 _BEST: Final = 10  # CVSS 3.1, section 5
 _SCORES: Final = (("V3Score", "V40Score"), ("V2Score",))
 _NVD: Final = "nvd"
+_DAY_CHARS: Final = len("2024-05-31")
 
 Scores = Mapping[str, Mapping[str, Loose] | None]
 """Trivy's ``CVSS``: by source, and there by ``V2Score``, ``V3Score``, ``V40Score``."""
@@ -54,7 +55,7 @@ def base_score(scores: Scores, source: str | None, odd: list[str]) -> int | None
 
 def day(text: str) -> date | None:
     """The day of an RFC 3339 moment, as it is written."""
-    if text[4:5] != "-" or text[7:8] != "-" or text[10:11] not in {"T", "t", " "}:
+    if len(text) <= _DAY_CHARS or text[4] != "-" or text[7] != "-" or text[10] not in "Tt ":
         return None
     try:
         found = date.fromisoformat(text[:10])
