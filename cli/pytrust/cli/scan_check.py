@@ -6,15 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from pytrust.cli.sheet_output import put, sheet_options
 
+from pytrust.cli.sheet_output import put, sheet_options
 from pytrust.trust.errors import UsageError
 from pytrust.trust.names import parse_collection
 
 if TYPE_CHECKING:
-    from pytrust.cli.sheet_output import Output
-
     from pytrust.cli.scan_judging import Ruling
+    from pytrust.cli.sheet_output import Output
     from pytrust.cli.workspace import Workspace
 
 _FLOORS = ("critical", "high", "medium", "low")
@@ -73,7 +72,7 @@ def check(
         now=workspace.now(),
         lists=read_lists(epss, kev),
         database_at=parse_moment(database_at) if database_at else None,
-        vex=tuple(map(read_vex_file, vex)),
+        vex={place: read_vex_file(place) for place in vex},
         name=parse_collection(image) if image else None,
         baseline=read_scans(baseline, legacy=legacy) if baseline else None,
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -20,17 +20,18 @@ from pytrust.scanner.scan_sheet import scan_sheet
 from pytrust.scanner.sheet import Mark, Remark, Sheet
 from pytrust.scanner.sheet_join import joined
 from pytrust.scanner.verdict import Objection
+from pytrust.scanner.vex.read import claims_for
+from pytrust.scanner.vex.read import joined as joined_claims
 from pytrust.trust.errors import UsageError
 
 if TYPE_CHECKING:
-    from pytrust.scanner.vex.document import VexDocument
-
     from pytrust.cli.scan_file import Read
     from pytrust.scanner.finding import Finding
     from pytrust.scanner.making import Lists
     from pytrust.scanner.report import Report
     from pytrust.scanner.scan import Scan, Subject
     from pytrust.scanner.verdict import Verdict
+    from pytrust.scanner.vex.document import VexDocument
     from pytrust.trust.names import CollectionName
 
 _NAME_IT: Final = "say as which image it is to be judged: --image NAME"
@@ -45,7 +46,7 @@ class Checking:
         now: the clock.
         lists: what findings are looked up in.
         database_at: how old the scanner's database was, by who asks.
-        vex: documents that say what does not affect the image; nobody signed them.
+        vex: documents that say what does not affect the image, by their place; nobody signed them.
         name: the image that every report is judged as; None takes what each names.
         baseline: what is in it, too, passes.
         tool: the command that asks.
@@ -55,7 +56,7 @@ class Checking:
     now: datetime
     lists: Lists = NO_LISTS
     database_at: datetime | None = None
-    vex: tuple[VexDocument, ...] = ()
+    vex: Mapping[str, VexDocument] = field(default_factory=dict)
     name: CollectionName | None = None
     baseline: Read | None = None
     tool: str = "pytrust scan check"
@@ -73,15 +74,15 @@ class Checking:
         return sheet, tuple(verdict for _, _, verdict in done)
 
     def _one(self, read: Read, report: Report) -> tuple[Sheet, Verdict]:
-        name = self._name(report)
-        scan = checked_scan(
-            report, read.data, name or NAMELESS, self.now, lists=self.lists, database_at=self.database_at
-        )
-        verdict = self._verdict(scan, report, name)
-        remarks = tuple(self._remarks(report, name))
+        name, now = self._name(report), self.now
+        subject_name = name or NAMELESS
+        scan = checked_scan(report, read.data, subject_name, now, lists=self.lists, database_at=self.database_at)
+        said = {place: _said(document, scan.subject) for place, document in self.vex.items()}
+        claims = joined_claims(one for one in said.values() if one)
+        verdict = self._verdict(scan, claims, report, name, alone=len(read.reports) == 1)
+        remarks = (*self._remarks(report, name), *_vex_remarks(said))
         image = name or report.artifact or read.place
-        sheet = scan_sheet(verdict, scan, report.details, now=self.now, image=image, remarks=remarks, tool=self.tool)
-        return sheet, verdict
+        return scan_sheet(verdict, scan, report.details, now=now, image=image, remarks=remarks, tool=self.tool), verdict
 
     def _name(self, report: Report) -> CollectionName | None:
         if self.name is not None:
@@ -89,13 +90,15 @@ class Checking:
         names = names_of(report)
         return names[0] if len(names) == 1 else None
 
-    def _verdict(self, scan: Scan, report: Report, name: CollectionName | None) -> Verdict:
+    def _verdict(
+        self, scan: Scan, claims: Claims, report: Report, name: CollectionName | None, *, alone: bool
+    ) -> Verdict:
         policed = self._policed(name)
         if self.baseline is not None and isinstance(policed, Policed):
             today = self.now.date()
-            scan = since_baseline(scan, _same(self.baseline, report), today)
+            scan = since_baseline(scan, _same(self.baseline, report, alone=alone), today)
             policed = replace(policed, rules=only_new(policed.rules, today))
-        verdict = judged(scan, policed, self._claims(scan.subject), self.now)
+        verdict = judged(scan, policed, claims, self.now)
         if not report.error:
             return verdict
         required = isinstance(policed, Policed) and policed.rules.required
@@ -107,30 +110,31 @@ class Checking:
             return Unjudged("it does not name one image", refused=True, hint=_NAME_IT)
         return self.ruling.policed(name or NAMELESS)
 
-    def _claims(self, subject: Subject) -> Claims:
-        if not self.vex:
-            return Claims()
-        from pytrust.scanner.vex.read import claims_for
-
-        said = [claims_for(document, subject) for document in self.vex]
-        return Claims(
-            sources=tuple(source for one in said for source in one.sources),
-            authors=tuple(author for one in said for author in one.authors),
-            claims=tuple(claim for one in said for claim in one.claims),
-        )
-
     def _remarks(self, report: Report, name: CollectionName | None) -> Iterator[Remark]:
         yield from (Remark(Mark.NOTE, text) for text in report.remarks)
         if self.name is not None and (others := [other for other in names_of(report) if other != name]):
             yield Remark(Mark.NOTE, f"judged as {name}; the report names {', '.join(others)}")
         if self.baseline is not None:
             yield Remark(Mark.NOTE, f"what {self.baseline.place} has, too, passes")
-        if self.vex:
-            yield Remark(Mark.NOTE, "the VEX given here is unsigned: it counts for this check, and on no host")
 
 
-def _same(baseline: Read, report: Report) -> tuple[Finding, ...]:
-    """What the baseline has of the same artefact; a file of one report is about whatever it is compared with."""
-    if len(baseline.reports) == 1:
+def _same(baseline: Read, report: Report, *, alone: bool) -> tuple[Finding, ...]:
+    """What the baseline has of the same artefact: of two files with one report each, whatever they are called."""
+    if alone and len(baseline.reports) == 1:
         return baseline.reports[0].findings
     return next((one.findings for one in baseline.reports if one.artifact == report.artifact), ())
+
+
+def _said(document: VexDocument, subject: Subject) -> Claims | None:
+    try:
+        return claims_for(document, subject)
+    except UsageError:  # of a cluster, or of all images of a house, most documents are about others
+        return None
+
+
+def _vex_remarks(said: Mapping[str, Claims | None]) -> Iterator[Remark]:
+    for place, claims in said.items():
+        if claims is None:
+            yield Remark(Mark.NOTE, f"{place} says nothing of this image")
+        else:
+            yield Remark(Mark.NOTE, f"{place} is unsigned: it counts for this check, and on no host")

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from pytrust.trust.errors import UsageError
 
 if TYPE_CHECKING:
-    from pytrust.scanner.vex.document import VexDocument
-
     from pytrust.scanner.report import Report
+    from pytrust.scanner.vex.document import VexDocument
 
 STDIN: Final = "-"
 
@@ -68,9 +67,8 @@ def parse_moment(text: str) -> datetime:
 
 
 def read_vex_file(place: str) -> VexDocument:
-    """A document of OpenVEX or CycloneDX; raises ``UsageError`` and ``BadContent``."""
-    from pytrust.scanner.vex.read import read_vex
-
+    """A document of OpenVEX or CycloneDX; raises ``UsageError`` for any other file."""
     from pytrust.scanner.limits import VEX_MAX_BYTES
+    from pytrust.scanner.vex.read import read_vex
 
     return read_vex(read_file(place, VEX_MAX_BYTES), what=place)

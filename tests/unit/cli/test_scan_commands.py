@@ -199,6 +199,13 @@ def test_a_baseline_lets_pass_what_was_there(put: Any, tmp_path: Path) -> None:
     assert run(tmp_path, check, twice, *words).return_value == ExitCode.NO
 
 
+def test_a_baseline_of_one_artefact_lets_pass_no_other(put: Any, tmp_path: Path) -> None:
+    old = put("old.json", report(OPENSSL))
+    both = put("both.json", cluster(resource("web", OPENSSL), resource("api", OPENSSL)))
+    assert run(tmp_path, check, both, "--fail-on", "high", "--baseline", old).return_value == ExitCode.NO
+    assert run(tmp_path, check, both, "--fail-on", "high", "--baseline", both).return_value == ExitCode.YES
+
+
 def test_unsigned_vex_counts_here_and_says_so(put: Any, tmp_path: Path) -> None:
     vex = put(
         "vex.json",
@@ -224,7 +231,13 @@ def test_unsigned_vex_counts_here_and_says_so(put: Any, tmp_path: Path) -> None:
     assert run(tmp_path, check, file, "--fail-on", "high").return_value == ExitCode.NO
     done = run(tmp_path, check, file, "--fail-on", "high", "--vex", vex)
     assert done.return_value == ExitCode.YES
-    assert "unsigned" in done.stdout
+    assert "is unsigned: it counts for this check, and on no host" in done.stdout
+    other = put("other.json", report(OPENSSL, name="registry.example.com/foo/api"))
+    apart = run(tmp_path, check, other, "--fail-on", "high", "--vex", vex)
+    assert apart.return_value == ExitCode.NO
+    assert "says nothing of this image" in apart.stdout
+    with pytest.raises(UsageError, match="no VEX document"):
+        run(tmp_path, check, file, "--fail-on", "high", "--vex", file)
 
 
 def cluster(*resources: dict[str, Any]) -> dict[str, Any]:
