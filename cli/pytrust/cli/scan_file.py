@@ -61,9 +61,9 @@ def parse_moment(text: str) -> datetime:
     """A moment of ISO 8601, UTC unless it says otherwise; raises ``UsageError``."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
         raise UsageError(f"{text[:60]!r} is no time", hint="write 2026-11-30T06:00Z (UTC)") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def read_vex_file(place: str) -> VexDocument:

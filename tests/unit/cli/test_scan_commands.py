@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,20 @@ def test_words_that_do_not_fit(put: Any, tmp_path: Path, policy: str, words: lis
     given = [policy if word == "POLICY" else word for word in words]
     done = attempt(tmp_path, check, put("r.json", report()), *given)
     assert isinstance(done.exception, UsageError), done.exception
+
+
+def test_the_age_of_the_database_by_the_operators_word(put: Any, tmp_path: Path) -> None:
+    rules = "version: 1\nimages:\n  - match: '**'\n    scan: {max_database_age: 3d, fail_on: {severity: critical}}\n"
+    words = (put("r.json", report()), "--policy", put("rules.yaml", rules))
+    unknown = run(tmp_path, check, *words)
+    assert unknown.return_value == ExitCode.STALE_SCAN
+    assert "--db-updated" in unknown.stdout
+    assert run(tmp_path, check, *words, "--db-updated", "2026-01-01").return_value == ExitCode.STALE_SCAN
+    fresh = f"{datetime.now(UTC) - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}"
+    assert run(tmp_path, check, *words, "--db-updated", fresh).return_value == ExitCode.YES
+    for text in ("yesterday", "9999-12-31T23:59-05:00"):
+        with pytest.raises(UsageError, match="is no time"):
+            run(tmp_path, check, *words, "--db-updated", text)
 
 
 def test_a_report_without_a_name_needs_one(put: Any, tmp_path: Path, policy: str) -> None:
