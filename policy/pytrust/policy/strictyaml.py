@@ -36,6 +36,7 @@ _WORDS: Final[Mapping[str, bool | None]] = {  # YAML 1.2.2, section 10.3.2, as a
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_HALF = re.compile("[\ud800-\udfff]")
 _INTEGER = re.compile(r"0|-?[1-9][0-9]{0,17}")  # fits 64 bits
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,5})\.[0-9]{1,9}")  # 15 digits: a float's shortest spelling is as written
 _NUMBER = re.compile(
@@ -147,6 +148,8 @@ class _Reader:
 
     def _scalar(self, event: Any) -> str | float | bool | None:  # noqa: ANN401 - a scalar event; the library has no types
         text: str = event.value
+        if not text.isascii() and _HALF.search(text):  # two escapes of JSON for one character are two here
+            raise self._error("half a character stands alone", "write \\U and eight digits, or the character itself")
         if event.style is not None:
             return text
         if text in _WORDS:
