@@ -16,6 +16,7 @@ from pytrust.scanner.limits import VEX_STATEMENTS_MAX
 from pytrust.scanner.vex.document import Product, Said, quoted, utc
 from pytrust.trust.errors import UsageError
 
+_NAMELESS: Final = ""  # so that a part without a name does not leave the whole
 CONTEXT: Final = "https://openvex.dev/ns"
 JUSTIFICATIONS: Final = frozenset(
     {
@@ -104,7 +105,7 @@ def _require_reason(one: _Statement, where: str) -> None:
 def _product(product: _Product | str) -> Product:
     if isinstance(product, str):  # before 0.2.0
         return Product((product,))
-    parts = (purl for part in product.subcomponents for purl in _names(part) if purl.startswith("pkg:"))
+    parts = (name for part in product.subcomponents for name in (*_names(part), _NAMELESS))
     return Product(tuple(_names(product)), tuple(dict.fromkeys(parts)))
 
 

@@ -1,0 +1,254 @@
+"""VEX documents: what is read of them, what is refused, and which of it is about an image."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.unit.scanner import scan_cases as cases
+from tests.unit.scanner.scan_cases import MANIFEST, SCAN
+
+from pytrust.scanner.claim import Claim, Claims, Status
+from pytrust.scanner.limits import VEX_MAX_BYTES
+from pytrust.scanner.vex.cyclonedx import STATES
+from pytrust.scanner.vex.read import claims_for, joined, read_vex
+from pytrust.scanner.vex.statement import decode_claims, encode_claims
+from pytrust.trust.errors import BadContent, UsageError
+from pytrust.trust.names import Digest
+
+SUBJECT = SCAN.subject
+DIGEST = str(MANIFEST)
+AT = "2026-11-01T12:00:00+01:00"
+REASON = {"status": "not_affected", "justification": "component_not_present"}
+
+
+def openvex(*statements: dict[str, Any], **changes: Any) -> bytes:
+    document = {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "@id": "https://example.com/vex",
+        "author": "alice",
+        "timestamp": AT,
+        "version": 1,
+        "statements": list(statements),
+    }
+    return json.dumps({**document, **changes}).encode()
+
+
+def statement(**changes: Any) -> dict[str, Any]:
+    usual = {"vulnerability": {"name": "CVE-2026-0001", "aliases": ["GHSA-x"]}, "products": [{"@id": DIGEST}], **REASON}
+    return {key: value for key, value in {**usual, **changes}.items() if value is not None}
+
+
+def cyclonedx(*vulnerabilities: dict[str, Any], **changes: Any) -> bytes:
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "metadata": {
+            "timestamp": AT,
+            "authors": [{"name": "bob"}],
+            "component": {"bom-ref": "web", "purl": f"pkg:oci/web@{DIGEST.replace(':', '%3A')}"},
+        },
+        "components": [{"bom-ref": "ssl", "purl": "pkg:deb/debian/openssl@3.0.1-1", "score": 1.5}],
+        "vulnerabilities": list(vulnerabilities),
+    }
+    return json.dumps({**document, **changes}).encode()
+
+
+def analysed(state: str = "not_affected", ref: str = "ssl", **changes: Any) -> dict[str, Any]:
+    usual = {
+        "id": "CVE-2026-0001",
+        "references": [{"id": "GHSA-x", "source": {"name": "x"}}],
+        "ratings": [{"score": 9.8}],
+        "analysis": {
+            "state": state,
+            "justification": "code_not_reachable",
+            "detail": "never called",
+            "response": ["update"],
+        },
+        "affects": [{"ref": ref}],
+    }
+    return {**usual, **changes}
+
+
+def claims(data: bytes) -> tuple[Claim, ...]:
+    return claims_for(read_vex(data, what="vex.json"), SUBJECT).claims
+
+
+def test_a_statement_of_openvex() -> None:
+    (claim,) = claims(openvex(statement(impact_statement="not there")))
+    assert claim == Claim(
+        ids=("CVE-2026-0001", "GHSA-x"),
+        status=Status.NOT_AFFECTED,
+        justification="component_not_present",
+        text="not there",
+        at=datetime(2026, 11, 1, 11, tzinfo=UTC),
+    )
+
+
+def test_a_statement_s_own_time_counts_and_the_later_of_its_two() -> None:
+    own = statement(timestamp="2026-11-02T00:00:00Z", last_updated="2026-11-03T00:00:00Z")
+    assert claims(openvex(own))[0].at == datetime(2026, 11, 3, tzinfo=UTC)
+
+
+def test_an_analysis_of_cyclonedx() -> None:
+    (claim,) = claims(cyclonedx(analysed()))
+    assert claim == Claim(
+        ids=("CVE-2026-0001", "GHSA-x"),
+        status=Status.NOT_AFFECTED,
+        purls=("pkg:deb/debian/openssl@3.0.1-1",),
+        justification="vulnerable_code_not_in_execute_path",
+        text="never called; update",
+        at=datetime(2026, 11, 1, 11, tzinfo=UTC),
+    )
+
+
+@pytest.mark.parametrize(("state", "status"), STATES.items())
+def test_states_of_cyclonedx(state: str, status: Status) -> None:
+    assert claims(cyclonedx(analysed(state)))[0].status is status
+
+
+@pytest.mark.parametrize("ref", ["web", "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#web"])
+def test_an_analysis_of_the_whole(ref: str) -> None:
+    assert claims(cyclonedx(analysed(ref=ref)))[0].purls == ()
+
+
+PRODUCTS: list[tuple[Any, tuple[str, ...] | None]] = [
+    ({"@id": DIGEST}, ()),
+    ({"@id": f"docker.io/foo/web@{DIGEST}"}, ()),
+    ({"@id": f"foo/web:v2@{DIGEST}"}, ()),
+    ({"@id": "docker.io/foo/web"}, ()),
+    ({"@id": "foo/web:v1"}, ()),
+    (DIGEST, ()),
+    ({"@id": "x", "hashes": {"sha-256": MANIFEST.hex.upper()}}, ()),
+    ({"@id": "x", "identifiers": {"purl": f"pkg:oci/web@{DIGEST.replace(':', '%3A')}"}}, ()),
+    ({"@id": f"pkg:oci/web@{DIGEST.replace(':', '%3A')}?repository_url=docker.io/foo/web"}, ()),
+    ({"@id": "pkg:oci/web"}, ()),
+    ({"@id": DIGEST, "subcomponents": [{"@id": "pkg:deb/debian/openssl"}]}, ("pkg:deb/debian/openssl",)),
+    ({"@id": "pkg:deb/debian/openssl"}, ("pkg:deb/debian/openssl",)),
+    ({"@id": f"docker.io/foo/web@sha256:{'0' * 64}"}, None),
+    ({"@id": f"docker.io/foo/other@{DIGEST}"}, None),
+    ({"@id": f"pkg:oci/web@sha256%3A{'0' * 64}"}, None),
+    ({"@id": f"pkg:oci/web@{DIGEST.replace(':', '%3A')}?repository_url=docker.io/foo/other"}, None),
+    ({"@id": "pkg:oci/eb"}, None),
+    ({"@id": DIGEST[:30]}, None),
+    ({"@id": "x", "hashes": {"sha-512": MANIFEST.hex}}, None),
+    ({"@id": DIGEST, "subcomponents": [{"@id": "openssl"}]}, None),
+    ({"@id": "pkg:deb/debian/openssl\n"}, None),
+    ({}, None),
+]
+
+
+@pytest.mark.parametrize(("product", "purls"), PRODUCTS)
+def test_which_products_are_this_image(product: Any, purls: tuple[str, ...] | None) -> None:
+    data = openvex(statement(products=[product]))
+    if purls is None:
+        with pytest.raises(UsageError, match="says nothing of"):
+            claims(data)
+    else:
+        assert claims(data)[0].purls == purls
+
+
+def test_all_of_the_image_is_more_than_a_part() -> None:
+    part = {"@id": "pkg:deb/debian/openssl"}
+    assert claims(openvex(statement(products=[part, {"@id": DIGEST}])))[0].purls == ()
+    assert claims(openvex(statement(products=[part, {"@id": "other"}])))[0].purls == ("pkg:deb/debian/openssl",)
+    with pytest.raises(UsageError, match="no product"):
+        claims(openvex(statement(products=None)))
+
+
+REFUSED: list[tuple[bytes, str]] = [
+    (b"", "no VEX document"),
+    (b"[]", "no JSON object"),
+    (b"{}", "neither @context nor bomFormat"),
+    (b"\xff\xfe{}", "no VEX document"),
+    (b"\xef\xbb\xbf{}", "no VEX document"),
+    (openvex() + b"{}", "no VEX document"),
+    (b'{"@context":"x","@context":"https://openvex.dev/ns"}', "stands twice"),
+    (b'{"@context":NaN}', "no number"),
+    (b'{"x":"\\ud800"}', "no VEX document"),
+    (b"[" * 100_000, "no VEX document"),
+    (b" " * (VEX_MAX_BYTES + 1), "larger than"),
+    (b'{"spdxVersion":"SPDX-2.3"}', "an SPDX document"),
+    (b'{"payloadType":"x","payload":""}', "a DSSE envelope"),
+    (b'{"predicateType":"x"}', "an in-toto statement"),
+    (b'{"document":{"csaf_version":"2.0"}}', "a CSAF document"),
+    (b'{"SchemaVersion":2}', "a report of Trivy"),
+    (openvex(statement(vulnerability={})), "names no vulnerability"),
+    (openvex(statement(status="fine")), "no OpenVEX document"),
+    (openvex(statement(justification=None)), "not why"),
+    (openvex(statement(justification="because")), "none of OpenVEX's"),
+    (openvex(statement(status="affected", justification=None)), "what to do"),
+    (openvex(statement(timestamp="2026-11-01T00:00:00")), "without a zone"),
+    (openvex(statements=None), "no OpenVEX document"),
+    (cyclonedx(), "a bill of materials, and no VEX"),
+    (cyclonedx({"id": "CVE-1"}), "a bill of materials, and no VEX"),
+    (cyclonedx(analysed(), specVersion="1.3"), "those that are read"),
+    (cyclonedx(analysed("fine")), "none of CycloneDX's"),
+    (cyclonedx(analysed(id="")), "without an id"),
+    (cyclonedx(analysed(analysis={"state": "not_affected"})), "not why"),
+    (cyclonedx(analysed(analysis={"state": "in_triage", "justification": "x\x1b[2J"})), "none of CycloneDX's"),
+    (cyclonedx(analysed(ref="nowhere")), "says nothing of"),
+]
+
+
+@pytest.mark.parametrize(("data", "words"), REFUSED, ids=range(len(REFUSED)))
+def test_what_is_refused(data: bytes, words: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        claims(data)
+    assert words in str(caught.value)
+    assert str(caught.value).isprintable()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.binary(max_size=200) | st.text(max_size=80).map(lambda text: openvex(statement(status=text))))
+def test_any_bytes_are_read_or_refused_in_words(data: bytes) -> None:
+    try:
+        read_vex(data, what="vex.json")
+    except UsageError as error:
+        assert str(error).isprintable()
+
+
+# -- what is signed -----------------------------------------------------------------------------------------------------
+
+
+@given(cases.claims)
+def test_claims_are_signed_and_read_again(found: Claims) -> None:
+    data = encode_claims(found)
+    assert decode_claims(data, "it") == found
+    assert encode_claims(decode_claims(data, "it")) == data
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"{}",
+        b'{"format":"pytrust-vex/2","claims":[]}',
+        b'{"format":"pytrust-vex/1","claims":[],"claims":[]}',
+        b'{"format":"pytrust-vex/1", "claims":[]}',
+        b'{"claims":[],"format":"pytrust-vex/1"}',
+        b'{"format":"pytrust-vex/1","claims":[],"more":1}',
+        b'{"format":"pytrust-vex/1","claims":[{"ids":[],"status":"fixed"}]}',
+        b'{"format":"pytrust-vex/1","claims":[],"sources":["sha256:0"]}',
+        b"\xff",
+    ],
+)
+def test_what_was_not_written_here(data: bytes) -> None:
+    with pytest.raises(BadContent, match="pytrust-vex/1"):
+        decode_claims(data, "it")
+
+
+def test_several_documents_are_one() -> None:
+    one, other = (
+        read_vex(openvex(statement(status=status, justification=None, action_statement="x"), author=who), what="x")
+        for status, who in (("fixed", "a"), ("affected", "b"))
+    )
+    found = joined([claims_for(one, SUBJECT), claims_for(other, SUBJECT)])
+    assert [claim.status for claim in found.claims] == [Status.FIXED, Status.AFFECTED]
+    assert found.authors == ("a", "b")
+    assert len(set(found.sources)) == 2
+    assert all(isinstance(source, Digest) for source in found.sources)
