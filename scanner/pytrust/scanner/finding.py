@@ -16,7 +16,7 @@ class Kind(StrEnum):
 
     VULNERABILITY = "vulnerability"
     MISCONFIGURATION = "misconfiguration"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - a word of reports
     LICENSE = "license"
 
 

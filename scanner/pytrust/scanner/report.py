@@ -60,8 +60,8 @@ class Report:
     version: str = ""
     created_at: datetime | None = None
     image: Image | None = None
-    system: System = System()
-    database: Database = Database()
+    system: System = field(default_factory=System)
+    database: Database = field(default_factory=Database)
     families: frozenset[str] = frozenset()
     results: int = 0
     findings: tuple[Finding, ...] = ()
