@@ -101,6 +101,13 @@ def test_a_new_policy_and_one_name(shop: Stage) -> None:
         _write_policy(shop)
 
 
+def test_what_cannot_be_looked_at_is_told(shop: Stage) -> None:
+    done = shop.attempt("scan", "status", _name(shop, "nothing"))
+    assert done.returncode == 1
+    assert _name(shop, "nothing") in done.stderr
+    assert shop.attempt("scan", "status", "--within", "soon").returncode == 2
+
+
 def test_nothing_ends_within_an_hour(shop: Stage) -> None:
     rows = _status(shop, "--within", "1h", code=1)
     assert rows["web:v2"]["denied_from"] is None

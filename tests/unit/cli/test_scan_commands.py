@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import click
@@ -12,6 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from tests.shared_data import shared_data
 
+from pytrust.cli import scan_status
 from pytrust.cli.scan_check import check
 from pytrust.cli.scan_diff import diff
 from pytrust.cli.scan_show import show
@@ -372,3 +374,35 @@ def test_hostile_reasons_of_a_cluster_are_one_line(put: Any, tmp_path: Path) -> 
     done = run(tmp_path, check, broken, "--fail-on", "high")
     assert done.return_value == ExitCode.NO
     assert not {"\x1b", "\x07", "\u202e"} & set(done.stdout)
+
+
+def test_lists_are_looked_up(put: Any, tmp_path: Path) -> None:
+    rules = "version: 1\nimages:\n  - match: '**'\n    scan: {fail_on: [%s]}\n"
+    file = put("r.json", report(BASH))
+    epss = put("epss.csv", "#model_version:v1,score_date:2026-01-02\ncve,epss,percentile\nCVE-2026-0002,0.5,0.9\n")
+    entry = {"cveID": "CVE-2026-0002", "knownRansomwareCampaignUse": "Known"}
+    kev = put("kev.json", {"catalogVersion": "1", "dateReleased": "2026-01-02T00:00:00Z", "vulnerabilities": [entry]})
+    for rule, words in (("{epss: 0.25}", ("--epss", epss)), ("{kev: true}", ("--kev", kev))):
+        policy = put("rules.yaml", rules % rule)
+        without = run(tmp_path, check, file, "--policy", policy, "--json")
+        assert without.return_value == ExitCode.NO
+        assert [line["mark"] for line in document(without)["lines"]] == ["pass"]
+        with_list = run(tmp_path, check, file, "--policy", policy, *words, "--json")
+        assert [line["mark"] for line in document(with_list)["lines"]] == ["fail"]
+    assert "known to be exploited, also by ransomware" in document(with_list)["lines"][0]["why"]
+
+
+def test_a_host_without_a_store_knows_what_it_saw_and_what_is_named_in_full() -> None:
+    caches = [SimpleNamespace(names=lambda seen=seen: seen) for seen in (["docker.io/a/seen"], ["docker.io/a/old"])]
+    pins = [SimpleNamespace(match="registry.example.com/b/pinned"), SimpleNamespace(match="docker.io/a/*")]
+    rules = [SimpleNamespace(match="registry.example.com/b/ruled"), SimpleNamespace(match="**")]
+    workspace = SimpleNamespace(
+        store_path=None, settings=SimpleNamespace(pins=pins), cache=caches[0], notary_cache=caches[1]
+    )
+    known = scan_status._known(workspace, SimpleNamespace(images=rules))  # type: ignore[arg-type]
+    assert known == [
+        "docker.io/a/old",
+        "docker.io/a/seen",
+        "registry.example.com/b/pinned",
+        "registry.example.com/b/ruled",
+    ]
