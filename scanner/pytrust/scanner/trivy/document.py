@@ -9,12 +9,13 @@ memory, which are those of nothing but commas.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from pytrust.scanner.limits import REPORT_MAX_BYTES, REPORT_VALUES_MAX
+from pytrust.scanner.limits import REPORT_MAX_BYTES, REPORT_MEMBERS_MAX, REPORT_VALUES_MAX
 from pytrust.scanner.trivy.fault import Fault, misfit
 from pytrust.scanner.trivy.foreign import no_json
 from pytrust.scanner.trivy.keys import Member, make
@@ -27,7 +28,7 @@ Outer = dict[Member, list[Inner] | dict[Member, Raw] | str | int | float | bool 
 """The document where it is an object."""
 
 _CHUNK: Final = 64 * 1024  # bytes; what is decoded stays in the processor's cache
-_DOCUMENT: Final = msgspec.json.Decoder(Outer | list[Inner] | str | int | float | bool | None, dec_hook=make)
+_DOCUMENT: Final = Outer | list[Inner] | str | int | float | bool | None
 _RESULT: Final = msgspec.json.Decoder(dict[Member, Leaf], dec_hook=make)
 
 
@@ -43,7 +44,7 @@ def load(data: bytes) -> Any:  # noqa: ANN401
         raise reason
     _check_utf8(data)
     try:
-        return _DOCUMENT.decode(data)
+        return msgspec.json.decode(data, type=_DOCUMENT, dec_hook=_bounded())
     except msgspec.ValidationError as error:
         raise misfit(error, "$") from error
     except msgspec.DecodeError as error:
@@ -59,6 +60,18 @@ def load_result(raw: Raw, place: str) -> dict[Member, Leaf]:
 
 
 _HINT: Final = "the file is cut off or mixed with other output: use trivy's option --output"
+
+
+def _bounded() -> Callable[[type[Any], str], object]:
+    """As ``keys.make``, for so many members and no more: each takes thirty times the bytes that it has in the file."""
+    left = iter(range(REPORT_MEMBERS_MAX))
+
+    def hook(kind: type[Any], name: str) -> object:
+        if next(left, None) is None:
+            raise Fault(f"its outer objects have more than {REPORT_MEMBERS_MAX:,} members")
+        return make(kind, name)
+
+    return hook
 
 
 def _check_size(data: bytes) -> None:

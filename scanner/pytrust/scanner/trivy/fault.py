@@ -7,7 +7,7 @@ import msgspec
 from pytrust.scanner.limits import QUOTE_MAX_CHARS
 
 
-class Fault(ValueError):
+class Fault(Exception):
     """``reason`` in words, ``place`` as a JSON path (``$.Results[0]``) or empty, ``hint`` where there is a way out."""
 
     def __init__(self, reason: str, place: str = "", *, hint: str = "") -> None:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from pytrust.scanner.finding import Finding, Kind
-from pytrust.scanner.limits import PURL_MAX_CHARS, REMEMBERED_MAX
+from pytrust.scanner.limits import PURL_MAX_CHARS, REMEMBERED_MAX, SCORES_MAX_BYTES
 from pytrust.scanner.severity import Severity
 from pytrust.scanner.trivy import shapes, values
 from pytrust.scanner.trivy.fault import quoted
@@ -112,7 +112,8 @@ class Vulnerabilities:
         return found
 
     def _read_purl(self, text: bytes, spot: Place) -> str:
-        purl = self._small.identifier(text, spot).get("PURL") or ""
+        large = len(text) > SCORES_MAX_BYTES
+        purl = large or self._small.identifier(text, spot).get("PURL") or ""
         found = spelled(purl) if isinstance(purl, str) and len(purl) <= PURL_MAX_CHARS else ""
         if purl and not found:
             self._remarks.add("a package URL that is none, so no exception for one can apply", str(spot))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from pytrust.scanner.limits import PURL_MAX_CHARS
+
 _WORD: Final = r"[a-z0-9][a-z0-9.-]*"
 _NAME: Final = rf"{_WORD}(?:%2B[a-z0-9.-]*)*"  # libstdc++; the library spells %2B in two ways for the other types
 _VALUE: Final = r"[A-Za-z0-9._:~-]+"
@@ -29,6 +31,8 @@ def is_plain(purl: str) -> bool:
 
 def identified(text: bytes) -> str:
     """The package URL of a ``PkgIdentifier`` that has no more than Trivy usually writes; empty where it has."""
+    if len(text) > PURL_MAX_CHARS:
+        return ""
     found = _IDENTIFIER.fullmatch(text.replace(rb"\u0026", b"&"))  # as Go's encoder writes it
     return found[1].decode() if found else ""
 

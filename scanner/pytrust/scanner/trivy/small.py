@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from pytrust.scanner.limits import SHAPES_MAX
-from pytrust.scanner.trivy.fault import misfit, quoted
+from pytrust.scanner.limits import SCORES_MAX_BYTES, SHAPES_MAX
+from pytrust.scanner.trivy.fault import Fault, misfit, quoted
 from pytrust.scanner.trivy.keys import Member, Spellings, make, settle
 from pytrust.scanner.trivy.shapes import IDENTIFIER, SCORE, SOURCES, Loose
 from pytrust.scanner.trivy.values import Scores
@@ -66,6 +66,8 @@ class Small:
 
 
 def _decoded(decoder: msgspec.json.Decoder[_T], text: bytes, name: str, spot: object) -> _T:
+    if len(text) > SCORES_MAX_BYTES:
+        raise Fault(f"it is longer than {SCORES_MAX_BYTES:,} bytes", f"{spot}.{name}")
     try:
         return decoder.decode(text)
     except msgspec.ValidationError as error:

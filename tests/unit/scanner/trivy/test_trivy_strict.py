@@ -289,6 +289,13 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(b" " * (1024 * 1024 + 1)) == "it is larger than 1 MiB"
     monkeypatch.setattr(document_module, "REPORT_VALUES_MAX", 1_000)
     assert refused(b"[" + b"0," * 1_001 + b"0]") == "it holds more than 1,000 values"
+    monkeypatch.setattr(document_module, "REPORT_MEMBERS_MAX", 100)
+    members = {f"a{number}": 1 for number in range(101)}
+    for document in ({"SchemaVersion": 2, **members}, with_result(**members), with_result(Foo=members)):
+        assert refused(document) == "its outer objects have more than 100 members"
+    assert "longer than 65,536 bytes (at $.Results[0].Vulnerabilities[0].CVSS)" in refused(
+        vulnerable(CVSS={"nvd": {"V3Vector": "x" * 65_536}})
+    )
     monkeypatch.setattr(envelope_module, "RESULTS_MAX", 10)
     assert refused(make.report([{}] * 11)) == "it has more than 10 results (at $.Results)"
     monkeypatch.setattr(results_module, "FINDINGS_MAX", 10)
