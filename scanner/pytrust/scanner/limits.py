@@ -7,7 +7,7 @@ from typing import Final
 # A report of Trivy. Full scans of old distributions have 0.1 to 1.5 MB; 160 MB were seen, of secrets in minified files.
 REPORT_MAX_BYTES: Final = 256 * 1024 * 1024
 REPORT_VALUES_MAX: Final = 6_000_000  # one in 44 bytes of the largest; Trivy's own have one in 70
-REPORT_MEMBERS_MAX: Final = 1_000_000  # of its outer objects; each result has some eight
+MEMBERS_MAX: Final = 1_000_000  # of the outer objects of a report; each result has some eight
 SCORES_MAX_BYTES: Final = (
     64 * 1024
 )  # the scores of one vulnerability, or what identifies a package; real ones have 1,000

@@ -9,16 +9,15 @@ memory, which are those of nothing but commas.
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from pytrust.scanner.limits import REPORT_MAX_BYTES, REPORT_MEMBERS_MAX, REPORT_VALUES_MAX
+from pytrust.scanner.limits import REPORT_MAX_BYTES, REPORT_VALUES_MAX
 from pytrust.scanner.trivy.fault import Fault, misfit
 from pytrust.scanner.trivy.foreign import no_json
-from pytrust.scanner.trivy.keys import Member, make
+from pytrust.scanner.trivy.keys import Member, bounded
 
 Leaf = dict[Member, Raw] | list[Raw] | str | int | float | bool | None
 """A member of a result."""
@@ -29,7 +28,7 @@ Outer = dict[Member, list[Inner] | dict[Member, Raw] | str | int | float | bool 
 
 _CHUNK: Final = 64 * 1024  # bytes; what is decoded stays in the processor's cache
 _DOCUMENT: Final = Outer | list[Inner] | str | int | float | bool | None
-_RESULT: Final = msgspec.json.Decoder(dict[Member, Leaf], dec_hook=make)
+_RESULT: Final = dict[Member, Leaf]
 
 
 def load(data: bytes) -> Any:  # noqa: ANN401
@@ -44,34 +43,22 @@ def load(data: bytes) -> Any:  # noqa: ANN401
         raise reason
     _check_utf8(data)
     try:
-        return msgspec.json.decode(data, type=_DOCUMENT, dec_hook=_bounded())
+        return msgspec.json.decode(data, type=_DOCUMENT, dec_hook=bounded())
     except msgspec.ValidationError as error:
         raise misfit(error, "$") from error
     except msgspec.DecodeError as error:
         raise Fault(_in_words(str(error)), hint=_HINT) from error
 
 
-def load_result(raw: Raw, place: str) -> dict[Member, Leaf]:
-    """A result that stands deeper in the document than usual."""
+def load_result(raw: Raw, place: str) -> Any:  # noqa: ANN401
+    """A result that stands deeper in the document than usual, as a mapping of ``Member`` to ``Leaf``."""
     try:
-        return _RESULT.decode(raw)
+        return msgspec.json.decode(raw, type=_RESULT, dec_hook=bounded())
     except msgspec.ValidationError as error:
         raise misfit(error, place) from error
 
 
 _HINT: Final = "the file is cut off or mixed with other output: use trivy's option --output"
-
-
-def _bounded() -> Callable[[type[Any], str], object]:
-    """As ``keys.make``, for so many members and no more: each takes thirty times the bytes that it has in the file."""
-    left = iter(range(REPORT_MEMBERS_MAX))
-
-    def hook(kind: type[Any], name: str) -> object:
-        if next(left, None) is None:
-            raise Fault(f"its outer objects have more than {REPORT_MEMBERS_MAX:,} members")
-        return make(kind, name)
-
-    return hook
 
 
 def _check_size(data: bytes) -> None:

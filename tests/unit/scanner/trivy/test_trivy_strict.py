@@ -18,6 +18,7 @@ from tests.vectors.trivy import make
 from pytrust.scanner import BadReport, limits, read_model, read_report, read_reports
 from pytrust.scanner.trivy import document as document_module
 from pytrust.scanner.trivy import envelope as envelope_module
+from pytrust.scanner.trivy import keys as keys_module
 from pytrust.scanner.trivy import results as results_module
 
 ESC = "\x1b[2J\u202e"
@@ -289,9 +290,17 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(b" " * (1024 * 1024 + 1)) == "it is larger than 1 MiB"
     monkeypatch.setattr(document_module, "REPORT_VALUES_MAX", 1_000)
     assert refused(b"[" + b"0," * 1_001 + b"0]") == "it holds more than 1,000 values"
-    monkeypatch.setattr(document_module, "REPORT_MEMBERS_MAX", 100)
+    monkeypatch.setattr(keys_module, "MEMBERS_MAX", 100)
     members = {f"a{number}": 1 for number in range(101)}
-    for document in ({"SchemaVersion": 2, **members}, with_result(**members), with_result(Foo=members)):
+    cluster = {"ClusterName": "dev", "Resources": [{"Results": [{**make.os_result(), **members}]}]}
+    config = make.report([], metadata={"ImageID": "", "ImageConfig": members})
+    for document in (
+        {"SchemaVersion": 2, **members},
+        with_result(**members),
+        with_result(Foo=members),
+        cluster,
+        config,
+    ):
         assert refused(document) == "its outer objects have more than 100 members"
     assert "longer than 65,536 bytes (at $.Results[0].Vulnerabilities[0].CVSS)" in refused(
         vulnerable(CVSS={"nvd": {"V3Vector": "x" * 65_536}})
@@ -302,6 +311,11 @@ def test_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert refused(with_result(Secrets=[{}] * 11)) == "it has more than 10 findings (at $.Results[0].Secrets)"
     assert refused(make.report([{"Secrets": [{}] * 6}] * 2)) == "it has more than 10 findings (at $.Results[1].Secrets)"
     assert refused(with_result(ExperimentalModifiedFindings=[{}] * 11)).startswith("it has more than 10 findings")
+
+
+def test_a_part_of_the_wrong_kind_in_the_model() -> None:
+    with pytest.raises(BadReport, match=r"got `int` \(at \$.Results\[0\].Vulnerabilities\[0\].Title\)"):
+        read_model(make.encode(vulnerable(Title=5)).encode())
 
 
 def test_two_million_findings() -> None:

@@ -214,6 +214,17 @@ def test_checks_by_status(status: str | None, findings: int, remarks: int) -> No
     assert (len(report.findings), len(report.remarks)) == (findings, remarks)
 
 
+def test_a_passed_check_is_not_suppressed_either() -> None:
+    passed = {"Type": "misconfiguration", "Finding": {**make.MISCONFIGURATION, "Status": "PASS"}}
+    failed = {"Type": "misconfiguration", "Finding": make.MISCONFIGURATION}
+    secret = {"Type": "secret", "Status": "ignored", "Source": "", "Finding": make.SECRET}
+    items = {"ExperimentalModifiedFindings": [passed, failed, secret]}
+    report = read(make.report([{"Target": "a", **items}]), details=True)
+    assert [suppressed.finding.id for suppressed in report.suppressed] == ["DS002", "github-pat"]
+    assert report.suppressed[1].finding.severity is Severity.CRITICAL
+    assert set(report.details) == {(Kind.MISCONFIGURATION, "DS002"), (Kind.SECRET, "github-pat")}
+
+
 def test_an_older_name_of_a_check() -> None:
     item = {"AVDID": "AVD-DS-0002", "Status": "FAIL", "Severity": "LOW"}
     (finding,) = read(make.report([{"Target": "Dockerfile", "Misconfigurations": [item]}])).findings
