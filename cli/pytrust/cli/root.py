@@ -42,6 +42,7 @@ _COMMANDS = {
     "engine": ("engine", "let this host's engine listen with TLS, and check what it serves"),
     "profile": ("profile", "least privilege for images: recorded, proven, signed, applied"),
     "scan": ("scan", "what was found in images: signed, judged by the policy, enforced"),
+    "audit": ("audit", "the engine, held against CIS Docker and against what is signed"),
     "vault": ("vault", "secrets at rest: make the vault, open it, keep it"),
     "unlock": ("vault_agent:unlock", "open the vault, once after each start of the host"),
     "secret": ("secret", "the values in the vault: put, get, list, rotate, expire, export"),

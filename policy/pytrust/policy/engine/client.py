@@ -89,6 +89,14 @@ class Engine:
         except NotFound:
             return None
 
+    def look(self, path: str) -> bytes | None:
+        """What the engine answers to a GET of ``path``, at most ``ANSWER_MAX_BYTES``; ``None`` for no such thing."""
+        try:
+            with self._call("GET", path) as answer:
+                return self._read(answer)
+        except NotFound:
+            return None
+
     def tag(self, source: str, ref: ImageRef) -> None:
         """Give the image ``source`` (a name or id) the name and tag of ``ref``; a digest in ``ref`` does not count."""
         query = {"repo": str(ref.collection), "tag": _tag(ref)}
