@@ -137,8 +137,10 @@ def _coverage(report: Report, said: Said) -> Coverage:
 
 def _joined(finding: Finding, lists: Lists, history: Mapping[Key, date], today: date) -> Finding:
     exploited = lists.exploited
+    published = finding.published
     return replace(
         finding,
+        published=published if published and published <= today else None,  # from the future: as if it were not known
         first_seen=min(history.get(finding.key, today), today),
         epss=lists.epss.chance(finding.id) if lists.epss else None,
         kev=exploited is not None and finding.id in exploited.ids,
