@@ -65,7 +65,9 @@ HOSTILE: Final = (
 
 def hostile(text: str) -> Sheet:
     """Every text of every line is this one."""
-    texts: dict[str, Any] = {item.name: text for item in fields(Line) if item.name not in {"mark", "severity", "links", "score"}}
+    texts: dict[str, Any] = {
+        item.name: text for item in fields(Line) if item.name not in {"mark", "severity", "links", "score"}
+    }
     lines = tuple(
         replace(OPENSSL, mark=mark, links=(text, f"https://{text}", f"javascript:{text}"), **texts) for mark in Mark
     )
