@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from bench import (
+    journal,
     notary,
     pki,
     profiles,
@@ -14,6 +15,9 @@ from bench import (
     profiles_static,
     proxy,
     proxy_core,
+    scan_fleet,
+    scan_gate,
+    scan_parse,
     tls,
     trust,
     vault,
@@ -32,6 +36,10 @@ _ALL = {
     **profiles_proxy.BENCHES,
     **profiles_record.BENCHES,
     **profiles_static.BENCHES,
+    **journal.BENCHES,
+    **scan_parse.BENCHES,
+    **scan_gate.BENCHES,
+    **scan_fleet.BENCHES,
 }
 
 

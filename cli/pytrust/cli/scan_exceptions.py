@@ -49,7 +49,9 @@ def exceptions(file: str, owner: str, reason: str, expires: str, match: str) -> 
     if found.waivers:
         voice.say("exceptions:")
     for waiver in found.waivers:
-        voice.say(f"  - {{{', '.join(f'{key}: {json.dumps(value)}' for key, value in _entry(waiver).items())}}}")
+        voice.say(
+            f"  - {{{', '.join(f'{key}: {json.dumps(value, ensure_ascii=False)}' for key, value in _entry(waiver).items())}}}"
+        )
     return ExitCode.YES
 
 

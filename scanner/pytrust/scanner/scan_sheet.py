@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -64,7 +65,8 @@ def scan_sheet(  # noqa: PLR0913 - what a sheet is made of
 
 
 def _line(judged: Judged, details: Details) -> Line:
-    return finding_line(judged.finding, MARKS[judged.standing], judged.rule, details)
+    line = finding_line(judged.finding, MARKS[judged.standing], judged.rule, details)
+    return replace(line, until=judged.until.isoformat()) if judged.until else line
 
 
 def _place(judged: Judged) -> tuple[object, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from enum import StrEnum
 
 from pytrust.scanner.finding import Finding
@@ -22,11 +23,15 @@ class Standing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One finding; ``rule`` is the rule, waiver or claim that decided, in words with its place."""
+    """One finding; ``rule`` is the rule, waiver or claim that decided, in words with its place.
+
+    ``until`` is the last day of a waiver.
+    """
 
     finding: Finding
     standing: Standing
     rule: str = ""
+    until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

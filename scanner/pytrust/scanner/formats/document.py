@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
-from pytrust.scanner.formats.words import outcome, sound
+from pytrust.scanner.formats.words import as_json, outcome, sound
 from pytrust.scanner.sheet import Line, Sheet
 
 FORMAT: Final = "pytrust-sheet/1"
@@ -15,21 +14,21 @@ def document(sheet: Sheet) -> str:
     """JSON, ASCII alone; texts are as they were found."""
     value = {
         "format": FORMAT,
-        "tool": sheet.tool,
+        "tool": sound(sheet.tool),
         "title": sound(sheet.title),
         "outcome": outcome(sheet).lower(),
         "facts": [{"name": sound(name), "text": sound(text)} for name, text in sheet.facts],
         "remarks": [{"mark": one.mark, "text": sound(one.text), "hint": sound(one.hint)} for one in sheet.remarks],
         "lines": [_line(line) for line in sheet.lines],
     }
-    return json.dumps(value, indent=2) + "\n"
+    return as_json(value)
 
 
 def _line(line: Line) -> dict[str, Any]:
     return {
         "id": sound(line.id),
         "mark": line.mark,
-        "kind": line.kind,
+        "kind": sound(line.kind),
         "severity": None if line.severity is None else line.severity.word,
         "title": sound(line.title),
         "subject": sound(line.subject),
@@ -41,5 +40,5 @@ def _line(line: Line) -> dict[str, Any]:
         "why": sound(line.why),
         "hint": sound(line.hint),
         "text": sound(line.text),
-        "until": line.until or None,
+        "until": sound(line.until) or None,
     }

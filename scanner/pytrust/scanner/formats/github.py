@@ -1,4 +1,4 @@
-"""A sheet as annotations of a GitHub workflow: ``::error title=...::...``, the worst of them, and one that counts.
+"""A sheet as annotations of a GitHub workflow: ``::error file=...,title=...::...``, the worst, and one that counts.
 
 Source: GitHub's documentation, "Workflow commands": some ten of a kind are shown for a step.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from pytrust.scanner.formats.words import escaped, is_link, outcome, totals
+from pytrust.scanner.formats.words import is_link, outcome, relative, shortened, totals
 from pytrust.scanner.sheet import Line, Mark, Sheet
 
 _SHOWN: Final = 9  # of a kind; the tenth counts
@@ -26,14 +26,19 @@ def _commands(sheet: Sheet) -> Iterator[str]:
     for mark, command in _COMMANDS.items():
         remarks = [remark for remark in sheet.remarks if remark.mark is mark]
         lines = [line for line in sheet.lines if line.mark is mark]
-        told = [(sheet.title, f"{one.text}. {one.hint}" if one.hint else one.text) for one in remarks]
-        told += [(_title(line), _text(line)) for line in lines]
-        for title, text in told[:_SHOWN]:
-            yield f"::{command} title={_property(title)}::{_message(text)}"
+        told = [("", sheet.title, f"{one.text}. {one.hint}" if one.hint else one.text) for one in remarks]
+        told += [(_file(line.place), _title(line), _text(line)) for line in lines]
+        for file, title, text in told[:_SHOWN]:
+            yield f"::{command} {file}title={_property(title)}::{_message(text)}"
         if len(told) > _SHOWN:
             yield f"::{command} title={_property(sheet.title)}::and {len(told) - _SHOWN} more ({totals(lines)})"
     counts = f"{outcome(sheet)}: {totals(line for line in sheet.lines if line.mark in _COMMANDS)}"
     yield f"::notice title={_property(sheet.title)}::{_message(counts)}"
+
+
+def _file(place: str) -> str:
+    path = relative(place)
+    return f"file={_property(path)}," if path else ""
 
 
 def _title(line: Line) -> str:
@@ -49,9 +54,9 @@ def _text(line: Line) -> str:
 
 def _message(text: str) -> str:
     """Data of a command: GitHub reads ``%``, carriage returns and newlines (toolkit, ``escapeData``)."""
-    return escaped(text)[:_TEXT_MAX_CHARS].replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return shortened(text, _TEXT_MAX_CHARS).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
     """A property of a command ends with a comma or a colon (toolkit, ``escapeProperty``)."""
-    return _message(text[:_TITLE_MAX_CHARS]).replace(":", "%3A").replace(",", "%2C")
+    return _message(shortened(text, _TITLE_MAX_CHARS)).replace(":", "%3A").replace(",", "%2C")

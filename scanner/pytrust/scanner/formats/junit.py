@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from pytrust.scanner.formats.words import escaped
+from pytrust.scanner.formats.words import escaped, ranked
 from pytrust.scanner.sheet import Line, Mark, Sheet
 
 _SKIPPED: Final = frozenset({Mark.WAIVED, Mark.NOT_AFFECTED, Mark.MANUAL, Mark.SKIPPED})
@@ -16,7 +16,7 @@ def junit(sheet: Sheet) -> str:
     """One document, UTF-8; escaped texts hold nothing that XML 1.0 cannot."""
     top = ET.Element("testsuites", name=escaped(sheet.title))
     suites: dict[str, list[Line]] = {}
-    for line in sheet.lines:
+    for line in ranked(sheet.lines):
         suites.setdefault(f"{line.kind} {line.place}".strip() or sheet.title, []).append(line)
     failed = [remark.text for remark in sheet.remarks if remark.mark is Mark.FAIL]
     if failed:
@@ -56,5 +56,6 @@ def _case(suite: ET.Element, line: Line) -> None:
 
 
 def _told(line: Line) -> list[str]:
-    fixed = f"fixed in {line.fixed}" if line.fixed else ""
-    return [part for part in (line.title, fixed, line.why, line.hint, *line.links) if part]
+    """Each after a word of ours: a line of a log that begins with a text of the report might be a command."""
+    parts = (("what", line.title), ("fixed in", line.fixed), ("why", line.why), ("hint", line.hint))
+    return [f"{word}: {text}" for word, text in (*parts, *(("see", link) for link in line.links)) if text]

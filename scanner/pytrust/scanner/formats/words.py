@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -22,6 +23,7 @@ TITLES: Final = {
 }
 OUTCOMES: Final = {Mark.FAIL: "FAIL", Mark.WARN: "WARN", Mark.NOTE: "PASS", Mark.PASS: "PASS"}
 _VERSIONS: Final = 3  # that are listed
+_COMMAND: Final = re.compile(r"##(\w*)\[")  # build servers obey it wherever it stands in a log
 _LINK: Final = re.compile(
     r"https?://[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::\d{1,5})?(?:[/?#][^\s<>\"`{}|\\^]*)?", re.ASCII
 )
@@ -76,6 +78,11 @@ def by_mark(lines: Sequence[Line]) -> dict[Mark, list[Line]]:
     return {mark: marked for mark, marked in found.items() if marked}
 
 
+def ranked(lines: Sequence[Line]) -> list[Line]:
+    """By mark, in the order of showing; where something has to be cut, that is the end."""
+    return [line for some in by_mark(lines).values() for line in some]
+
+
 def grouped(lines: Iterable[Line]) -> list[Group]:
     """Lines about the same version of the same package, together; fixable groups first among equals."""
     found: dict[tuple[str, str, str], list[Line]] = {}
@@ -98,16 +105,40 @@ def upgrades(lines: Iterable[Line]) -> list[Upgrade]:
     return sorted(made, key=lambda one: -one.cleared)
 
 
+def ids(group: Group) -> list[tuple[str, Severity | None]]:
+    """Each once, worst first, with its severity where the group has several; as they are found."""
+    several = len({line.severity for line in group.lines}) > 1
+    lines = sorted(group.lines, key=lambda line: -(line.severity or Severity.UNKNOWN))
+    return list(dict.fromkeys((line.id, line.severity if several else None) for line in lines))
+
+
+def relative(place: str) -> str:
+    """A place as a path that leads nowhere else: not absolute, without ``..``; empty where nothing is left."""
+    parts = place.replace("\\", "/").split("/")
+    return "/".join(part for part in parts if part.strip() not in {"", ".", ".."})
+
+
 def is_link(address: str) -> bool:
     """Whether an address may become a link: of http or https, to a host, spelled as RFC 3986 has it."""
     return address.isascii() and address.isprintable() and _LINK.fullmatch(address) is not None
 
 
 def escaped(text: str) -> str:
-    """Without anything that a terminal obeys or that is not seen: such characters as Python writes them."""
-    if text.isprintable():
-        return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    """Without anything that a terminal or a log obeys, or that is not seen: such characters as Python writes them."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+    return _COMMAND.sub(r"##\1\\[", text)
+
+
+def shortened(text: str, most: int) -> str:
+    """Escaped, and cut to ``most`` characters with dots at the end."""
+    shown = escaped(text[:most])
+    return shown if len(text) <= most and len(shown) <= most else f"{shown[: most - 3]}..."
+
+
+def as_json(value: object) -> str:
+    """ASCII, indented; also in a log it is data, and no command."""
+    return _COMMAND.sub(r"##\1\\u005b", json.dumps(value, indent=2)) + "\n"
 
 
 def sound(text: str) -> str:

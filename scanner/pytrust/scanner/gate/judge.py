@@ -127,7 +127,7 @@ class _Bench:
         if claim := self._claim(finding):
             return Judged(finding, Standing.NOT_AFFECTED, claim_words(claim))
         if waiver := self._waiver(finding):
-            return Judged(finding, Standing.WAIVED, waiver_words(waiver))
+            return Judged(finding, Standing.WAIVED, waiver_words(waiver), waiver.expires)
         if self._is_old(finding):
             return Judged(finding, Standing.PASSED, f"first seen before {self._policed.rules.since}")
         return Judged(finding, Standing.PASSED)
