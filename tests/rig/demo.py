@@ -19,7 +19,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from tests.rig import clock, demo_profile, demo_proxy, demo_tls, demo_trust, demo_vault, docker_trust, dockerd
+from tests.rig import (
+    clock,
+    demo_profile,
+    demo_proxy,
+    demo_scan,
+    demo_tls,
+    demo_trust,
+    demo_vault,
+    docker_trust,
+    dockerd,
+)
 from tests.rig.demo_proxy import Guarded, expect
 from tests.rig.demo_tls import Exposed
 from tests.rig.demo_trust import Served
@@ -187,6 +197,11 @@ _WITH_PROFILE: Final[tuple[tuple[str, demo_profile.Check], ...]] = (
     ("once it is signed, it confines the image: what was recorded works, mkdir does not", demo_profile.applies),
     ("--privileged, --cap-add and seccomp=unconfined beyond the profile are refused", demo_profile.bounds),
 )
+_WITH_SCANS: Final[tuple[tuple[str, demo_scan.Check], ...]] = (
+    ("an image that is not scanned, and one with a hole that could be mended, are refused", demo_scan.refuses),
+    ("an exception with an owner and an end counts; so does a newer scan", demo_scan.excuses),
+    ("pytrust scan status and pytrust audit tell what is signed, scanned and denied", demo_scan.tells),
+)
 _LAST_BEHIND_THE_PROXY: Final[tuple[tuple[str, Callable[[Guarded], None]], ...]] = (
     ("without the trust store, known data serves until it expires, then nothing runs", demo_proxy.outlives_store),
     ("pytrust log tells the story, and proves that nobody touched it", demo_proxy.logs),
@@ -212,6 +227,7 @@ COUNT: Final = (
     len(_FIRST)
     + len(_BEHIND_THE_PROXY)
     + len(_WITH_PROFILE)
+    + len(_WITH_SCANS)
     + 1
     + len(_LAST_BEHIND_THE_PROXY)
     + len(_LAST)
@@ -244,6 +260,7 @@ def _show_proxy(stage: Stage) -> int:
         ) as host:
             shown = sum(_show(text, partial(check, host)) for text, check in _BEHIND_THE_PROXY)
             shown += sum(_show(text, partial(check, stage, host)) for text, check in _WITH_PROFILE)
+            shown += sum(_show(text, partial(check, stage, host)) for text, check in _WITH_SCANS)
             revoke, sign = partial(stage.must, "revoke"), partial(stage.must, "sign")
             shown += _show(_REVOKED, partial(demo_proxy.stays_stopped, host, revoke, sign))
             return shown + sum(_show(text, partial(check, host)) for text, check in _LAST_BEHIND_THE_PROXY)

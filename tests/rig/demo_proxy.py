@@ -18,7 +18,7 @@ from tests.rig.clock import Clock
 from tests.rig.images import Docker
 from tests.rig.ports import answers, free_port
 from tests.rig.processes import Running, environment, running
-from tests.rig.proxy import answers_ping, installed
+from tests.rig.proxy import answers_ping, installed, replace_policy
 from tests.rig.recorder import Recorder, recording
 from tests.rig.registry import Registry
 from tests.rig.terminal import typed
@@ -38,6 +38,11 @@ class Guarded:
     clock: Clock
     image: str
     digests: dict[str, str]
+    proxy: Running
+
+    def replace_policy(self, text: str) -> None:
+        """Put another policy file in its place, and wait until it holds."""
+        replace_policy(self.home, self.proxy.log, text)
 
     def run(self, *words: str) -> str:
         """``docker run --rm WORDS`` through the proxy, which has to work; gives what it prints."""
@@ -81,10 +86,12 @@ def guard(
         pytrust(home, "policy", "init", "--isolation", "baseline")
         command: list[str | Path] = [installed(), "--home", home, "proxy", "--listen", f"unix://{socket}"]
         command += ["--engine", f"unix://{witness.path}", "--secrets", folder / "seen" / "secrets"]
-        with running(command, log=folder / "proxy.log", ready=lambda: answers_ping(socket), env=clock.environment) as _:
+        with running(
+            command, log=folder / "proxy.log", ready=lambda: answers_ping(socket), env=clock.environment
+        ) as proxy:
             docker = Docker(f"unix://{socket}", direct.config)
             digests = {tag: registry.digest("foo/web", tag) for tag in ("v1", "v2")}
-            yield Guarded(home, docker, direct, witness, served, clock, image, digests)
+            yield Guarded(home, docker, direct, witness, served, clock, image, digests, proxy)
 
 
 def pytrust(home: Path, *words: str, passphrase: str = "not asked for") -> str:

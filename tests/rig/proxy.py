@@ -94,16 +94,7 @@ class Proxy:
 
     def reload(self, text: str) -> None:
         """Replace the policy file, and wait until the proxy has read it."""
-        seen = self.daemon.log.stat().st_size
-        path = self.home / "policy.yaml"
-        fresh = path.with_suffix(".new")
-        fresh.write_text(text)
-        fresh.replace(path)
-        end = time.monotonic() + 10
-        while "policy" not in self.daemon.log.read_text()[seen:]:
-            if time.monotonic() > end:
-                raise RigError("the proxy does not read its policy")
-            time.sleep(0.05)
+        replace_policy(self.home, self.daemon.log, text)
 
 
 @dataclass(slots=True)
@@ -239,6 +230,20 @@ def make_stage(folder: Path, engine: PrivateEngine, registry: Registry, docker: 
 def installed() -> Path:
     """The command of this environment."""
     return Path(sys.executable).with_name("pytrust")
+
+
+def replace_policy(home: Path, log: Path, text: str) -> None:
+    """Write the policy file of a home anew, and wait until the proxy that writes ``log`` has read it."""
+    seen = log.stat().st_size
+    path = home / "policy.yaml"
+    fresh = path.with_suffix(".new")
+    fresh.write_text(text)
+    fresh.replace(path)
+    end = time.monotonic() + 10
+    while "policy" not in log.read_text()[seen:]:
+        if time.monotonic() > end:
+            raise RigError("the proxy does not read its policy")
+        time.sleep(0.05)
 
 
 def drain(connection: socket.socket) -> bytes:
