@@ -107,7 +107,7 @@ def test_a_page_is_searched_filtered_and_sorted(browser: Browser, site: Site) ->
     assert len(browser.run(SHOWN)) == 30
     browser.run("const s = document.querySelector('#search'); s.value = 'P1 0004'; s.dispatchEvent(new Event('input'))")
     assert browser.run(SHOWN) == ["CVE-2026-0004"]
-    assert browser.run("return document.querySelector('#count').textContent") == "1 of 30"
+    assert browser.run("return document.querySelector('#count').textContent") == "1 of 30 shown"
     browser.run("const s = document.querySelector('#search'); s.value = ''; s.dispatchEvent(new Event('input'))")
     browser.run(
         "const s = document.querySelector('select[name=severity]'); s.value = 'critical';"

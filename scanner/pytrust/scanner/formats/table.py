@@ -73,13 +73,15 @@ class _Painter:
         yield from self._others(mark, [line for line in lines if not line.version])
 
     def _excused(self, lines: Iterable[Line]) -> Iterator[str]:
-        """By what excuses them."""
-        found: dict[str, list[Line]] = {}
+        """By what excuses them: a list of exceptions may excuse hundreds."""
+        found: dict[tuple[Severity | None, str], list[Line]] = {}
         for line in lines:
-            found.setdefault(line.why, []).append(line)
-        for why, some in found.items():
+            found.setdefault((line.severity, line.why), []).append(line)
+        for (severity, why), some in found.items():
             listed = dict.fromkeys(f"{_cut(line.id)} {_cut(line.subject)}" for line in some)
-            yield from self._wrapped(", ".join(listed), _GAP, indent=4)
+            yield from self._wrapped(
+                ", ".join(listed), f"{_GAP}{self._severe(f'{_word(severity):<8}', severity)}{_GAP}"
+            )
             yield from self._wrapped(_cut(why, _TEXT_MAX_CHARS), f"{_GAP * 2}  ")
 
     def _packages(self, lines: Sequence[Line]) -> Iterator[str]:
