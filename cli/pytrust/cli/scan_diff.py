@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import click
-from pytrust.cli.sheet_output import put, sheet_options
 
 from pytrust.cli import voice
 from pytrust.cli.scan_file import Read, is_file, read_scans
+from pytrust.cli.sheet_output import put, sheet_options
 from pytrust.trust.errors import ExitCode, NotFound, UsageError
 from pytrust.trust.names import ImageRef
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pytrust.cli.sheet_output import Output
-
     from pytrust.cli.workspace import Workspace
     from pytrust.scanner.diff_sheet import Side
 
@@ -42,7 +41,6 @@ def diff(workspace: Workspace, old: str, new: str, platform: str | None, output:
     nothing is judged.
     """
     from pytrust.scanner.changes import changes
-
     from pytrust.scanner.diff_sheet import diff_sheet
 
     before, after = (_side(workspace, place, platform) for place in (old, new))

@@ -6,8 +6,8 @@ from collections import Counter
 from datetime import date, timedelta
 
 from msgspec.structs import replace
-from pytrust.scanner.changes import changes
 
+from pytrust.scanner.changes import changes
 from pytrust.scanner.finding import Finding
 from pytrust.scanner.rules import ScanRules
 from pytrust.scanner.scan import Scan
