@@ -49,9 +49,8 @@ def exceptions(file: str, owner: str, reason: str, expires: str, match: str) -> 
     if found.waivers:
         voice.say("exceptions:")
     for waiver in found.waivers:
-        voice.say(
-            f"  - {{{', '.join(f'{key}: {json.dumps(value, ensure_ascii=False)}' for key, value in _entry(waiver).items())}}}"
-        )
+        pairs = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _entry(waiver).items())
+        voice.say(f"  - {{{', '.join(pairs)}}}")
     return ExitCode.YES
 
 
