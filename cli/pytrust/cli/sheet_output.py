@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _FORMS: Final = ("table", "markdown", "html", "sarif", "junit", "github", "json")
 STDOUT: Final = "-"
+_HINT: Final = "-o FILE, or - for stdout"
 
 
 class Output(NamedTuple):
@@ -61,10 +62,17 @@ def put(sheet: Sheet, output: Output) -> None:
         text = render(sheet, form, width=width, color=terminal and not os.environ.get("NO_COLOR"))
         voice.write(text.encode("utf-8", "backslashreplace"))
         return
-    from pytrust.trust.files import write_atomic
+    _write(output.place, render(sheet, form).encode("utf-8", "backslashreplace"))
+
+
+def _write(place: str, data: bytes) -> None:
+    """Through links, and never in the place of a device: ``-o /dev/null`` as root would end it."""
+    from pytrust.trust.files import PUBLIC, write_atomic
 
     try:
-        write_atomic(Path(output.place), render(sheet, form).encode("utf-8", "backslashreplace"))
+        path = Path(os.path.realpath(place))
+        if path.exists() and not path.is_file():
+            raise UsageError(f"{place} is no file", hint=_HINT)
+        write_atomic(path, data, mode=PUBLIC)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        raise UsageError(f"{output.place} cannot be written: {reason}", hint="-o FILE, or - for stdout") from error
+        raise UsageError(f"{place} cannot be written: {(error.strerror or str(error)).lower()}", hint=_HINT) from error
