@@ -11,8 +11,10 @@ from typing import Final
 
 import pytest
 from tests.attack.cell import act, create
+from tests.fakes.trivy import Behaviour, install
 from tests.rig.clock import Clock
 from tests.rig.proxy import API, Proxy, Reply, Stage
+from tests.rig.registry import push_index
 from tests.rig.reports import Flaw, asserted, write_report
 
 FLAW: Final = Flaw("CVE-2026-0001")
@@ -168,6 +170,28 @@ def _put_back(host: Host, kept: dict[Path, bytes]) -> None:
             file.unlink()
     for file, data in kept.items():
         file.write_bytes(data)
+
+
+def test_of_an_index_the_platform_that_the_engine_holds_counts(stage: Stage, host: Host) -> None:
+    """A scan of another platform is none of this one; and each is signed for its own manifest."""
+    image = f"{stage.good}:multi"
+    digests = push_index(stage.registry, "stage/good", "multi", stage.digests["good:1"])
+    stage.pytrust("sign", image, home=host.home)
+    report = write_report(host.folder / "multi.json", stage.docker, host.image, [FLAW], age=timedelta(hours=2))
+    said = stage.pytrust("scan", "add", image, str(report), *asserted(), home=host.home)
+    assert f"@{digests['linux/amd64']} (linux/amd64): 1 critical" in said
+    with host.proxy() as proxy:
+        stage.client(proxy).run("pull", image)
+        proxy.witness.forget()
+        refused(proxy, proxy.create(image, User="1000:1000"), "CVE-2026-0001", "stage/good:multi")
+        stage.pytrust("scan", "remove", image, home=host.home)
+        trivy = install(host.folder, Behaviour())
+        words = ("--trivy", str(trivy), "--platform", "linux/arm64")
+        stage.pytrust("scan", "run", image, *words, home=host.home)
+        refused(proxy, proxy.create(image, User="1000:1000"), "what is scanned is linux/arm64", "--platform")
+        said = stage.pytrust("scan", "run", image, "--trivy", str(trivy), home=host.home)
+        assert said.count("signed by scanner") == 2
+        assert proxy.create(image, User="1000:1000").status == 201
 
 
 def test_without_the_store_what_was_seen_counts(stage: Stage, host: Host) -> None:

@@ -18,9 +18,11 @@ from tests.fakes.registry import OCI_MANIFEST, oci_manifest
 from tests.rig.ports import answers, free_port
 from tests.rig.processes import RigError, Running, find, running
 
+_MANIFEST: Final = "application/vnd.docker.distribution.manifest.v2+json"
+_LIST: Final = "application/vnd.docker.distribution.manifest.list.v2+json"
 _MANIFESTS: Final = (
-    "application/vnd.docker.distribution.manifest.v2+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
+    _MANIFEST,
+    _LIST,
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.oci.image.index.v1+json",
 )
@@ -66,12 +68,59 @@ class Registry:
 
 def push_image(registry: Registry, repository: str, tag: str) -> str:
     """Push a tiny manifest and its blob without an engine; gives the image's name."""
-    base, blob, manifest = f"{registry.url}/v2/{repository}", tag.encode(), oci_manifest(tag)
+    base = f"{registry.url}/v2/{repository}"
+    _push_blob(base, tag.encode())
+    _put(f"{base}/manifests/{tag}", oci_manifest(tag), OCI_MANIFEST)
+    return f"{registry.host}/{repository}:{tag}"
+
+
+def push_index(registry: Registry, repository: str, tag: str, source: str) -> dict[str, str]:
+    """Push an index under ``tag``: the image ``source`` (a digest) for amd64, and the same layers for arm64.
+
+    Gives the digests of manifests by platform, and that of the index under an empty name.
+    """
+    base = f"{registry.url}/v2/{repository}"
+    manifest = _get(f"{base}/manifests/{source}", _MANIFEST)
+    other = json.loads(manifest)
+    config = json.loads(_get(f"{base}/blobs/{other['config']['digest']}", "*/*"))
+    blob = json.dumps({**config, "architecture": "arm64"}).encode()
+    other["config"] |= {"digest": _push_blob(base, blob), "size": len(blob)}
+    children = {"linux/amd64": manifest, "linux/arm64": json.dumps(other).encode()}
+    digests = {platform: f"sha256:{hashlib.sha256(data).hexdigest()}" for platform, data in children.items()}
+    for platform, data in children.items():
+        _put(f"{base}/manifests/{digests[platform]}", data, _MANIFEST)
+    listed = [
+        {
+            "mediaType": _MANIFEST,
+            "digest": digests[platform],
+            "size": len(data),
+            "platform": dict(zip(("os", "architecture"), platform.split("/"), strict=True)),
+        }
+        for platform, data in children.items()
+    ]
+    index = json.dumps({"schemaVersion": 2, "mediaType": _LIST, "manifests": listed}).encode()
+    _put(f"{base}/manifests/{tag}", index, _LIST)
+    return {**digests, "": f"sha256:{hashlib.sha256(index).hexdigest()}"}
+
+
+def _push_blob(base: str, data: bytes) -> str:
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
     with _send("POST", f"{base}/blobs/uploads/", b"", "application/octet-stream") as answer:
         place = answer.headers["Location"]
-    _send("PUT", f"{place}&digest=sha256:{hashlib.sha256(blob).hexdigest()}", blob, "application/octet-stream").close()
-    _send("PUT", f"{base}/manifests/{tag}", manifest, OCI_MANIFEST).close()
-    return f"{registry.host}/{repository}:{tag}"
+    _put(f"{place}{'&' if '?' in place else '?'}digest={digest}", data, "application/octet-stream")
+    return digest
+
+
+def _put(url: str, data: bytes, kind: str) -> None:
+    with _send("PUT", url, data, kind) as answer:
+        if answer.status != 201:
+            raise RigError(f"PUT {url}: {answer.status}")
+
+
+def _get(url: str, accept: str) -> bytes:
+    with urllib.request.urlopen(urllib.request.Request(url, headers={"Accept": accept}), timeout=10) as answer:
+        data: bytes = answer.read()
+        return data
 
 
 def _send(method: str, url: str, body: bytes, kind: str) -> http.client.HTTPResponse:
