@@ -241,3 +241,46 @@ def test_no_scanner(desk: Desk) -> None:
     trivy = install(desk.folder, Behaviour())
     code, said = desk.run("run", desk.image(), "--trivy", str(trivy), "--platform", "linux/arm64")
     assert (code, "is for linux/amd64" in said) == (13, True), said
+
+
+def test_the_role_is_signed_again_without_a_scan(desk: Desk) -> None:
+    desk.run("add", desk.image(), desk.report(FLAW), *asserted())
+    said = desk.stage.pytrust("repo", "renew", desk.image("web"), "--role", "scans", "--signer", "scanner", home=desk.home)
+    assert "scans" in said
+    assert [line["id"] for line in desk.shown()["lines"]] == ["CVE-2026-0001"]
+
+
+def test_vex_is_signed_by_others_and_counts_where_it_is_believed(desk: Desk) -> None:
+    desk.run("add", desk.image(), desk.report(FLAW, Flaw("CVE-2026-0002")), *asserted())
+    digest = desk.stage.digests["web:v1"]
+    document = {
+        "@context": "https://openvex.dev/ns/v0.2.0",
+        "author": "alice",
+        "timestamp": "2026-11-01T00:00:00Z",
+        "statements": [
+            {
+                "vulnerability": {"name": "CVE-2026-0001"},
+                "products": [{"@id": f"{desk.image('web')}@{digest}"}],
+                "status": "not_affected",
+                "justification": "vulnerable_code_not_in_execute_path",
+            }
+        ],
+    }
+    path = desk.folder / "vex.json"
+    path.write_text(json.dumps(document))
+    (desk.home / "policy.yaml").write_text("version: 1\nimages: [{match: '**', scan: {fail_on: {severity: low}}}]\n")
+    (desk.home / "policy.yaml").chmod(0o600)
+    marks = {line["id"]: line["mark"] for line in desk.shown()["lines"]}
+    assert marks == {"CVE-2026-0001": "fail", "CVE-2026-0002": "fail"}
+    code, said = desk.run("vex", "attach", desk.image(), str(path))
+    assert (code, "has 1 claim, signed by alice" in said) == (0, True), said
+    marks = {line["id"]: line["mark"] for line in desk.shown()["lines"]}
+    assert marks == {"CVE-2026-0001": "not-affected", "CVE-2026-0002": "fail"}
+    assert "vulnerable_code_not_in_execute_path" in desk.run("vex", "show", desk.image())[1]
+    code, said = desk.run("vex", "attach", desk.image(), str(path), "--as", "scanner", "--may", "alice")
+    assert code != 0, said
+    code, said = desk.run("vex", "attach", desk.image("web:v2"), str(path))
+    assert (code, "says nothing of" in said) == (2, True), said
+    assert desk.run("vex", "detach", desk.image())[0] == 0
+    code, said = desk.run("vex", "detach", desk.image())
+    assert (code, "has no VEX" in said) == (1, True), said

@@ -100,7 +100,10 @@ examples:
 @signer_option
 @click.pass_obj
 def renew(workspace: Workspace, names: tuple[str, ...], roles: tuple[str, ...], signers: tuple[str, ...]) -> int:
-    """Sign roles again, unchanged, before their time is over: root, targets, releases, profiles, or a signer's."""
+    """Sign roles again, unchanged, before their time is over.
+
+    These are root, targets, releases, profiles, scans, vex, and those of signers.
+    """
     owner, result = workspace.owner(voice.note), ExitCode.YES
     who = workspace.signers(signers)
     for name in map(parse_collection, names):
@@ -115,6 +118,8 @@ def renew(workspace: Workspace, names: tuple[str, ...], roles: tuple[str, ...], 
 
 def _due(workspace: Workspace, name: CollectionName) -> list[RoleName]:
     state = workspace.quiet_publisher.load(name)
-    documents = state.collection.documents().items() if state else ()
+    if state is None:
+        raise Unsigned(f"nothing is signed under {name} here", hint="see what is: pytrust status")
+    documents = state.collection.documents().items()
     now = workspace.now()
     return [role for role, document in documents if document.expires < now + warn_before(role)]
