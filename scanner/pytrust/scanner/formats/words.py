@@ -64,10 +64,11 @@ def outcome(sheet: Sheet) -> str:
 
 
 def totals(lines: Iterable[Line]) -> str:
-    """``2 critical, 5 high`` of findings; ``7`` of lines without a severity."""
+    """``2 critical, 5 high`` of findings; ``7`` of lines without a severity, or ``7 without severity``."""
     counts = Counter(line.severity for line in lines)
     known = [f"{counts[severity]} {severity.word}" for severity in sorted(Severity, reverse=True) if counts[severity]]
-    return ", ".join([*known, *([str(counts[None])] if counts[None] else [])]) or "none"
+    rest = [f"{counts[None]} without severity" if known else str(counts[None])] if counts[None] else []
+    return ", ".join([*known, *rest]) or "none"
 
 
 def by_mark(lines: Sequence[Line]) -> dict[Mark, list[Line]]:
