@@ -13,7 +13,7 @@ from pytrust.cli.outcome import say_outcome
 from pytrust.cli.ownership import open_online
 from pytrust.cli.workspace import Workspace
 from pytrust.trust.collection.model import warn_before
-from pytrust.trust.errors import ExitCode, UsageError
+from pytrust.trust.errors import ExitCode, Unsigned, UsageError
 from pytrust.trust.names import CollectionName, Format, RoleName, parse_collection, parse_role
 
 _PORT_MAX = 65535

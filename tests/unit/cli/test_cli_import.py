@@ -78,7 +78,11 @@ def test_a_real_estate_moves_in(desk: Desk) -> None:
         code, said = desk.run("migrate", REAL, "--to", wanted, "--yes")
         assert code == 0, (wanted, said)
         assert [bool(desk.held(form)) for form in Format] == [wanted != "notary", wanted != "tuf"]
-        for words in (("status", REAL), ("inspect", REAL), ("repo", "renew", REAL, "releases", "--signer", "alice")):
+        for words in (
+            ("status", REAL),
+            ("inspect", REAL),
+            ("repo", "renew", REAL, "--role", "releases", "--signer", "alice"),
+        ):
             code, said = desk.run(*words)
             assert code == 0, (wanted, words, said)
     code, said = desk.run("revoke", "--signer", "alice", f"{REAL}:v2")
