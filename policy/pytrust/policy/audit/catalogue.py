@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -12,6 +13,7 @@ from pytrust.policy.audit.checks_host import HOST
 from pytrust.policy.audit.checks_images import IMAGES
 from pytrust.policy.audit.checks_swarm import SWARM
 from pytrust.policy.audit.inventory import Inventory
+from pytrust.scanner.severity import Severity
 from pytrust.scanner.sheet import Line, Mark, Sheet
 from pytrust.trust.errors import UsageError
 
@@ -21,21 +23,35 @@ def _place(number: str) -> tuple[int, ...]:
 
 
 CATALOGUE: Final = tuple(sorted((*DAEMON, *HOST, *IMAGES, *CONTAINERS, *SWARM), key=lambda check: _place(check.number)))
+_WHOLE: Final = (Mark.FAIL, Mark.WARN, Mark.PASS, Mark.MANUAL, Mark.SKIPPED)
+"""What the whole is called by: where nothing could be looked at, it has not passed."""
+_SEVERITIES: Final = {
+    **dict.fromkeys(("5.5", "5.32"), Severity.CRITICAL),
+    **dict.fromkeys("2.5 2.7 2.12 3.15 3.16 4.2 4.5 4.10 4.12 5.4 5.6 5.10 5.16 5.18 5.22".split(), Severity.HIGH),  # noqa: SIM905 - numbers
+}
+"""The rest is medium, and low where it is warned of."""
 _RANK: Final = {mark: place for place, mark in enumerate(Mark)}
 
 
 def chosen(only: Iterable[str], skip: Iterable[str]) -> tuple[Check, ...]:
-    """Those whose numbers begin so (``5``, ``5.4``), without others; raises ``UsageError`` for a number that is none."""
+    """Those whose numbers begin so (``5``, ``5.4``), without others.
+
+    Raises:
+        UsageError: no check has such a number, or none is left.
+    """
     wanted, left_out = tuple(only), tuple(skip)
     for number in (*wanted, *left_out):
         if not any(_within(check.number, number) for check in CATALOGUE):
             raise UsageError(f"{number[:40]!r} is no check", hint="name one as 5.4, or a section as 5")
-    return tuple(
+    found = tuple(
         check
         for check in CATALOGUE
         if (not wanted or any(_within(check.number, number) for number in wanted))
         and not any(_within(check.number, number) for number in left_out)
     )
+    if not found:
+        raise UsageError("no check is left", hint="leave out fewer: --skip 5.4")
+    return found
 
 
 def audit_sheet(
@@ -43,12 +59,12 @@ def audit_sheet(
 ) -> Sheet:
     """What every check comes to; ``mending`` says what to write where."""
     lines = [_line(check, outcome, mending=mending) for check in checks for outcome in check.run(inventory)]
-    ordered = sorted(lines, key=lambda line: (_RANK[line.mark], _place(line.id)))
-    mark = next((mark for mark in (Mark.FAIL, Mark.WARN) if any(line.mark is mark for line in lines)), Mark.PASS)
+    ordered = sorted(lines, key=lambda line: (_RANK[line.mark], -(line.severity or 0), _place(line.id)))
+    marks = {line.mark for line in lines}
     return Sheet(
         title="audit of the engine",
         tool="pytrust audit",
-        mark=mark,
+        mark=next(mark for mark in _WHOLE if mark in marks),
         facts=(("by", EDITION), *facts),
         lines=tuple(ordered),
     )
@@ -56,16 +72,29 @@ def audit_sheet(
 
 def _line(check: Check, outcome: Outcome, *, mending: bool) -> Line:
     wrong = outcome.mark in {Mark.FAIL, Mark.WARN}
-    hint = (check.mend if mending and check.mend else check.hint) if wrong else ""
+    hint = (_mended(check, outcome) if mending and check.mend else check.hint) if wrong else ""
     return Line(
         id=check.number,
         mark=outcome.mark,
+        severity=_severity(check, outcome) if wrong else None,
         title=check.title,
         subject=outcome.subject,
         why=outcome.why,
         hint=hint,
-        kind=Section(check.section),
+        kind=check.section,
     )
+
+
+def _severity(check: Check, outcome: Outcome) -> Severity:
+    return Severity.LOW if outcome.mark is Mark.WARN else _SEVERITIES.get(check.number, Severity.MEDIUM)
+
+
+def _mended(check: Check, outcome: Outcome) -> str:
+    """With the file or the image that is wrong, as a shell reads it."""
+    if not outcome.subject:
+        return check.mend
+    named = "FILE" if check.section in {Section.FILES, Section.HOST} else "NAME:TAG"
+    return check.mend.replace(named, shlex.quote(outcome.subject))
 
 
 def _within(number: str, prefix: str) -> bool:

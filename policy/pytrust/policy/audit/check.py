@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pytrust.policy.audit.inventory import Container, HostConfig, Image, Inventory
+from pytrust.policy.audit.inventory import Container, HostConfig, Image, Inventory, State
 from pytrust.scanner.sheet import Mark
 
 EDITION: Final = "CIS Docker 1.6.0"
@@ -39,7 +39,10 @@ Run = Callable[[Inventory], Iterable[Outcome]]
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """``number`` is the benchmark's, by ``EDITION``; ``mend`` what to write where, for ``--fix-hints``."""
+    """``number`` is the benchmark's, by ``EDITION``; ``mend`` what to write where, for ``--fix-hints``.
+
+    In ``mend``, ``FILE`` and ``NAME:TAG`` stand for what is wrong.
+    """
 
     number: str
     title: str
@@ -76,17 +79,45 @@ def flag(value: bool | None, what: str, good: str, wrong: str, *, mark: Mark = M
     return [ok(good) if value else bad(wrong, mark=mark)]
 
 
-def containers(judge: Callable[[Container, HostConfig], str | None], *, mark: Mark = Mark.FAIL) -> Run:
-    """Every container: ``judge`` says what is wrong with one, None where nothing is."""
+def skipped(why: str) -> list[Outcome]:
+    """There is nothing to look at, or nobody may."""
+    return [Outcome(Mark.SKIPPED, why=why)]
+
+
+Wrong = str | Outcome | None
+"""What is wrong with one thing: evidence, or an outcome as it is; None where nothing is."""
+
+
+def containers(judge: Callable[[Container, HostConfig], Wrong], *needs: str, mark: Mark = Mark.FAIL) -> Run:
+    """Every container; ``needs`` are the fields of it, and of what it has of the host, that have to be known."""
+
+    def one_of(one: Container) -> Outcome | None:
+        if one.host is None:
+            return unread("what it has of the host", one.called)
+        if unknown := [name for name in needs if _field(one, one.host, name) is None]:
+            return unread(f"its {unknown[0].replace('_', ' ')}", one.called)
+        wrong = judge(one, one.host)
+        return bad(wrong, one.called, mark=mark) if isinstance(wrong, str) else wrong
 
     def run(inventory: Inventory) -> Iterable[Outcome]:
-        found = []
+        found = [outcome for one in inventory.containers if (outcome := one_of(one))]
+        return summed([*found, *unread_containers(inventory)], len(inventory.containers), "container")
+
+    return run
+
+
+def running(judge: Callable[[Inventory, Container, State], Outcome | None]) -> Run:
+    """Every container that runs; of one of which that is not known, nothing is."""
+
+    def run(inventory: Inventory) -> Iterable[Outcome]:
+        found, count = [], 0
         for one in inventory.containers:
-            if one.host is None:
-                found.append(unread("what it has of the host", one.called))
-            elif wrong := judge(one, one.host):
-                found.append(bad(wrong, one.called, mark=mark))
-        return found or [_none_wrong(len(inventory.containers), "container")]
+            if one.state is None or one.state.running is None:
+                found.append(unread("whether it runs", one.called))
+            elif one.state.running:
+                count += 1
+                found += [outcome] if (outcome := judge(inventory, one, one.state)) else []
+        return summed([*found, *unread_containers(inventory)], count, "running container")
 
     return run
 
@@ -98,12 +129,25 @@ def images(judge: Callable[[Inventory, Image], Outcome | None]) -> Run:
         found = [outcome for image in inventory.used if (outcome := judge(inventory, image))]
         missing = {one.image for one in inventory.containers if one.image and one.image not in inventory.images}
         found += [unread("what this image is made of", image[:19]) for image in sorted(missing)]
-        return found or [_none_wrong(len(inventory.used), "image")]
+        found += [unread("its image", one.called) for one in inventory.containers if not one.image]
+        return summed([*found, *unread_containers(inventory)], len(inventory.used), "image")
 
     return run
 
 
-def _none_wrong(count: int, thing: str) -> Outcome:
+def unread_containers(inventory: Inventory) -> list[Outcome]:
+    """Those of which nothing is known."""
+    return [unread("what it is", name) for name in inventory.unread]
+
+
+def summed(found: list[Outcome], count: int, thing: str) -> list[Outcome]:
+    """What was found; where nothing was, how much was looked at."""
+    if found:
+        return found
     if count == 0:
-        return Outcome(Mark.SKIPPED, why=f"there is no {thing}")
-    return ok(f"{count} {thing}{'s' if count > 1 else ''} looked at")
+        return skipped(f"there is no {thing}")
+    return [ok(f"{count} {thing}{'s' if count > 1 else ''} looked at")]
+
+
+def _field(one: Container, host: HostConfig, name: str) -> object:
+    return getattr(host if hasattr(host, name) else one, name)

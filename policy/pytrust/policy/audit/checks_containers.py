@@ -3,52 +3,78 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from pytrust.policy.audit.check import Check, Outcome, Section, bad, containers, flag, manual, ok, unread
-from pytrust.policy.audit.inventory import Container, HostConfig, Inventory
+from pytrust.policy.audit.check import (
+    Check,
+    Outcome,
+    Section,
+    Wrong,
+    bad,
+    containers,
+    flag,
+    manual,
+    running,
+    skipped,
+    unread,
+)
+from pytrust.policy.audit.inventory import Binding, Container, HostConfig, Inventory, Mount, State
 from pytrust.scanner.sheet import Mark
 
 _SENSITIVE: Final = frozenset(
-    {"/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr", "/run", "/var/run", "/root"}
+    {"/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr", "/run", "/var/run", "/var/lib/docker", "/root"}
 )
+_HARMLESS: Final = frozenset({"/etc/localtime", "/etc/timezone", "/dev/null", "/dev/log", "/dev/shm"})  # noqa: S108 - names
 _GRAVE: Final = frozenset(
     {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_RAWIO", "BPF", "NET_ADMIN", "SYS_BOOT"}
 )
 _RETRIES_MAX: Final = 5
 _PRIVILEGED_BELOW: Final = 1024
 _EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - what is looked for
-_SOCKETS: Final = ("docker.sock", "containerd.sock")
+_RUN: Final = ("/run", "/var/run")
+_SOCKETS: Final = frozenset(
+    f"{folder}/{name}" for folder in _RUN for name in ("docker.sock", "containerd/containerd.sock")
+)
+_ABOVE_SOCKETS: Final = frozenset({"/", "/var", *_RUN})
 
 
-def _apparmor(one: Container, _: HostConfig) -> str | None:
-    if one.apparmor is None:
-        return "the engine does not say its profile"
-    return "no profile confines it" if one.apparmor in {"", "unconfined"} else None
+def has_option(inventory: Inventory, name: str) -> bool | None:
+    """A security option of the engine (``name=seccomp,profile=default``); None where none are said."""
+    options = inventory.info.security_options
+    return None if options is None else any(f"name={name}" in one.split(",") for one in options)
 
 
 def _apparmor_run(inventory: Inventory) -> Iterable[Outcome]:
-    options = inventory.info.security_options
-    if options is not None and not any("name=apparmor" in one.split(",") for one in options):
-        return [Outcome(Mark.SKIPPED, why="the engine's kernel has no AppArmor")]
-    return containers(_apparmor)(inventory)
+    if has_option(inventory, "apparmor") is False:
+        return skipped("the engine's kernel has no AppArmor")
+    judge = containers(
+        lambda one, _: "no profile confines it" if one.apparmor in {"", "unconfined"} else None, "apparmor"
+    )
+    return judge(inventory)
 
 
 def _selinux_run(inventory: Inventory) -> Iterable[Outcome]:
-    options = inventory.info.security_options
-    if options is None:
+    used = has_option(inventory, "selinux")
+    if used is None:
         return [unread("its security options")]
-    if not any("name=selinux" in one.split(",") for one in options):
-        return [Outcome(Mark.SKIPPED, why="the engine does not use SELinux")]
-    return containers(lambda _, host: "label=disable" if _says(host, "label", "disable") else None)(inventory)
+    if not used:
+        return skipped("the engine does not use SELinux")
+    judge = containers(
+        lambda _, host: "label=disable" if _says(host, "label", "disable") or host.privileged else None,
+        "security_opt",
+        "privileged",
+    )
+    return judge(inventory)
 
 
 def _says(host: HostConfig, key: str, value: str) -> bool:
     return any(text in {f"{key}={value}", f"{key}:{value}"} for text in host.security_opt or ())
 
 
-def _capabilities(_: Container, host: HostConfig) -> str | None:
+def _capabilities(_: Container, host: HostConfig) -> Wrong:
+    if host.privileged:
+        return "it has all of them: it is privileged"
     added = [name.upper().removeprefix("CAP_") for name in host.cap_add or ()]
     grave = [name for name in added if name in _GRAVE]
     if grave:
@@ -56,127 +82,163 @@ def _capabilities(_: Container, host: HostConfig) -> str | None:
     return f"it has more than docker gives: {', '.join(added)}" if added else None
 
 
-def _sensitive(one: Container, _: HostConfig) -> str | None:
-    found = [
-        f"{mount.source}{'' if mount.writable else ' (read-only)'}"
-        for mount in one.mounts or ()
-        if mount.type == "bind" and posixpath.normpath(mount.source or "") in _SENSITIVE
-    ]
-    return f"it mounts {', '.join(found)}" if found else None
+def _sources(one: Container, inventory: Inventory) -> Iterator[tuple[str, Mount]]:
+    """Directories of the host; also those that come in the shape of a volume."""
+    for mount in one.mounts or ():
+        source = (inventory.volumes or {}).get(mount.name, "") if mount.type == "volume" else mount.source
+        if source.startswith("/"):
+            yield posixpath.normpath(source).replace("//", "/"), mount
 
 
-def _sockets(one: Container, _: HostConfig) -> str | None:
-    found = [mount.source for mount in one.mounts or () if (mount.source or "").endswith(_SOCKETS)]
-    return f"it mounts {', '.join(map(str, found))}: it can do whatever the engine can" if found else None
+def _mounts(judge: Callable[[Container, Inventory], Wrong]) -> Callable[[Inventory], Iterable[Outcome]]:
+    """``judge`` looks at what is mounted."""
+
+    def run(inventory: Inventory) -> Iterable[Outcome]:
+        def one_of(one: Container, _: HostConfig) -> Wrong:
+            hides = inventory.volumes is None and any(mount.type == "volume" for mount in one.mounts or ())
+            return judge(one, inventory) or (unread("what its volumes are", one.called) if hides else None)
+
+        return containers(one_of, "mounts")(inventory)
+
+    return run
 
 
-def _ssh(inventory: Inventory) -> Iterable[Outcome]:
-    running = [one for one in inventory.containers if one.state and one.state.running]
-    hidden = [unread("which processes run in it", one.called) for one in running if one.id not in inventory.processes]
-    found = [
-        bad(f"it runs {line[:80]}", one.called)
-        for one in running
-        for line in inventory.processes.get(one.id, ())
-        if posixpath.basename(line.split(" ")[0]).rstrip(":") == "sshd"
-    ]
-    if found or hidden:
-        return [*found, *hidden]
-    return [ok(f"{len(running)} looked at")] if running else [Outcome(Mark.SKIPPED, why="no container runs")]
+def _sensitive(one: Container, inventory: Inventory) -> Wrong:
+    found, below = [], []
+    for source, mount in _sources(one, inventory):
+        text = f"{source}{'' if mount.writable else ' (read-only)'}"
+        if source in _SENSITIVE:
+            found.append(text)
+        elif source not in _HARMLESS and source.startswith(tuple(f"{path}/" for path in _SENSITIVE - {"/", *_RUN})):
+            below.append(text)
+    if found:
+        return f"it mounts {', '.join(found)}"
+    return bad(f"it mounts {', '.join(below)}", one.called, mark=Mark.WARN) if below else None
 
 
-def _privileged_ports(_: Container, host: HostConfig) -> str | None:
-    ports = [
-        binding.port
-        for bindings in (host.port_bindings or {}).values()
-        for binding in bindings or ()
-        if binding.port and binding.port.isdecimal() and 0 < int(binding.port[:6]) < _PRIVILEGED_BELOW
-    ]
+def _sockets(one: Container, inventory: Inventory) -> Wrong:
+    """A socket of the engine's; one of another name may be a proxy's."""
+    engines, others = _SOCKETS | ({inventory.socket} if inventory.socket and not inventory.proxied else set()), []
+    for source, _ in _sources(one, inventory):
+        if source in engines:
+            return f"it mounts {source}: it can do whatever the engine can"
+        if source in _ABOVE_SOCKETS:
+            return f"it mounts {source}, with the engine's socket in it"
+        if source.endswith((".sock", ".socket")) and "docker" in source:
+            others.append(source)
+    why = f"it mounts {', '.join(others)}: it can do whatever is let through there"
+    return bad(why, one.called, mark=Mark.WARN) if others else None
+
+
+def _ssh(inventory: Inventory, one: Container, _: State) -> Outcome | None:
+    lines = inventory.processes.get(one.id)
+    if lines is None:
+        return unread("which processes run in it", one.called)
+    found = next((line for line in lines if posixpath.basename(line.split(" ")[0]).rstrip(":") == "sshd"), None)
+    return bad(f"it runs {found[:80]}", one.called) if found else None
+
+
+def _published(judge: Callable[[dict[tuple[str, Binding], None]], Wrong]) -> Callable[[Container, HostConfig], Wrong]:
+    """``judge`` looks at what a container asks for, and at what it got."""
+
+    def run(one: Container, host: HostConfig) -> Wrong:
+        if one.network is None or one.network.ports is None:
+            return unread("which ports it has", one.called)
+        said = [*(host.port_bindings or {}).items(), *one.network.ports.items()]
+        return judge({(name, binding): None for name, bindings in said for binding in bindings or ()})
+
+    return run
+
+
+def _privileged_ports(published: Iterable[tuple[str, Binding]]) -> Wrong:
+    ports = {
+        binding.port: None
+        for _, binding in published
+        if binding.port.isdecimal() and 0 < int(binding.port[:6]) < _PRIVILEGED_BELOW
+    }
     return f"it is published on port {', '.join(ports)}" if ports else None
 
 
-def _everywhere(_: Container, host: HostConfig) -> str | None:
-    ports = [
-        name
-        for name, bindings in (host.port_bindings or {}).items()
-        for binding in bindings or ()
-        if (binding.ip or "") in _EVERYWHERE
-    ]
+def _everywhere(published: Iterable[tuple[str, Binding]]) -> Wrong:
+    ports = {name: None for name, binding in published if binding.ip in _EVERYWHERE}
     return f"{', '.join(ports)} is published on every address of the host" if ports else None
 
 
-def _restart(_: Container, host: HostConfig) -> str | None:
+def _restart(_: Container, host: HostConfig) -> Wrong:
     policy = host.restart_policy
-    if policy is None or policy.name in {None, "", "no"}:
+    if policy is None or policy.name in {"", "no"}:
         return None
     if policy.name == "on-failure" and policy.most is not None and 0 < policy.most <= _RETRIES_MAX:
         return None
     return f"it is started again without end: {policy.name}"
 
 
-def _propagation(one: Container, _: HostConfig) -> str | None:
-    found = [str(mount.destination) for mount in one.mounts or () if mount.propagation in {"shared", "rshared"}]
+def _propagation(one: Container, _: HostConfig) -> Wrong:
+    found = [mount.destination for mount in one.mounts or () if mount.propagation in {"shared", "rshared"}]
     return f"what it mounts below {', '.join(found)} appears on the host" if found else None
 
 
-def _seccomp(_: Container, host: HostConfig) -> str | None:
-    return "no profile confines it" if _says(host, "seccomp", "unconfined") or host.privileged else None
+def _seccomp_run(inventory: Inventory) -> Iterable[Outcome]:
+    options = inventory.info.security_options
+    if options is None:
+        return [unread("its security options")]
+    confines = any("name=seccomp" in one.split(",") and "profile=unconfined" not in one.split(",") for one in options)
+
+    def judge(_: Container, host: HostConfig) -> Wrong:
+        if host.privileged or _says(host, "seccomp", "unconfined"):
+            return "no profile confines it"
+        own = any(text.startswith(("seccomp=", "seccomp:")) for text in host.security_opt or ())
+        return None if own or confines else "it asks for no profile, and the engine gives none"
+
+    return containers(judge, "security_opt", "privileged")(inventory)
 
 
 def _new_privileges(inventory: Inventory) -> Iterable[Outcome]:
-    options = inventory.info.security_options or ()
-    if any("name=no-new-privileges" in one.split(",") for one in options):
-        return [ok("the engine says so for all")]
+    for_all = has_option(inventory, "no-new-privileges")
+    sets = {"no-new-privileges", "no-new-privileges=true", "no-new-privileges:true"}
+    drops = {"no-new-privileges=false", "no-new-privileges:false"}
 
-    def judge(_: Container, host: HostConfig) -> str | None:
-        said = host.security_opt or ()
-        return (
-            None if {"no-new-privileges", "no-new-privileges=true", "no-new-privileges:true"} & set(said) else "not set"
-        )
+    def judge(_: Container, host: HostConfig) -> Wrong:
+        said = set(host.security_opt or ())
+        return None if said & sets or (for_all and not said & drops) else "they may: it says nothing against it"
 
-    return containers(judge)(inventory)
+    return containers(judge, "security_opt")(inventory)
 
 
-def _health(inventory: Inventory) -> Iterable[Outcome]:
-    running = [one for one in inventory.containers if one.state and one.state.running]
-    found = []
-    for one in running:
-        health = one.state.health if one.state else None
-        if health is None:
-            found.append(bad("nobody looks whether it is well", one.called, mark=Mark.WARN))
-        elif health.status == "unhealthy":
-            found.append(bad("it says that it is not well", one.called))
-    if found:
-        return found
-    return [ok(f"{len(running)} looked at")] if running else [Outcome(Mark.SKIPPED, why="no container runs")]
+def _health(_: Inventory, one: Container, state: State) -> Outcome | None:
+    if state.health is None or state.health.status in {None, "none"}:
+        return bad("nobody looks whether it is well", one.called, mark=Mark.WARN)
+    return bad("it says that it is not well", one.called) if state.health.status == "unhealthy" else None
 
 
-def _bridge(one: Container, host: HostConfig) -> str | None:
+def _bridge(one: Container, host: HostConfig) -> Wrong:
     named = one.network.networks if one.network else None
     on_it = "bridge" in named if named is not None else host.network_mode in {"default", "bridge"}
     return "it is on the default bridge, with every other that is" if on_it else None
 
 
-def _cpu(_: Container, host: HostConfig) -> str | None:
+def _cpu(_: Container, host: HostConfig) -> Wrong:
     return None if host.cpu_shares or host.nano_cpus or host.cpu_quota else "it may use all processors"
 
 
-def _host_mode(mode: str | None, what: str) -> str | None:
+def _host_mode(mode: str | None, what: str) -> Wrong:
     return f"it has the host's {what}" if mode == "host" else None
 
 
-def _pids(_: Container, host: HostConfig) -> str | None:
+def _devices(_: Container, host: HostConfig) -> Wrong:
+    if host.privileged:
+        return "it has all of them: it is privileged"
+    return f"it has {len(host.devices)} of them" if host.devices else None
+
+
+def _pids(_: Container, host: HostConfig) -> Wrong:
     return None if host.pids_limit and host.pids_limit > 0 else "it may start processes without end"
 
 
 def _swarm_inactive(inventory: Inventory) -> Iterable[Outcome]:
     state = inventory.info.swarm.state if inventory.info.swarm else None
-    return flag(
-        None if state is None else state == "inactive",
-        "whether it is in a swarm",
-        "it is not",
-        f"it is: {state}",
-        mark=Mark.WARN,
-    )
+    known = None if state is None else state == "inactive"
+    return flag(known, "whether it is in a swarm", "it is not", f"it is: {state}", mark=Mark.WARN)
 
 
 CONTAINERS: Final = (
@@ -185,62 +247,62 @@ CONTAINERS: Final = (
           "docker run without --security-opt apparmor=unconfined"),
     Check("5.3", "SELinux confines containers", Section.CONTAINERS, _selinux_run, "drop label=disable",
           "docker run without --security-opt label=disable"),
-    Check("5.4", "containers have few capabilities", Section.CONTAINERS, containers(_capabilities), "add none",
+    Check("5.4", "containers have few capabilities", Section.CONTAINERS, containers(_capabilities, "cap_add", "privileged"), "add none",
           "docker run --cap-drop ALL, and --cap-add of what is needed; pytrust profile record tells"),
     Check("5.5", "no container is privileged", Section.CONTAINERS,
-          containers(lambda _, host: "it is privileged: it is the host" if host.privileged else None),
+          containers(lambda _, host: "it is privileged: it is the host" if host.privileged else None, "privileged"),
           "give it what it needs instead", "docker run without --privileged"),
-    Check("5.6", "no container mounts the host's own directories", Section.CONTAINERS, containers(_sensitive),
+    Check("5.6", "no container mounts the host's own directories", Section.CONTAINERS, _mounts(_sensitive),
           "mount what it needs", "docker run without -v of /, /etc, /usr, ..."),
-    Check("5.7", "no container runs an SSH server", Section.CONTAINERS, _ssh, "use docker exec"),
+    Check("5.7", "no container runs an SSH server", Section.CONTAINERS, running(_ssh), "use docker exec"),
     Check("5.8", "no container has a privileged port of the host", Section.CONTAINERS,
-          containers(_privileged_ports, mark=Mark.WARN), "publish above 1023", "docker run -p 127.0.0.1:8080:80"),
+          containers(_published(_privileged_ports), "port_bindings", mark=Mark.WARN), "publish above 1023", "docker run -p 127.0.0.1:8080:80"),
     Check("5.9", "only needed ports are published", Section.CONTAINERS, manual("which are needed, their owners know")),
     Check("5.10", "no container has the host's network", Section.CONTAINERS,
-          containers(lambda _, host: _host_mode(host.network_mode, "network")), "publish ports instead",
+          containers(lambda _, host: _host_mode(host.network_mode, "network"), "network_mode"), "publish ports instead",
           "docker run without --network host"),
     Check("5.11", "memory is limited", Section.CONTAINERS,
-          containers(lambda _, host: None if host.memory else "it may use all memory"), "limit it", "docker run --memory 512m"),
-    Check("5.12", "processor time is shared out", Section.CONTAINERS, containers(_cpu, mark=Mark.WARN), "share it out",
+          containers(lambda _, host: None if host.memory else "it may use all memory", "memory"), "limit it", "docker run --memory 512m"),
+    Check("5.12", "processor time is shared out", Section.CONTAINERS, containers(_cpu, "cpu_shares", mark=Mark.WARN), "share it out",
           "docker run --cpus 1"),
     Check("5.13", "root file systems are read-only", Section.CONTAINERS,
-          containers(lambda _, host: None if host.readonly_rootfs else "it may change its programs"), "make it read-only",
+          containers(lambda _, host: None if host.readonly_rootfs else "it may change its programs", "readonly_rootfs"), "make it read-only",
           "docker run --read-only --tmpfs /tmp"),
-    Check("5.14", "ports are published on chosen addresses", Section.CONTAINERS, containers(_everywhere),
+    Check("5.14", "ports are published on chosen addresses", Section.CONTAINERS, containers(_published(_everywhere), "port_bindings"),
           "name the address", "docker run -p 127.0.0.1:8080:80"),
-    Check("5.15", "a container that fails is not started without end", Section.CONTAINERS, containers(_restart, mark=Mark.WARN),
+    Check("5.15", "a container that fails is not started without end", Section.CONTAINERS, containers(_restart, "restart_policy", mark=Mark.WARN),
           "limit it", "docker run --restart on-failure:5"),
     Check("5.16", "no container sees the host's processes", Section.CONTAINERS,
-          containers(lambda _, host: _host_mode(host.pid_mode, "processes")), "drop it", "docker run without --pid host"),
+          containers(lambda _, host: _host_mode(host.pid_mode, "processes"), "pid_mode"), "drop it", "docker run without --pid host"),
     Check("5.17", "no container has the host's IPC", Section.CONTAINERS,
-          containers(lambda _, host: _host_mode(host.ipc_mode, "IPC")), "drop it", "docker run without --ipc host"),
+          containers(lambda _, host: _host_mode(host.ipc_mode, "IPC"), "ipc_mode"), "drop it", "docker run without --ipc host"),
     Check("5.18", "no container has devices of the host", Section.CONTAINERS,
-          containers(lambda _, host: f"it has {len(host.devices)} of them" if host.devices else None), "drop them",
+          containers(_devices, "devices", "privileged"), "drop them",
           "docker run without --device"),
     Check("5.19", "ulimits are overridden only where needed", Section.CONTAINERS, manual("which are needed, their owners know")),
-    Check("5.20", "mounts do not spread to the host", Section.CONTAINERS, containers(_propagation), "make them private",
+    Check("5.20", "mounts do not spread to the host", Section.CONTAINERS, containers(_propagation, "mounts"), "make them private",
           "docker run -v SOURCE:TARGET:rprivate"),
     Check("5.21", "no container has the host's name space of names", Section.CONTAINERS,
-          containers(lambda _, host: _host_mode(host.uts_mode, "host name")), "drop it", "docker run without --uts host"),
-    Check("5.22", "seccomp confines containers", Section.CONTAINERS, containers(_seccomp), "drop seccomp=unconfined",
+          containers(lambda _, host: _host_mode(host.uts_mode, "host name"), "uts_mode"), "drop it", "docker run without --uts host"),
+    Check("5.22", "seccomp confines containers", Section.CONTAINERS, _seccomp_run, "drop seccomp=unconfined",
           "docker run without --security-opt seccomp=unconfined"),
     Check("5.23", "nobody runs privileged processes in containers", Section.CONTAINERS,
           manual("what was run in the past no engine tells; pytrust log does, of what went through the proxy")),
     Check("5.24", "nobody runs processes as root in containers", Section.CONTAINERS,
           manual("what was run in the past no engine tells; pytrust log does, of what went through the proxy")),
     Check("5.25", "containers are in the engine's own control group", Section.CONTAINERS,
-          containers(lambda _, host: f"it is in {host.cgroup_parent}" if host.cgroup_parent else None, mark=Mark.WARN),
+          containers(lambda _, host: f"it is in {host.cgroup_parent}" if host.cgroup_parent else None, "cgroup_parent", mark=Mark.WARN),
           "drop it", "docker run without --cgroup-parent"),
     Check("5.26", "processes cannot gain privileges", Section.CONTAINERS, _new_privileges, "say so",
           "docker run --security-opt no-new-privileges"),
-    Check("5.27", "somebody looks whether containers are well", Section.CONTAINERS, _health, "give it a health check",
+    Check("5.27", "somebody looks whether containers are well", Section.CONTAINERS, running(_health), "give it a health check",
           "HEALTHCHECK in its Dockerfile, or docker run --health-cmd"),
     Check("5.29", "the number of processes is limited", Section.CONTAINERS, containers(_pids), "limit it",
           "docker run --pids-limit 200"),
-    Check("5.30", "nothing is on the default bridge", Section.CONTAINERS, containers(_bridge, mark=Mark.WARN),
+    Check("5.30", "nothing is on the default bridge", Section.CONTAINERS, containers(_bridge, "network_mode", mark=Mark.WARN),
           "use a network of its own", "docker network create NAME; docker run --network NAME"),
     Check("5.31", "no container has the host's users", Section.CONTAINERS,
-          containers(lambda _, host: _host_mode(host.userns_mode, "users")), "drop it", "docker run without --userns host"),
-    Check("5.32", "no container has the engine's socket", Section.CONTAINERS, containers(_sockets), "drop it",
+          containers(lambda _, host: _host_mode(host.userns_mode, "users"), "userns_mode"), "drop it", "docker run without --userns host"),
+    Check("5.32", "no container has the engine's socket", Section.CONTAINERS, _mounts(_sockets), "drop it",
           "mount the proxy's socket, if it has to be one: pytrust proxy"),
 )  # fmt: skip

@@ -4,39 +4,34 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
-from pytrust.policy.audit.check import Check, Outcome, Section, bad, flag, manual, ok, unread
+from pytrust.policy.audit.check import Check, Outcome, Section, bad, flag, manual, ok, skipped, unread
+from pytrust.policy.audit.checks_containers import has_option
 from pytrust.policy.audit.inventory import Inventory
 from pytrust.scanner.sheet import Mark
 
-MAINTAINED: Final = 28  # the oldest major version that still gets fixes (December 2026)
+MAINTAINED: Final = 28  # versions before it get no fixes any more
 _LOCAL_LOGS: Final = frozenset({"json-file", "local", "none", "journald"})
 _ICC: Final = "com.docker.network.bridge.enable_icc"
 
 
 def _version(inventory: Inventory) -> Iterable[Outcome]:
+    """That a version is old needs no network to know; that it is the newest does."""
     text = inventory.info.server_version
     found = re.match(r"(\d{1,4})\.", text or "")
     if not found:
         return [unread("its version")]
-    return flag(int(found[1]) >= MAINTAINED, "", f"version {text}", f"version {text} gets no fixes", mark=Mark.WARN)
-
-
-def _option(inventory: Inventory, name: str) -> str | None:
-    """A security option (``name=seccomp,profile=default``); empty where it is not there, None where none are said."""
-    options = inventory.info.security_options
-    if options is None:
-        return None
-    return next((one for one in options if f"name={name}" in one.split(",")), "")
+    if int(found[1]) < MAINTAINED:
+        why = f"version {text} gets no fixes, but for those of a distribution that keeps it"
+        return [bad(why, mark=Mark.WARN)]
+    return [Outcome(Mark.MANUAL, why=f"version {text}; whether a newer one mends something, its releases tell")]
 
 
 def _rootless(inventory: Inventory) -> Iterable[Outcome]:
-    found = _option(inventory, "rootless")
-    return flag(
-        None if found is None else bool(found), "whether it is rootless", "rootless", "it runs as root", mark=Mark.WARN
-    )
+    found = has_option(inventory, "rootless")
+    return flag(found, "whether it is rootless", "rootless", "it runs as root", mark=Mark.WARN)
 
 
 def _icc(inventory: Inventory) -> Iterable[Outcome]:
@@ -45,8 +40,9 @@ def _icc(inventory: Inventory) -> Iterable[Outcome]:
     bridge = next((one for one in inventory.networks if one.name == "bridge"), None)
     if bridge is None:
         return [ok("there is no default bridge")]
-    value = (bridge.options or {}).get(_ICC)
-    return flag(None if value is None else value == "false", "whether containers may talk", "icc=false", "icc is on")
+    value = None if bridge.options is None else bridge.options.get(_ICC, "true")
+    known = None if value is None else value == "false"
+    return flag(known, "whether containers may talk", "they may not", "they may")
 
 
 def _insecure(inventory: Inventory) -> Iterable[Outcome]:
@@ -74,39 +70,40 @@ def _tls(inventory: Inventory) -> Iterable[Outcome]:
     if inventory.reached == "tcp":
         return [bad("it was reached over TCP without TLS")]
     if inventory.reached == "tls":
-        return [ok("it was reached over TLS")]
-    hosts = inventory.host.settings.get("hosts") if inventory.host else None
-    if hosts is None:
-        return [
-            Outcome(Mark.MANUAL, why="it was reached by a unix socket; whether it listens elsewhere it does not say")
-        ]
-    assert inventory.host is not None
-    listens = [text for text in hosts if str(text).startswith("tcp:")]
-    checked = inventory.host.settings.get("tlsverify") is True
-    return [bad("it listens there without asking for certificates", str(text)) for text in listens if not checked] or [
-        ok("no TCP port" if not listens else "tlsverify")
-    ]
+        wrong = "it was reached over TLS, and lets in clients without a certificate"
+        return flag(inventory.insists, "whether it insists on certificates", "only clients with a certificate", wrong)
+    if inventory.proxied or inventory.host is None:
+        return [Outcome(Mark.MANUAL, why="where else it listens than at this socket, it does not say")]
+    if inventory.host.settings is None:
+        return skipped(inventory.host.unsettled)
+    return _listening(inventory.host.settings)
+
+
+def _listening(settings: Mapping[str, Any]) -> list[Outcome]:
+    said = settings.get("hosts", [])
+    hosts = [str(text) for text in said] if isinstance(said, list) else [str(said)]
+    if any(text.startswith("fd:") for text in hosts):
+        return [Outcome(Mark.MANUAL, why="systemd gives it its sockets: systemctl cat docker.socket")]
+    checked = settings.get("tlsverify") is True
+    open_to_all = [text for text in hosts if not text.startswith("unix:") and not checked]
+    wrong = [bad("it listens there without asking for certificates", text) for text in open_to_all]
+    return wrong or [ok("clients need a certificate" if checked else "it listens at no TCP port")]
 
 
 def _userns(inventory: Inventory) -> Iterable[Outcome]:
-    found = [_option(inventory, name) for name in ("userns", "rootless")]
+    found = [has_option(inventory, name) for name in ("userns", "rootless")]
     known = None if found[0] is None else any(found)
     return flag(known, "whether users are remapped", "users are remapped", "root in a container is root on the host")
 
 
 def _authorization(inventory: Inventory) -> Iterable[Outcome]:
-    said = inventory.info.plugins
-    if said is None:
+    if (said := inventory.info.plugins) is None or said.authorization is None:
         return [unread("its plugins")]
-    names = said.authorization or []
-    if names:
-        return [ok(", ".join(names))]
+    if said.authorization:
+        return [ok(", ".join(said.authorization))]
     if inventory.proxied:
-        return [
-            bad(
-                "requests through this proxy are judged; whoever reaches the engine's own socket is not", mark=Mark.WARN
-            )
-        ]
+        why = "requests through this proxy are judged; whoever reaches the engine's own socket is not"
+        return [bad(why, mark=Mark.WARN)]
     return [bad("no authorization plugin: whoever reaches the engine may do anything")]
 
 
@@ -117,11 +114,9 @@ def _remote_logs(inventory: Inventory) -> Iterable[Outcome]:
 
 
 def _no_new_privileges(inventory: Inventory) -> Iterable[Outcome]:
-    found = _option(inventory, "no-new-privileges")
-    known = None if found is None else bool(found)
-    return flag(
-        known, "its security options", "for all containers", "containers may gain privileges unless each says no"
-    )
+    found = has_option(inventory, "no-new-privileges")
+    wrong = "containers may gain privileges unless each says no"
+    return flag(found, "its security options", "for all containers", wrong)
 
 
 def _live_restore(inventory: Inventory) -> Iterable[Outcome]:
@@ -131,9 +126,10 @@ def _live_restore(inventory: Inventory) -> Iterable[Outcome]:
 
 
 def _seccomp(inventory: Inventory) -> Iterable[Outcome]:
-    found = _option(inventory, "seccomp")
-    if found is None:
+    options = inventory.info.security_options
+    if options is None:
         return [unread("its security options")]
+    found = next((one for one in options if "name=seccomp" in one.split(",")), "")
     sound = bool(found) and "profile=unconfined" not in found.split(",")
     return flag(sound, "", found, "containers that ask for no profile have none")
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, NamedTuple
 
-from pytrust.policy.audit.check import Check, Outcome, Run, Section, bad, flag, ok
+from pytrust.policy.audit.check import Check, Outcome, Run, Section, bad, flag, ok, skipped
 from pytrust.policy.audit.inventory import File, Host, Inventory
 from pytrust.scanner.sheet import Mark
 
@@ -15,7 +15,7 @@ AUDITED: Final = (
     ("1.1.5", "/var/lib/docker"),
     ("1.1.6", "/etc/docker"),
     ("1.1.7", "docker.service"),
-    ("1.1.8", "containerd.sock"),
+    ("1.1.8", "/run/containerd/containerd.sock"),
     ("1.1.9", "docker.socket"),
     ("1.1.10", "/etc/default/docker"),
     ("1.1.11", "/etc/docker/daemon.json"),
@@ -27,7 +27,7 @@ AUDITED: Final = (
     ("1.1.17", "/usr/bin/containerd-shim-runc-v2"),
     ("1.1.18", "/usr/bin/runc"),
 )
-"""What the kernel's audit is to watch, by number."""
+"""What the kernel's audit is to watch, by number: a path, or the name of a unit."""
 
 
 class Rule(NamedTuple):
@@ -54,15 +54,24 @@ FILES: Final = (
     Rule("3.22", "3.21", "/etc/sysconfig/docker", 0o644),
     Rule("3.23", "3.24", "/run/containerd/containerd.sock", 0o660),
 )
+PATHS: Final = frozenset({"tlscacert", "tlscert", "tlskey"})
+"""Keys of files that the daemon's settings name."""
 
 
 def _on_host(judge: Callable[[Host], Iterable[Outcome]]) -> Run:
     def run(inventory: Inventory) -> Iterable[Outcome]:
-        if inventory.host is None:
-            return [Outcome(Mark.SKIPPED, why=inventory.hidden)]
-        return judge(inventory.host)
+        return skipped(inventory.hidden) if inventory.host is None else judge(inventory.host)
 
     return run
+
+
+def _settled(judge: Callable[[Mapping[str, Any]], Iterable[Outcome]]) -> Run:
+    """Settings have defaults: where they are not known, nothing is."""
+
+    def run(host: Host) -> Iterable[Outcome]:
+        return skipped(host.unsettled) if host.settings is None else judge(host.settings)
+
+    return _on_host(run)
 
 
 def _files(host: Host, key: str) -> list[File]:
@@ -98,41 +107,67 @@ def _mode(rule: Rule) -> Run:
 
 
 def _seen(host: Host, key: str) -> list[Outcome]:
-    count = len(_files(host, key))
-    return [ok(f"{count} looked at")] if count else [Outcome(Mark.SKIPPED, why="there is no such file here")]
+    if count := len(_files(host, key)):
+        return [ok(f"{count} looked at")]
+    if key in host.locked:
+        return skipped("it may not be looked at: try as root")
+    if key in PATHS and host.settings is None:
+        return skipped(host.unsettled)
+    return skipped("there is no such file here")
 
 
 def _watched(name: str) -> Run:
     def judge(host: Host) -> Iterable[Outcome]:
+        if (file := host.files.get(name)) is None:
+            return _seen(host, name)
         if host.audited is None:
-            return [Outcome(Mark.SKIPPED, why="the kernel's audit rules cannot be read here: auditctl -l, as root")]
-        there = any(path == name or path.endswith(f"/{name}") for path in host.audited)
-        return flag(there, "", "watched", f"{name} is not watched", mark=Mark.WARN)
+            return skipped("the kernel's audit rules cannot be read here: auditctl -l, as root")
+        there = any(file.path == path or file.path.startswith(f"{path.rstrip('/')}/") for path in host.audited)
+        return [ok("watched") if there else bad("it is not watched", file.path, mark=Mark.WARN)]
 
     return _on_host(judge)
 
 
 def _partition(host: Host) -> Iterable[Outcome]:
-    return flag(
-        host.separate, "where its data lies", "a file system of its own", "on the root file system", mark=Mark.WARN
-    )
+    if host.separate is None:
+        return skipped("the engine's data cannot be seen here")
+    wrong = "it shares one with the rest of the host"
+    return flag(host.separate, "", "a file system of its own", wrong, mark=Mark.WARN)
 
 
-def _log_level(host: Host) -> Iterable[Outcome]:
-    level = host.settings.get("log-level", "info")
+def _members(host: Host) -> Iterable[Outcome]:
+    if host.members is None:
+        return skipped("the group cannot be read here")
+    if not host.members:
+        return [ok("the group docker has no members")]
+    return [Outcome(Mark.MANUAL, why=f"as good as root: {', '.join(host.members)[:500]}")]
+
+
+def _log_level(settings: Mapping[str, Any]) -> Iterable[Outcome]:
+    level = settings.get("log-level", "info")
     return [ok(str(level)) if level == "info" else bad(f"it is {level}", mark=Mark.WARN)]
 
 
-def _iptables(host: Host) -> Iterable[Outcome]:
-    return flag(host.settings.get("iptables", True) is not False, "", "on", "the engine guards no network")
+def _iptables(settings: Mapping[str, Any]) -> Iterable[Outcome]:
+    return flag(settings.get("iptables", True) is True, "", "on", "the engine guards no network")
 
 
-def _ulimits(host: Host) -> Iterable[Outcome]:
-    return flag("default-ulimits" in host.settings, "", "set", "containers have those of the daemon", mark=Mark.WARN)
+def _ulimits(settings: Mapping[str, Any]) -> Iterable[Outcome]:
+    return flag(bool(settings.get("default-ulimits")), "", "set", "containers have the daemon's own", mark=Mark.WARN)
 
 
-def _userland(host: Host) -> Iterable[Outcome]:
-    off = host.settings.get("userland-proxy", True) is False
+def _cgroup(settings: Mapping[str, Any]) -> Iterable[Outcome]:
+    parent = settings.get("cgroup-parent")
+    return flag(not parent, "", "the engine's own", f"containers are put into {parent}", mark=Mark.WARN)
+
+
+def _base_size(settings: Mapping[str, Any]) -> Iterable[Outcome]:
+    changed = any("dm.basesize" in str(option) for option in settings.get("storage-opts") or ())
+    return flag(not changed, "", "not changed", "it is changed: dm.basesize", mark=Mark.WARN)
+
+
+def _userland(settings: Mapping[str, Any]) -> Iterable[Outcome]:
+    off = settings.get("userland-proxy", True) is False
     return flag(off, "", "off", "a process of its own carries each published port", mark=Mark.WARN)
 
 
@@ -158,14 +193,17 @@ def _file_checks() -> Iterable[Check]:
 
 HOST: Final = (
     Check("1.1.1", "the engine's data has a file system of its own", Section.HOST, _on_host(_partition), "give it one"),
+    Check("1.1.2", "only trusted users control the engine", Section.HOST, _on_host(_members)),
     *(
-        Check(number, f"changes to {name} are written down", Section.HOST, _watched(name), "watch it", f"auditctl -w PATH -k docker ({name})")
+        Check(number, f"changes to {name} are written down", Section.HOST, _watched(name), "watch it", "auditctl -w FILE -k docker")
         for number, name in AUDITED
     ),
-    Check("2.3", "the log level is info", Section.DAEMON, _on_host(_log_level), "set it", 'daemon.json: "log-level": "info"'),
-    Check("2.4", "the engine may set firewall rules", Section.DAEMON, _on_host(_iptables), "let it", 'daemon.json: remove "iptables": false'),
-    Check("2.8", "default ulimits are set", Section.DAEMON, _on_host(_ulimits), "set them",
+    Check("2.3", "the log level is info", Section.DAEMON, _settled(_log_level), "set it", 'daemon.json: "log-level": "info"'),
+    Check("2.4", "the engine may set firewall rules", Section.DAEMON, _settled(_iptables), "let it", 'daemon.json: remove "iptables": false'),
+    Check("2.8", "default ulimits are set", Section.DAEMON, _settled(_ulimits), "set them",
           'daemon.json: "default-ulimits": {"nofile": {"Name": "nofile", "Soft": 1024, "Hard": 2048}}'),
-    Check("2.16", "the userland proxy is off", Section.DAEMON, _on_host(_userland), "switch it off", 'daemon.json: "userland-proxy": false'),
+    Check("2.10", "containers are in the engine's own control group", Section.DAEMON, _settled(_cgroup), "leave it", 'daemon.json: remove "cgroup-parent"'),
+    Check("2.11", "the base device's size is not changed", Section.DAEMON, _settled(_base_size), "leave it", 'daemon.json: remove "dm.basesize" from "storage-opts"'),
+    Check("2.16", "the userland proxy is off", Section.DAEMON, _settled(_userland), "switch it off", 'daemon.json: "userland-proxy": false'),
     *_file_checks(),
 )  # fmt: skip

@@ -6,19 +6,21 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from pytrust.policy.audit.check import Check, Outcome, Section, bad, images, manual, ok, unread
-from pytrust.policy.audit.inventory import Image, Inventory
+from pytrust.policy.audit.check import Check, Outcome, Section, bad, images, manual, summed, unread, unread_containers
+from pytrust.policy.audit.inventory import Container, Image, Inventory, Trust
 from pytrust.scanner.sheet import Mark
 
 _SECRET: Final = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key|credential)s?\s*=\s*\S")
 _UPDATE: Final = re.compile(
     r"(apt-get|apt|yum|dnf|apk|microdnf|zypper)\s+(-\S+\s+)*(update|upgrade|makecache|refresh)\b"
 )
+_LINE_MAX_CHARS: Final = 4_096
 _INSTALL: Final = re.compile(r"\b(install|add|in)\b")
 _NOP_ADD: Final = re.compile(r"(#\(nop\)\s+)?ADD\s")
 
 
 def _user(_: Inventory, image: Image) -> Outcome | None:
+    """Engines leave out a user that is empty."""
     if image.config is None:
         return unread("how it is configured", image.called)
     name = (image.config.user or "").partition(":")[0]
@@ -34,8 +36,11 @@ def _health(_: Inventory, image: Image) -> Outcome | None:
 
 
 def _lines(inventory: Inventory, image: Image) -> list[str] | None:
+    """How its layers were made, cut: expressions that look for words take longer than lines are long."""
     layers = inventory.histories.get(image.id)
-    return None if layers is None else [layer.created_by or "" for layer in layers]
+    if layers is None or any(layer.created_by is None for layer in layers):
+        return None
+    return [(layer.created_by or "")[:_LINE_MAX_CHARS] for layer in layers]
 
 
 def _update(inventory: Inventory, image: Image) -> Outcome | None:
@@ -57,23 +62,44 @@ def _add(inventory: Inventory, image: Image) -> Outcome | None:
 
 def _secrets(inventory: Inventory, image: Image) -> Outcome | None:
     """Names alone are told, and never the values."""
-    lines, environment = _lines(inventory, image), (image.config.env if image.config else None) or []
-    if lines is None:
+    lines, environment = _lines(inventory, image), image.config.env if image.config else None
+    if lines is None or image.config is None:
         return unread("how it was made", image.called)
-    found = [text.partition("=")[0] for text in environment if _SECRET.search(text)]
+    found = [text.partition("=")[0] for text in environment or () if _SECRET.search(text[:_LINE_MAX_CHARS])]
     found += ["a line of its history" for line in lines if _SECRET.search(line)]
     return bad(f"it seems to hold a secret in {', '.join(dict.fromkeys(found))[:200]}", image.called) if found else None
 
 
+def _looked_up(inventory: Inventory, image: Image) -> Trust | Outcome:
+    trust = inventory.trust.get(image.id)
+    if trust is None or trust.unknown:
+        why = (trust.why if trust else "") or inventory.untrusted or "it was not looked up"
+        return Outcome(Mark.SKIPPED, image.called, why)
+    return trust
+
+
 def _signed(inventory: Inventory, image: Image) -> Outcome | None:
-    if (trust := inventory.trust.get(image.id)) is None:
-        return Outcome(Mark.SKIPPED, image.called, inventory.untrusted or "it was not looked up")
+    trust = _looked_up(inventory, image)
+    if isinstance(trust, Outcome):
+        return trust
     return None if trust.signed else bad(trust.why, image.called)
 
 
+def _verified(inventory: Inventory, image: Image) -> Outcome | None:
+    """As ``_signed``; and that a pin of this host covers the root that it leads to."""
+    trust = _looked_up(inventory, image)
+    if isinstance(trust, Outcome):
+        return trust
+    if not trust.signed:
+        return bad(trust.why, image.called)
+    why = f"{trust.signed} was believed when it was seen first: no pin covers who signed it"
+    return bad(why, image.called, mark=Mark.WARN) if trust.first_use else None
+
+
 def _scanned(inventory: Inventory, image: Image) -> Outcome | None:
-    if (trust := inventory.trust.get(image.id)) is None:
-        return Outcome(Mark.SKIPPED, image.called, inventory.untrusted or "it was not looked up")
+    trust = _looked_up(inventory, image)
+    if isinstance(trust, Outcome):
+        return trust
     if not trust.scanned:
         return bad("it has no signed scan", image.called)
     if trust.acceptable is None:
@@ -82,34 +108,27 @@ def _scanned(inventory: Inventory, image: Image) -> Outcome | None:
 
 
 def _enforced(inventory: Inventory) -> Iterable[Outcome]:
-    """Whether anybody can run what is not signed."""
+    """Whether anybody can run what is not signed. Of a way round a proxy nothing can be seen from before it."""
     names = (inventory.info.plugins.authorization if inventory.info.plugins else None) or []
+    if inventory.proxied:
+        beside = "whoever reaches the engine's own socket is not held to it"
+        return [bad(f"requests through this proxy are judged by its policy; {beside}", mark=Mark.WARN)]
     if any("pytrust" in name for name in names):
         return [bad(f"{', '.join(names)} locks out revoked clients, and judges no images", mark=Mark.WARN)]
-    if inventory.proxied:
-        return [
-            bad(
-                "this proxy enforces signatures; whoever reaches the engine's own socket is not held to them",
-                mark=Mark.WARN,
-            )
-        ]
     return [bad("this way to the engine asks for no signatures")]
 
 
 def _newest(inventory: Inventory) -> Iterable[Outcome]:
-    found = []
-    for one in inventory.containers:
-        trust = inventory.trust.get(one.image or "")
-        if trust is None:
-            found.append(Outcome(Mark.SKIPPED, one.called, inventory.untrusted or "its image was not looked up"))
-        elif not trust.signed:
-            found.append(bad("its image is not signed: nobody says what is newest", one.called))
-        elif trust.newest:
-            found.append(bad(f"it was made from an older image; signed now is {trust.newest}", one.called))
-    if found:
-        return found
-    count = len(inventory.containers)
-    return [ok(f"{count} looked at")] if count else [Outcome(Mark.SKIPPED, why="there is no container")]
+    found = [outcome for one in inventory.containers if (outcome := _is_newest(inventory, one))]
+    return summed([*found, *unread_containers(inventory)], len(inventory.containers), "container")
+
+
+def _is_newest(inventory: Inventory, one: Container) -> Outcome | None:
+    current = inventory.current.get(one.id)
+    if current is None or current.newest is None:
+        why = (current.why if current else "") or inventory.untrusted or "it was not looked up"
+        return Outcome(Mark.SKIPPED, one.called, why)
+    return None if current.newest else bad(current.why, one.called)
 
 
 IMAGES: Final = (
@@ -131,8 +150,8 @@ IMAGES: Final = (
     Check("4.10", "images hold no secrets", Section.IMAGES, images(_secrets), "hand them over when it runs",
           "pytrust secret put NAME; docker run --label pytrust.secrets=NAME"),
     Check("4.11", "only verified packages are installed", Section.IMAGES, manual("how they were built, their owners know")),
-    Check("4.12", "what is signed is what is used", Section.IMAGES, images(_signed), "pull it anew by its signed digest",
-          "pytrust pull NAME:TAG"),
+    Check("4.12", "signatures lead to a key that this host knows", Section.IMAGES, images(_verified),
+          "pull what is signed, and pin the key", "pytrust pull NAME:TAG; pytrust pin --help"),
     Check("5.28", "containers run the newest image", Section.CONTAINERS, _newest, "pull, and create it again",
-          "docker pull NAME:TAG, and create the container again"),
+          "pytrust pull NAME:TAG, and create the container again"),
 )  # fmt: skip

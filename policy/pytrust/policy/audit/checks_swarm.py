@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from pytrust.policy.audit.check import Check, Outcome, Run, Section, bad, flag, manual, ok, unread
+from pytrust.policy.audit.check import Check, Outcome, Run, Section, bad, flag, manual, ok, skipped, unread
 from pytrust.policy.audit.inventory import Inventory, Swarm
 from pytrust.scanner.sheet import Mark
 
@@ -48,30 +48,33 @@ def _managed(judge: Callable[[Swarm, Inventory], Iterable[Outcome]]) -> Run:
 
 
 def _managers(swarm: Swarm, _: Inventory) -> Iterable[Outcome]:
-    count = swarm.managers
-    return flag(
-        None if count is None else count <= _MANAGERS_MAX,
-        "how many managers there are",
-        f"{count}",
-        f"{count} managers",
-    )
+    """Of an even number as many may fail as of one less."""
+    if (count := swarm.managers) is None:
+        return [unread("how many managers there are")]
+    if count > _MANAGERS_MAX:
+        return [bad(f"{count} managers")]
+    wrong = f"{count} managers stand no more failures than {count - 1}"
+    return flag(count % 2 == 1, "", f"{count}", wrong, mark=Mark.WARN)
 
 
-def _address(swarm: Swarm, _: Inventory) -> Iterable[Outcome]:
-    if swarm.address is None:
-        return [unread("its address in the swarm")]
-    wide = swarm.address in {"", "0.0.0.0", "::"}  # noqa: S104 - what is looked for
-    return [bad("it listens on every address") if wide else ok(swarm.address)]
+def _address(_: Swarm, inventory: Inventory) -> Iterable[Outcome]:
+    """What it tells others of its address is not where it listens."""
+    if inventory.host is None:
+        return skipped(f"where it listens only its host tells: {inventory.hidden}")
+    if not inventory.host.swarm_listens:
+        return skipped("nothing is seen to listen on port 2377 here")
+    wide = [text for text in inventory.host.swarm_listens if text in {"0.0.0.0", "::"}]  # noqa: S104 - looked for
+    return [bad("it listens on every address") if wide else ok(", ".join(inventory.host.swarm_listens))]
 
 
 def _overlays(_: Swarm, inventory: Inventory) -> Iterable[Outcome]:
     if inventory.networks is None:
         return [unread("its networks")]
     overlays = [one for one in inventory.networks if one.driver == "overlay" and one.name != "ingress"]
+    if any(one.driver is None or (one.driver == "overlay" and one.options is None) for one in inventory.networks):
+        return [unread("what kind its networks are of")]
     plain = [one for one in overlays if "encrypted" not in (one.options or {})]
-    return [bad("what goes over it is not encrypted", str(one.name)) for one in plain] or [
-        ok(f"{len(overlays)} looked at")
-    ]
+    return [bad("what goes over it is not encrypted", one.name) for one in plain] or [ok(f"{len(overlays)} looked at")]
 
 
 def _autolock(swarm: Swarm, _: Inventory) -> Iterable[Outcome]:

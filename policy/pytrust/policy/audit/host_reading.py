@@ -3,95 +3,149 @@
 from __future__ import annotations
 
 import grp
-import json
 import os
 import pwd
+import socket
 import stat
+import struct
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from pytrust.policy.audit.checks_host import FILES
-from pytrust.policy.audit.inventory import File, Host
+from pytrust.policy.audit.checks_host import AUDITED, FILES, PATHS
+from pytrust.policy.audit.daemon_settings import FILE, read_arguments, read_file
+from pytrust.policy.audit.inventory import File, Host, Info
+from pytrust.trust.errors import PytrustError, UsageError
+from pytrust.trust.files import read_bounded
+from pytrust.trust.limits import CONNECT_TIMEOUT
 
-_SETTINGS: Final = Path("/etc/docker/daemon.json")
 _UNITS: Final = ("/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system")
 _CERTIFICATES: Final = Path("/etc/docker/certs.d")
 _CERTIFICATES_MAX: Final = 1_000
 _SETTINGS_MAX_BYTES: Final = 1024 * 1024
-_PROCESSES_MAX: Final = 100_000
 _AUDIT_TIMEOUT: Final = 10.0  # seconds
-_PATHS: Final = frozenset({"tlscacert", "tlscert", "tlskey"})
-_FLAGS: Final = frozenset({"icc", "iptables", "userland-proxy", "tlsverify", "live-restore", "no-new-privileges"})
+_GROUP: Final = "docker"
+_LISTENS: Final = "0A"  # state of a line of /proc/net/tcp
+_SWARM_PORT: Final = 2377
+_Found = tuple[dict[str, File | None], set[str]]
 
 
-def read_host(root: str | None) -> Host:
-    """What can be seen here; ``root`` is where the engine keeps its data."""
-    settings = {**_from_file(), **_from_process()}
+def elsewhere(info: Info) -> str:
+    """Why the engine that says this of itself is not on this host; empty if it is."""
+    here = os.uname()
+    if info.name is None or info.kernel_version is None:
+        return "the engine does not say on which host it is"
+    if (info.name, info.kernel_version) != (here.nodename, here.release):
+        return f"the engine's host calls itself {info.name[:80]!r}, and this one {here.nodename!r}"
+    return ""
+
+
+def read_host(root: str | None, place: Path | None) -> Host:
+    """What can be seen here; ``root`` is where the engine keeps its data, ``place`` the unix socket it was asked at."""
+    settings, why = _settings(place)
+    keys = {*(rule.key for rule in FILES), *(name for _, name in AUDITED)}
+    files, locked = _files(keys, settings or {})
+    certificates: tuple[File, ...] = ()
+    try:
+        certificates = tuple(_certificates())
+    except OSError:
+        locked.add("certs.d")
     return Host(
-        files={rule.key: _find(rule.key, settings) for rule in FILES},
-        certificates=tuple(_certificates()),
+        files=files,
+        locked=frozenset(locked),
+        certificates=certificates,
         settings=settings,
+        unsettled=why,
         audited=_audited(),
         separate=os.path.ismount(root) if root and Path(root).is_dir() else None,
+        members=_members(),
+        swarm_listens=tuple(_listening(_SWARM_PORT)),
     )
 
 
-def _from_file() -> Mapping[str, Any]:
-    with suppress(OSError, ValueError, RecursionError):
-        with _SETTINGS.open("rb") as file:
-            value = json.loads(file.read(_SETTINGS_MAX_BYTES))
-        return value if isinstance(value, dict) else {}
-    return {}
+def _settings(place: Path | None) -> tuple[Mapping[str, Any] | None, str]:
+    """Of the daemon that runs; None, and why, where that is not known."""
+    try:
+        pid = _daemon(place)
+        arguments = read_arguments(_words(pid)[1:])
+        file = arguments.get("config-file")
+        return {**_written(pid, str(file or FILE), asked_for=bool(file)), **arguments}, ""
+    except OSError as error:
+        return None, f"the daemon's settings may not be read: {(error.strerror or str(error)).lower()}"
+    except PytrustError as error:
+        return None, str(error)
 
 
-def _from_process() -> Mapping[str, Any]:
-    """The arguments of the one daemon that runs here; with several, it is not known whose is asked."""
-    found = [words for words in _command_lines() if words and Path(words[0]).name == "dockerd"]
-    return dict(_arguments(found[0][1:])) if len(found) == 1 else {}
+def _written(pid: int, path: str, *, asked_for: bool) -> Mapping[str, Any]:
+    """daemon.json, as the daemon sees it: it may be in a mount namespace of its own."""
+    seen = Path(f"/proc/{pid}/root{path}")
+    if not asked_for and not seen.exists():
+        return {}
+    return read_file(read_bounded(seen, _SETTINGS_MAX_BYTES), path)
 
 
-def _command_lines() -> Iterator[list[str]]:
-    for place in list(Path("/proc").iterdir())[:_PROCESSES_MAX]:
-        if place.name.isdecimal():
-            with suppress(OSError):
-                yield (place / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")[:-1]
+def _daemon(place: Path | None) -> int:
+    """The process behind a socket, else the one dockerd of this host; raises ``UsageError`` where that is not known."""
+    peer = _peer(place) if place else None
+    if peer is not None and _is_daemon(peer):
+        return peer
+    found = [int(one.name) for one in Path("/proc").iterdir() if one.name.isdecimal() and _is_daemon(int(one.name))]
+    if len(found) != 1:
+        raise UsageError(
+            f"of the daemon's settings nothing is known: {'several run here' if found else 'it is not seen here'}"
+        )
+    return found[0]
 
 
-def _arguments(words: Iterable[str]) -> Iterator[tuple[str, Any]]:
-    hosts: list[str] = []
-    waiting = ""
-    for word in words:
-        if waiting:
-            name, value, waiting = waiting, word, ""
-        else:
-            name, given, value = word.lstrip("-").partition("=")
-            if not given and name not in _FLAGS:
-                waiting = name
-                continue
-            value = value if given else "true"
-        if name in {"H", "host"}:
-            hosts.append(value)
-        else:
-            yield name, {"true": True, "false": False}.get(value, value)
-    if hosts:
-        yield "hosts", hosts
+def _is_daemon(pid: int) -> bool:
+    with suppress(OSError):
+        return bool(words := _words(pid)) and Path(words[0]).name == "dockerd"
+    return False
+
+
+def _words(pid: int) -> list[str]:
+    with Path(f"/proc/{pid}/cmdline").open("rb") as file:
+        return file.read(_SETTINGS_MAX_BYTES).decode("utf-8", "replace").split("\0")[:-1]
+
+
+def _peer(place: Path) -> int | None:
+    """Who listens at a unix socket (SO_PEERCRED, unix(7))."""
+    shape = struct.Struct("3i")
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as wire:
+        wire.settimeout(CONNECT_TIMEOUT)
+        wire.connect(str(place))
+        pid: int = shape.unpack(wire.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, shape.size))[0]
+        return pid or None
+    return None
+
+
+def _files(keys: set[str], settings: Mapping[str, Any]) -> _Found:
+    files: dict[str, File | None] = {}
+    locked = set()
+    for key in keys:
+        try:
+            files[key] = _find(key, settings)
+        except OSError:
+            locked.add(key)
+    return files, locked
 
 
 def _find(key: str, settings: Mapping[str, Any]) -> File | None:
-    if key in _PATHS:
+    """Raises ``OSError`` where it may not be looked at."""
+    if key in PATHS:
         place = settings.get(key)
-        return _file(Path(place)) if isinstance(place, str) else None
+        return _file(Path(place)) if isinstance(place, str) and place.startswith("/") else None
     if key.startswith("/"):
         return _file(Path(key))
     return next((found for folder in _UNITS if (found := _file(Path(folder) / key))), None)
 
 
 def _certificates() -> Iterator[File]:
-    with suppress(OSError):
-        for place in sorted(_CERTIFICATES.glob("*/*"))[:_CERTIFICATES_MAX]:
+    """Of the first ``_CERTIFICATES_MAX``; raises ``OSError`` where they may not be looked at."""
+    for folder in sorted(_CERTIFICATES.iterdir()) if _file(_CERTIFICATES) else ():
+        for place in sorted(folder.iterdir())[:_CERTIFICATES_MAX] if folder.is_dir() else ():
             if found := _file(place):
                 yield found
 
@@ -99,7 +153,7 @@ def _certificates() -> Iterator[File]:
 def _file(place: Path) -> File | None:
     try:
         seen = place.stat()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     return File(str(place), _user(seen.st_uid), _group(seen.st_gid), stat.S_IMODE(seen.st_mode))
 
@@ -114,6 +168,29 @@ def _group(number: int) -> str:
     with suppress(KeyError):
         return grp.getgrgid(number).gr_name
     return str(number)
+
+
+def _members() -> tuple[str, ...] | None:
+    """Also those whose first group it is."""
+    try:
+        group = grp.getgrnam(_GROUP)
+    except KeyError:
+        return ()
+    except OSError:
+        return None
+    first = [user.pw_name for user in pwd.getpwall() if user.pw_gid == group.gr_gid]
+    return tuple(dict.fromkeys([*group.gr_mem, *first]))
+
+
+def _listening(port: int) -> Iterator[str]:
+    """Addresses by /proc/net/tcp (proc_net_tcp(5)): each 32 bits of one in the order of the host."""
+    for family, name in ((socket.AF_INET, "tcp"), (socket.AF_INET6, "tcp6")):
+        with suppress(OSError, ValueError), Path("/proc/net", name).open(encoding="ascii") as lines:
+            for _, local, _, state, *_ in (line.split(maxsplit=4) for line in list(lines)[1:]):
+                address, _, number = local.partition(":")
+                if state == _LISTENS and int(number, 16) == port:
+                    parts = [int(address[at : at + 8], 16) for at in range(0, len(address), 8)]
+                    yield socket.inet_ntop(family, struct.pack(f"={len(parts)}I", *parts))
 
 
 def _audited() -> frozenset[str] | None:

@@ -1,6 +1,7 @@
 """What an engine says of itself and of what it holds, as far as it is looked at. Pure; nothing is taken for granted.
 
-A field that an engine leaves out is None: a check then says that it could not be read, and never that all is well.
+A field that an engine leaves out, or writes in another shape, is None: a check then says that it could not be read,
+and never that all is well.
 Source: Docker Engine API 1.41 to 1.51, ``/info``, ``/version``, ``/networks``, ``/containers/{id}/json``,
 ``/images/{name}/json``, ``/images/{name}/history``, ``/swarm``.
 """
@@ -9,11 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
-
-from pytrust.trust.errors import BadContent
 
 
 class _Said(msgspec.Struct, frozen=True, rename="pascal"):
@@ -72,6 +71,8 @@ class Info(_Said, frozen=True):
     """``/info``."""
 
     server_version: str | None = None
+    name: str | None = None
+    kernel_version: str | None = None
     driver: str | None = None
     logging_driver: str | None = None
     security_options: list[str] | None = None
@@ -89,23 +90,30 @@ class Info(_Said, frozen=True):
 class Network(_Said, frozen=True):
     """One of ``/networks``."""
 
-    name: str | None = None
+    name: str
     driver: str | None = None
+    options: dict[str, str] | None = None
+
+
+class Volume(_Said, frozen=True):
+    """One of ``/volumes``."""
+
+    name: str
     options: dict[str, str] | None = None
 
 
 class Restart(_Said, frozen=True):
     """When the engine starts it again."""
 
-    name: str | None = None
+    name: str
     most: int | None = msgspec.field(name="MaximumRetryCount", default=None)
 
 
 class Binding(_Said, frozen=True):
     """A published port."""
 
-    ip: str | None = msgspec.field(name="HostIp", default=None)
-    port: str | None = msgspec.field(name="HostPort", default=None)
+    ip: str = msgspec.field(name="HostIp")
+    port: str = msgspec.field(name="HostPort")
 
 
 class HostConfig(_Said, frozen=True):
@@ -134,11 +142,12 @@ class HostConfig(_Said, frozen=True):
 class Mount(_Said, frozen=True):
     """One mount of a container."""
 
-    type: str | None = None
-    source: str | None = None
-    destination: str | None = None
-    propagation: str | None = None
-    writable: bool | None = msgspec.field(name="RW", default=None)
+    type: str
+    destination: str
+    propagation: str
+    source: str = ""
+    writable: bool = msgspec.field(name="RW", default=True)
+    name: str = ""
 
 
 class Health(_Said, frozen=True):
@@ -167,6 +176,7 @@ class Networks(_Said, frozen=True):
     """Those that a container is in."""
 
     networks: dict[str, Any] | None = None
+    ports: dict[str, list[Binding] | None] | None = None
 
 
 class Container(_Said, frozen=True):
@@ -215,42 +225,62 @@ class Trust:
     Attributes:
         signed: under which name and digest; empty where it is not, and ``why`` says so.
         why: what was found instead.
-        newest: the digest that the tag is signed as now, where that is another; empty where this is it.
+        unknown: nobody could be asked, or what was found cannot be worked with; ``why`` says so.
+        first_use: no pin of this host covers who signed it.
         scanned: what its signed scan comes to under the policy, in words; empty where there is none.
         acceptable: None where nothing was judged.
     """
 
     signed: str = ""
     why: str = ""
-    newest: str = ""
+    unknown: bool = False
+    first_use: bool = False
     scanned: str = ""
     acceptable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
+class Current:
+    """Whether a container's image is what its tag is signed as now; ``newest`` is None where that is not known."""
+
+    newest: bool | None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class File:
-    """A file of the host: owner and group by name, permission bits; None for a path that is not there."""
+    """A file of the host: owner and group by name, permission bits."""
 
     path: str
     owner: str
     group: str
     mode: int
-    kind: str = "file"
 
 
 @dataclass(frozen=True, slots=True)
 class Host:
     """What was seen on the engine's own host.
 
-    ``settings`` are those of ``daemon.json`` and the daemon's arguments, ``audited`` the paths that the kernel's audit
-    watches (None where that cannot be asked), ``separate``: the engine's data has a file system of its own.
+    Attributes:
+        files: by path, or by what names the file; None for one that is not there.
+        locked: those of them that may not be looked at.
+        certificates: of registries.
+        settings: of ``daemon.json`` and the daemon's arguments; None where they are not known, ``unsettled`` says why.
+        audited: paths that the kernel's audit watches; None where that cannot be asked.
+        separate: the engine's data has a file system of its own.
+        members: who may use the engine without being root.
+        swarm_listens: addresses at which something listens on the swarm's port.
     """
 
     files: Mapping[str, File | None] = field(default_factory=dict)
+    locked: frozenset[str] = frozenset()
     certificates: tuple[File, ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
+    settings: Mapping[str, Any] | None = None
+    unsettled: str = ""
     audited: frozenset[str] | None = None
     separate: bool | None = None
+    members: tuple[str, ...] | None = None
+    swarm_listens: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,21 +288,30 @@ class Inventory:
     """Everything that checks look at.
 
     Attributes:
-        reached: ``unix``, ``tls`` or ``tcp``: how the engine was asked.
-        proxied: the engine was asked through a proxy that enforces a policy.
+        reached: ``unix``, ``tls`` or ``tcp``: how the engine was asked; ``socket`` is the path of a unix socket.
+        insists: over TLS, whether clients need a certificate; None where that is not known.
+        unread: containers that the engine lists, and of which it says nothing that can be read.
         histories: by image id, how its layers were made, the oldest last.
+        volumes: by name, the directory of the host that a volume really is; None where that is not known.
         trust: by image id; an image that is missing was not looked up, and ``untrusted`` says why.
-        host: None where the engine is elsewhere, or nobody may look.
+        current: by container id; the same.
+        host: None where the engine is elsewhere, or nobody may look; ``hidden`` says why.
         processes: by container id, command lines; a container that is missing was not looked at.
+        proxied: the engine was asked through a proxy that judges requests.
     """
 
     info: Info
     reached: str
+    socket: str = ""
+    insists: bool | None = None
     networks: tuple[Network, ...] | None = None
     containers: tuple[Container, ...] = ()
+    unread: tuple[str, ...] = ()
     images: Mapping[str, Image] = field(default_factory=dict)
     histories: Mapping[str, tuple[Layer, ...]] = field(default_factory=dict)
+    volumes: Mapping[str, str] | None = None
     trust: Mapping[str, Trust] = field(default_factory=dict)
+    current: Mapping[str, Current] = field(default_factory=dict)
     untrusted: str = ""
     host: Host | None = None
     hidden: str = "the engine is not on this host"
@@ -284,14 +323,3 @@ class Inventory:
         """The images that containers were made from, each once."""
         ids = dict.fromkeys(container.image for container in self.containers if container.image)
         return tuple(self.images[one] for one in ids if one in self.images)
-
-
-T = TypeVar("T")
-
-
-def read(data: bytes, kind: type[T], what: str) -> T:
-    """An answer of the engine; raises ``BadContent`` where it is none."""
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-        raise BadContent(f"the engine's {what} cannot be read: {str(error)[:200]}", hint="try: docker info") from error
