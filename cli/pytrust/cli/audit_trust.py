@@ -7,7 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from pytrust.policy.audit.inventory import Container, Current, Image, Trust
+from pytrust.policy.audit.inventory import Current, Trust
+from pytrust.policy.audit.said import Container, Image
 from pytrust.trust.errors import PytrustError, Refused
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from pytrust.policy.audit.inventory import Container, HostConfig, Image, Inventory, State
+from pytrust.policy.audit.inventory import Inventory
+from pytrust.policy.audit.said import Container, HostConfig, Image, State
 from pytrust.scanner.sheet import Mark
 
 EDITION: Final = "CIS Docker 1.6.0"

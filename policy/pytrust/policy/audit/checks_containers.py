@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from pytrust.policy.audit.check import (
@@ -19,24 +19,17 @@ from pytrust.policy.audit.check import (
     skipped,
     unread,
 )
-from pytrust.policy.audit.inventory import Binding, Container, HostConfig, Inventory, Mount, State
+from pytrust.policy.audit.inventory import Inventory
+from pytrust.policy.audit.mounts import mounts, sensitive, sockets
+from pytrust.policy.audit.said import Binding, Container, HostConfig, State
 from pytrust.scanner.sheet import Mark
 
-_SENSITIVE: Final = frozenset(
-    {"/", "/boot", "/dev", "/etc", "/lib", "/proc", "/sys", "/usr", "/run", "/var/run", "/var/lib/docker", "/root"}
-)
-_HARMLESS: Final = frozenset({"/etc/localtime", "/etc/timezone", "/dev/null", "/dev/log", "/dev/shm"})  # noqa: S108 - names
 _GRAVE: Final = frozenset(
     {"ALL", "SYS_ADMIN", "SYS_MODULE", "SYS_PTRACE", "DAC_READ_SEARCH", "SYS_RAWIO", "BPF", "NET_ADMIN", "SYS_BOOT"}
 )
 _RETRIES_MAX: Final = 5
 _PRIVILEGED_BELOW: Final = 1024
 _EVERYWHERE: Final = frozenset({"", "0.0.0.0", "::"})  # noqa: S104 - what is looked for
-_RUN: Final = ("/run", "/var/run")
-_SOCKETS: Final = frozenset(
-    f"{folder}/{name}" for folder in _RUN for name in ("docker.sock", "containerd/containerd.sock")
-)
-_ABOVE_SOCKETS: Final = frozenset({"/", "/var", *_RUN})
 
 
 def has_option(inventory: Inventory, name: str) -> bool | None:
@@ -80,54 +73,6 @@ def _capabilities(_: Container, host: HostConfig) -> Wrong:
     if grave:
         return f"it has {', '.join(grave)}, with which the host can be taken over"
     return f"it has more than docker gives: {', '.join(added)}" if added else None
-
-
-def _sources(one: Container, inventory: Inventory) -> Iterator[tuple[str, Mount]]:
-    """Directories of the host; also those that come in the shape of a volume."""
-    for mount in one.mounts or ():
-        source = (inventory.volumes or {}).get(mount.name, "") if mount.type == "volume" else mount.source
-        if source.startswith("/"):
-            yield posixpath.normpath(source).replace("//", "/"), mount
-
-
-def _mounts(judge: Callable[[Container, Inventory], Wrong]) -> Callable[[Inventory], Iterable[Outcome]]:
-    """``judge`` looks at what is mounted."""
-
-    def run(inventory: Inventory) -> Iterable[Outcome]:
-        def one_of(one: Container, _: HostConfig) -> Wrong:
-            hides = inventory.volumes is None and any(mount.type == "volume" for mount in one.mounts or ())
-            return judge(one, inventory) or (unread("what its volumes are", one.called) if hides else None)
-
-        return containers(one_of, "mounts")(inventory)
-
-    return run
-
-
-def _sensitive(one: Container, inventory: Inventory) -> Wrong:
-    found, below = [], []
-    for source, mount in _sources(one, inventory):
-        text = f"{source}{'' if mount.writable else ' (read-only)'}"
-        if source in _SENSITIVE:
-            found.append(text)
-        elif source not in _HARMLESS and source.startswith(tuple(f"{path}/" for path in _SENSITIVE - {"/", *_RUN})):
-            below.append(text)
-    if found:
-        return f"it mounts {', '.join(found)}"
-    return bad(f"it mounts {', '.join(below)}", one.called, mark=Mark.WARN) if below else None
-
-
-def _sockets(one: Container, inventory: Inventory) -> Wrong:
-    """A socket of the engine's; one of another name may be a proxy's."""
-    engines, others = _SOCKETS | ({inventory.socket} if inventory.socket and not inventory.proxied else set()), []
-    for source, _ in _sources(one, inventory):
-        if source in engines:
-            return f"it mounts {source}: it can do whatever the engine can"
-        if source in _ABOVE_SOCKETS:
-            return f"it mounts {source}, with the engine's socket in it"
-        if source.endswith((".sock", ".socket")) and "docker" in source:
-            others.append(source)
-    why = f"it mounts {', '.join(others)}: it can do whatever is let through there"
-    return bad(why, one.called, mark=Mark.WARN) if others else None
 
 
 def _ssh(inventory: Inventory, one: Container, _: State) -> Outcome | None:
@@ -252,7 +197,7 @@ CONTAINERS: Final = (
     Check("5.5", "no container is privileged", Section.CONTAINERS,
           containers(lambda _, host: "it is privileged: it is the host" if host.privileged else None, "privileged"),
           "give it what it needs instead", "docker run without --privileged"),
-    Check("5.6", "no container mounts the host's own directories", Section.CONTAINERS, _mounts(_sensitive),
+    Check("5.6", "no container mounts the host's own directories", Section.CONTAINERS, mounts(sensitive),
           "mount what it needs", "docker run without -v of /, /etc, /usr, ..."),
     Check("5.7", "no container runs an SSH server", Section.CONTAINERS, running(_ssh), "use docker exec"),
     Check("5.8", "no container has a privileged port of the host", Section.CONTAINERS,
@@ -303,6 +248,6 @@ CONTAINERS: Final = (
           "use a network of its own", "docker network create NAME; docker run --network NAME"),
     Check("5.31", "no container has the host's users", Section.CONTAINERS,
           containers(lambda _, host: _host_mode(host.userns_mode, "users"), "userns_mode"), "drop it", "docker run without --userns host"),
-    Check("5.32", "no container has the engine's socket", Section.CONTAINERS, _mounts(_sockets), "drop it",
+    Check("5.32", "no container has the engine's socket", Section.CONTAINERS, mounts(sockets), "drop it",
           "mount the proxy's socket, if it has to be one: pytrust proxy"),
 )  # fmt: skip

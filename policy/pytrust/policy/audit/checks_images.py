@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from pytrust.policy.audit.check import Check, Outcome, Section, bad, images, manual, summed, unread, unread_containers
-from pytrust.policy.audit.inventory import Container, Image, Inventory, Trust
+from pytrust.policy.audit.inventory import Inventory, Trust
+from pytrust.policy.audit.said import Container, Image
 from pytrust.scanner.sheet import Mark
 
 _SECRET: Final = re.compile(r"(?i)(password|passwd|secret|token|api_?key|private_?key|credential)s?\s*=\s*\S")

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable
 from typing import Final
 
 from pytrust.policy.audit.check import Check, Outcome, Run, Section, bad, flag, manual, ok, skipped, unread
-from pytrust.policy.audit.inventory import Inventory, Swarm
+from pytrust.policy.audit.inventory import Inventory
+from pytrust.policy.audit.said import Swarm
 from pytrust.scanner.sheet import Mark
 
 _SPRAWL: Final = 2  # times as many as are in use

@@ -16,7 +16,8 @@ from typing import Any, Final
 
 from pytrust.policy.audit.checks_host import AUDITED, FILES, PATHS
 from pytrust.policy.audit.daemon_settings import FILE, read_arguments, read_file
-from pytrust.policy.audit.inventory import File, Host, Info
+from pytrust.policy.audit.inventory import File, Host
+from pytrust.policy.audit.said import Info
 from pytrust.trust.errors import PytrustError, UsageError
 from pytrust.trust.files import read_bounded
 from pytrust.trust.limits import CONNECT_TIMEOUT

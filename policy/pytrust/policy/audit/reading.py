@@ -10,8 +10,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from pytrust.policy.audit.inventory import Container, Image, Info, Inventory, Layer, Network, Volume
+from pytrust.policy.audit.inventory import Inventory
 from pytrust.policy.audit.lenient import read, read_list
+from pytrust.policy.audit.said import Container, Image, Info, Layer, Network, Volume
 from pytrust.trust.errors import BadContent, Refused, ServerError, Unreachable
 
 CONTAINERS_MAX: Final = 2_000  # of one engine; large hosts run some hundred
