@@ -50,6 +50,14 @@ def changes(old: Sequence[Finding], new: Sequence[Finding]) -> Changes:
 
 def _by_key(findings: Iterable[Finding]) -> dict[Key, list[Finding]]:
     found: defaultdict[Key, list[Finding]] = defaultdict(list)
-    for finding in sorted(findings, key=order):
+    for finding in findings:
         found[finding.key].append(finding)
+    for alike in found.values():
+        if len(alike) > 1:
+            alike.sort(key=_exactly)
     return found
+
+
+def _exactly(finding: Finding) -> tuple[object, ...]:
+    """Those that look the same are paired in the same way, too, in whatever order they stand."""
+    return order(finding), repr(finding)

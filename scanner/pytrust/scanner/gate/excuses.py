@@ -18,20 +18,22 @@ _LONG_AGO: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def claims_by_id(claims: Claims) -> dict[str, list[Claim]]:
-    """The claims on each id, the last first: of two at one moment, the one that stands later counts."""
+    """The claims on each id, as they stand. Done for every verdict; few of them are asked for then."""
     found: dict[str, list[Claim]] = {}
-    for claim in sorted(claims.claims, key=lambda one: one.at or _LONG_AGO):
+    for claim in claims.claims:
         for name in claim.ids:
-            found.setdefault(name, []).insert(0, claim)
+            found.setdefault(name, []).append(claim)
     return found
 
 
 def excusing_claim(finding: Finding, claims: Iterable[Claim]) -> Claim | None:
-    """The claim that says that the finding does not matter; None where the last that fits says otherwise."""
-    for claim in claims:
-        if placed(finding, (), (), claim.purls):
-            return claim if claim.status in _EXCUSING else None
-    return None
+    """The claim that says that the finding does not matter; None where the last that fits says otherwise.
+
+    Of two at one moment the one that stands later counts.
+    """
+    fitting = [claim for claim in claims if placed(finding, (), (), claim.purls)]
+    last = max(reversed(fitting), key=_moment, default=None)
+    return last if last is not None and last.status in _EXCUSING else None
 
 
 def claim_words(claim: Claim) -> str:
@@ -39,6 +41,10 @@ def claim_words(claim: Claim) -> str:
     parts = [f"VEX {claim.status}", shown(claim.justification)]
     text = f": {shown(claim.text)}" if claim.text else ""
     return f"{', '.join(part for part in parts if part)}{text}"
+
+
+def _moment(claim: Claim) -> datetime:
+    return claim.at or _LONG_AGO
 
 
 def holds(waiver: Waiver, today: date) -> bool:

@@ -59,6 +59,7 @@ class _Bench:
         self._today = _day(now)
         self._plan: Plan = plan_for(policed, self._today)
         self._claims = claims_by_id(claims) if policed.rules.vex and claims.claims else {}
+        self._named = self._plan.waivers.keys() | self._claims.keys()
 
     def judged(self) -> Sequence[Finding]:
         """All that gates are asked about, worst first."""
@@ -75,7 +76,7 @@ class _Bench:
             found = self._unexcused(gate.select(pool))
             if len(found) <= gate.over:
                 continue
-            if mine := [finding for finding in found if id(finding) not in taken]:
+            if mine := [finding for finding in found if id(finding) not in taken] if taken else found:
                 taken.update(map(id, mine))
                 yield gate, mine
 
@@ -111,17 +112,13 @@ class _Bench:
         return (waiver for waiver in seen.values() if waiver.digest in {None, self._scan.subject.digest})
 
     def _unexcused(self, findings: list[Finding]) -> list[Finding]:
-        waivers, claims = self._plan.waivers, self._claims
         if self._policed.rules.since is not None:
             findings = [finding for finding in findings if not self._is_old(finding)]
-        if not waivers and not claims:
-            return findings
-        return [
-            finding
-            for finding in findings
-            if (finding.id not in waivers or self._waiver(finding) is None)
-            and (finding.id not in claims or self._claim(finding) is None)
-        ]
+        named = self._named
+        return [finding for finding in findings if finding.id not in named or not self._excused(finding)]
+
+    def _excused(self, finding: Finding) -> bool:
+        return self._claim(finding) is not None or self._waiver(finding) is not None
 
     def _passed(self, finding: Finding) -> Judged:
         if claim := self._claim(finding):

@@ -28,6 +28,9 @@ _EVIDENCE: Final = {
 """Classes of results that only somebody who looked can have."""
 _AGAIN: Final = "scan again: pytrust scan run IMAGE"
 _COMPLETE: Final = "scan with pytrust scan run, which pins the arguments and signs them"
+_LISTS: Final = "have it looked up when the scan is added: pytrust scan run, or scan add, with --epss FILE --kev FILE"
+_NO_EPSS: Final = "no EPSS list was at hand"
+_NO_KEV: Final = "no list of exploited vulnerabilities was at hand"
 
 
 def clocks(scan: Scan, rules: ScanRules) -> Iterator[datetime]:
@@ -49,19 +52,20 @@ def objections(scan: Scan, rules: ScanRules, now: datetime) -> list[Objection]:
 
 
 def _ages(scan: Scan, rules: ScanRules, now: datetime) -> Iterator[Objection]:
+    database = _named("max_age" if rules.database_max_age is None else "max_database_age", rules)
     limits = {
-        "the scan": (scan.scanned_at, rules.max_age),
-        "its database": (scan.database.updated_at, _database_limit(rules)),
+        "the scan": (scan.scanned_at, rules.max_age, _named("max_age", rules)),
+        "its database": (scan.database.updated_at, _database_limit(rules), database),
     }
-    for thing, (at, limit) in limits.items():
+    for thing, (at, limit, rule) in limits.items():
         if at is not None and at > _add(now, CLOCK_TOLERANCE):
-            yield _stale(f"{thing} is from the future, {moment(at)}", rules)
+            yield _stale(f"{thing} is from the future, {moment(at)}", rule)
         elif limit is not None and at is None:
             text = "it is not known how old the scanner's database was"
             hint = "say it: pytrust scan add --db-updated TIME, or let pytrust scan run ask the scanner"
-            yield Objection("no-database-date", Action.DENY, text, _named("max_age", rules), hint)
+            yield Objection("no-database-date", Action.DENY, text, rule, hint)
         elif limit is not None and at is not None and now >= _add(at, limit):
-            yield _stale(f"{thing} is {span(now - at)} old, of {span(limit)} that are allowed", rules)
+            yield _stale(f"{thing} is {span(now - at)} old, of {span(limit)} that are allowed", rule)
 
 
 def _coverage(scan: Scan, rules: ScanRules) -> Iterator[Objection]:
@@ -72,7 +76,9 @@ def _coverage(scan: Scan, rules: ScanRules) -> Iterator[Objection]:
         if action is not None:
             yield Objection("nothing-examined", action, text, _named("incomplete", rules), _COMPLETE)
     for text, gates in _lacking(scan, rules).items():
-        yield Objection("not-looked-for", _strictest(gates), text, gate_words(_first(gates)), _COMPLETE)
+        hint = _LISTS if text in {_NO_EPSS, _NO_KEV} else _COMPLETE
+        yield Objection("not-looked-for", _strictest(gates), text, gate_words(_first(gates)), hint)
+    yield from _undecided(scan, rules)
     for text, gates in _unsure(scan, rules).items():
         if rules.incomplete is not None:
             action = max(rules.incomplete, _strictest(gates), key=STRICTNESS.__getitem__)
@@ -87,14 +93,22 @@ def _lacking(scan: Scan, rules: ScanRules) -> dict[str, list[GateRule]]:
         missing = {
             f"{NOUNS[gate.kind]} were not looked for": coverage.kinds is not None and gate.kind not in coverage.kinds,
             "findings without a fix were left out": coverage.unfixed is False and _asks_unfixed(gate),
-            "no EPSS list was at hand": gate.epss is not None and feeds.epss is None,
-            "no list of exploited vulnerabilities was at hand": (gate.kev or gate.ransomware) and feeds.kev is None,
+            _NO_EPSS: gate.epss is not None and feeds.epss is None,
+            _NO_KEV: (gate.kev or gate.ransomware) and feeds.kev is None,
             _cut_words(cut := _cut(scan, gate)): bool(cut),
         }
         for text, is_so in missing.items():
             if is_so:
                 found.setdefault(text, []).append(gate)
     return found
+
+
+def _undecided(scan: Scan, rules: ScanRules) -> Iterator[Objection]:
+    """To deny what nobody has decided, one has to be told of it; a mere warning is not worth another one."""
+    there = scan.coverage.severities
+    if rules.unknown is Action.DENY and there is not None and Severity.UNKNOWN not in there:
+        text = _cut_words((Severity.UNKNOWN,))
+        yield Objection("not-looked-for", Action.DENY, text, _named("unknown_severity", rules), _COMPLETE)
 
 
 def _unsure(scan: Scan, rules: ScanRules) -> dict[str, list[GateRule]]:
@@ -141,8 +155,8 @@ def _cut_words(cut: Iterable[Severity]) -> str:
     return f"findings of severity {', '.join(severity.word for severity in cut)} were not asked for"
 
 
-def _stale(text: str, rules: ScanRules) -> Objection:
-    return Objection("stale-scan", Action.DENY, text, _named("max_age", rules), _AGAIN)
+def _stale(text: str, rule: str) -> Objection:
+    return Objection("stale-scan", Action.DENY, text, rule, _AGAIN)
 
 
 def _named(word: str, rules: ScanRules) -> str:

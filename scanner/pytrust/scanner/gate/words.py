@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Final
 
 from pytrust.scanner.finding import Finding, Kind
@@ -13,6 +14,7 @@ _GROUPS: Final = 3  # packages that one objection lists; the rest is counted
 _LOOKED_AT: Final = 32  # of the worst findings, for what a sentence lists
 _IDS: Final = 3  # ids of one package
 _TEXT_MAX_CHARS: Final = 60  # of a name, a version or an id in a sentence
+_LIST_MAX_CHARS: Final = 300  # of what a sentence lists, but for its first; docker prints it on one line
 _KEYS: Final = {Action.DENY: "fail_on", Action.WARN: "warn_on", Action.AUDIT: "note_on"}
 NOUNS: Final = {
     Kind.VULNERABILITY: "vulnerabilities",
@@ -24,8 +26,8 @@ NOUNS: Final = {
 
 def shown(text: str) -> str:
     """Outside text, safe in a sentence: printable, in one line, not long."""
-    cut = text if len(text) <= _TEXT_MAX_CHARS else f"{text[:_TEXT_MAX_CHARS]}..."
-    return cut if cut.isprintable() else repr(cut)[1:-1]
+    cut = _cut(text)
+    return cut if cut.isprintable() else _cut(repr(cut)[1:-1])
 
 
 def action_key(action: Action) -> str:
@@ -62,9 +64,15 @@ def findings_words(findings: Sequence[Finding]) -> str:
     groups: dict[tuple[str, str, str, str], list[Finding]] = {}
     for finding in findings[:_LOOKED_AT]:
         groups.setdefault((finding.package, finding.version, finding.fixed, finding.path), []).append(finding)
-    listed = list(groups.values())[:_GROUPS]
-    left = len(findings) - sum(map(len, listed))
-    return "; ".join(map(_group_words, listed)) + (f"; and {left} more" if left else "")
+    listed: list[str] = []
+    left = len(findings)
+    for group in islice(groups.values(), _GROUPS):
+        words = _group_words(group)
+        if listed and sum(map(len, listed)) + len(words) > _LIST_MAX_CHARS:
+            break
+        listed.append(words)
+        left -= len(group)
+    return "; ".join(listed) + (f"; and {left} more" if left else "")
 
 
 def upgrade_words(findings: Sequence[Finding]) -> str:
@@ -83,6 +91,10 @@ def span(length: timedelta) -> str:
 def moment(at: datetime) -> str:
     """UTC, to the minute."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _TEXT_MAX_CHARS else f"{text[:_TEXT_MAX_CHARS]}..."
 
 
 def _selectors(gate: GateRule) -> Iterable[tuple[str, tuple[str, ...]]]:

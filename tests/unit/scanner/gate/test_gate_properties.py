@@ -11,11 +11,12 @@ from msgspec.structs import replace
 from tests.unit.scanner import scan_cases as cases
 from tests.unit.scanner.scan_cases import NOW
 
-from pytrust.scanner.claim import Claims
+from pytrust.scanner.claim import Claims, Status
 from pytrust.scanner.finding import Finding
 from pytrust.scanner.gate.judge import decide, judge
+from pytrust.scanner.gate.soundness import fresh_until
 from pytrust.scanner.rules import Action, Policed
-from pytrust.scanner.scan import Scan, order
+from pytrust.scanner.scan import Feeds, Scan, order
 from pytrust.scanner.severity import Severity
 from pytrust.scanner.verdict import Standing, Verdict
 
@@ -91,8 +92,63 @@ def test_one_finding_more_is_never_better(scan: Scan, policed: Policed, claims: 
 @given(cases.scans, cases.policies, cases.claims)
 def test_a_waiver_or_all_vex_less_is_never_better(scan: Scan, policed: Policed, claims: Claims) -> None:
     usual = rank(decide(scan, policed, claims, NOW))
-    assert rank(decide(scan, replace(policed, waivers=policed.waivers[1:]), claims, NOW)) >= usual
+    for index in range(len(policed.waivers)):
+        fewer = policed.waivers[:index] + policed.waivers[index + 1 :]
+        assert rank(decide(scan, replace(policed, waivers=fewer), claims, NOW)) >= usual
     assert rank(decide(scan, policed, Claims(), NOW)) >= usual
+
+
+@SETTINGS
+@given(cases.scans, cases.policies, cases.claims)
+def test_an_excuse_by_vex_less_is_never_better(scan: Scan, policed: Policed, claims: Claims) -> None:
+    """One that says "affected" is no excuse: what an earlier one excused is excused again without it."""
+    usual = rank(decide(scan, policed, claims, NOW))
+    for index, claim in enumerate(claims.claims):
+        if claim.status in {Status.NOT_AFFECTED, Status.FIXED}:
+            fewer = Claims(claims=claims.claims[:index] + claims.claims[index + 1 :])
+            assert rank(decide(scan, policed, fewer, NOW)) >= usual
+
+
+@SETTINGS
+@given(cases.scans, cases.policies, cases.claims, st.timedeltas(timedelta(0), timedelta(days=400)))
+def test_an_older_scan_is_never_better(scan: Scan, policed: Policed, claims: Claims, older: timedelta) -> None:
+    recent = replace(scan, scanned_at=min(scan.scanned_at, NOW))
+    database = replace(recent.database, updated_at=recent.database.updated_at and recent.database.updated_at - older)
+    aged = replace(recent, scanned_at=recent.scanned_at - older, database=database)
+    usual = rank(decide(recent, policed, claims, NOW))
+    assert rank(decide(aged, policed, claims, NOW)) >= usual
+    undated = replace(recent, database=replace(database, updated_at=None))
+    assert rank(decide(undated, policed, claims, NOW)) >= usual
+
+
+@SETTINGS
+@given(cases.scans, cases.policies, cases.claims)
+def test_less_that_is_known_to_be_looked_for_is_never_better(scan: Scan, policed: Policed, claims: Claims) -> None:
+    """Of what is known; to know nothing may be better than to know that it was left out."""
+    usual = rank(decide(scan, policed, claims, NOW))
+    there = scan.coverage
+    for severity in there.severities or ():
+        fewer = replace(there, severities=(there.severities or frozenset()) - {severity})
+        assert rank(decide(replace(scan, coverage=fewer), policed, claims, NOW)) >= usual
+    for kind in there.kinds or ():
+        fewer = replace(there, kinds=(there.kinds or frozenset()) - {kind})
+        assert rank(decide(replace(scan, coverage=fewer), policed, claims, NOW)) >= usual
+    assert rank(decide(replace(scan, feeds=Feeds()), policed, claims, NOW)) >= usual
+    assert rank(decide(replace(scan, bound=False), policed, claims, NOW)) >= usual
+
+
+@SETTINGS
+@given(cases.scans, cases.policies)
+def test_freshness_ends_with_the_tightest_clock(scan: Scan, policed: Policed) -> None:
+    built = scan.database.updated_at
+    past = replace(scan, database=replace(scan.database, updated_at=built and min(built, scan.scanned_at)))
+    end = fresh_until(past, policed.rules)
+    if policed.rules.max_age is None or end is None:
+        assert end is None
+        return
+    for moment, stale in ((end - timedelta(microseconds=1), False), (end, True)):
+        codes = {one.code for one in decide(past, policed, Claims(), moment).objections}
+        assert ("stale-scan" in codes) is stale or moment < past.scanned_at  # of the future then
 
 
 @SETTINGS

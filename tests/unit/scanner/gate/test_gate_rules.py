@@ -197,6 +197,7 @@ def test_what_the_scanner_left_out_is_judged_unless_its_word_counts() -> None:
 
 WEEK = timedelta(days=7)
 GATE = GateRule(severity=Severity.HIGH, fix=Fix.AVAILABLE)
+DECIDED = frozenset(Severity) - {Severity.UNKNOWN}
 SOUNDNESS: list[tuple[dict[str, Any], dict[str, Any], GateRule, dict[str, Action]]] = [
     ({}, {}, GATE, {}),
     ({"scanned_at": NOW - WEEK}, {}, GATE, {"stale-scan": Action.DENY}),
@@ -222,6 +223,8 @@ SOUNDNESS: list[tuple[dict[str, Any], dict[str, Any], GateRule, dict[str, Action
     ({"coverage": replace(SCAN.coverage, kinds=None)}, {"incomplete": None}, GateRule(kind=Kind.SECRET), {}),
     ({"coverage": replace(SCAN.coverage, severities=frozenset({Severity.CRITICAL}))}, {}, GATE, {"not-looked-for": Action.DENY}),
     ({"coverage": replace(SCAN.coverage, severities=frozenset({Severity.CRITICAL, Severity.HIGH}))}, {}, GATE, {}),
+    ({"coverage": replace(SCAN.coverage, severities=DECIDED)}, {"unknown": Action.DENY}, GATE, {"not-looked-for": Action.DENY}),
+    ({"coverage": replace(SCAN.coverage, severities=DECIDED)}, {"unknown": Action.WARN}, GATE, {}),
     ({"coverage": replace(SCAN.coverage, severities=None)}, {}, GATE, {"may-be-incomplete": Action.WARN}),
     ({"coverage": replace(SCAN.coverage, unfixed=False)}, {}, GATE, {}),
     ({"coverage": replace(SCAN.coverage, unfixed=False)}, {}, replace(GATE, fix=Fix.ANY), {"not-looked-for": Action.DENY}),
@@ -245,6 +248,19 @@ def test_what_stands_against_the_scan(
     assert {one.code: one.action for one in found.objections} == expected
 
 
+def test_the_clock_that_ran_out_is_named_as_in_the_policy() -> None:
+    old = replace(SCAN, database=Database(updated_at=NOW - WEEK))
+    for age, key in ((None, "max_age (policy.yaml:5)"), (WEEK, "max_database_age (policy.yaml:5)")):
+        (one,) = judge(old, policed(GATE, database_max_age=age), NOTHING, NOW).objections
+        assert (one.rule, one.text) == (key, "its database is 7 d old, of 7 d that are allowed")
+
+
+@pytest.mark.parametrize(("gate", "words"), [(replace(GATE, kev=True), "--kev"), (replace(GATE, epss=1), "--epss")])
+def test_lists_that_are_missing_have_their_own_way_out(gate: GateRule, words: str) -> None:
+    (one,) = judge(replace(SCAN, feeds=Feeds()), policed(gate), NOTHING, NOW).objections
+    assert words in one.hint
+
+
 # -- words and patterns -------------------------------------------------------------------------------------------------
 
 
@@ -258,6 +274,16 @@ def test_an_objection_lists_the_worst_and_how_to_mend_them() -> None:
     )
     assert one.rule == "fail_on severity high (policy.yaml:7)"
     assert one.hint.startswith("upgrade openssl to 3.0.2-1, bash to 5.3, build, sign and scan again; or except them")
+
+
+def test_long_and_hostile_words_are_cut() -> None:
+    hostile = "\U000e0001" * 8000
+    findings = [replace(BAD, id=f"{number}{hostile}", package=hostile, fixed=f"{number}x") for number in range(6)]
+    (one,) = verdict(ALL, *findings).objections
+    assert one.text.isprintable()
+    assert len(one.text) < 600
+    assert one.text.endswith("; and 5 more")
+    assert len(one.hint) < 600
 
 
 @pytest.mark.parametrize(
