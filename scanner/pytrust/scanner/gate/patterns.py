@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
+from typing import Final
 
-_KEPT = 65_536  # answers that are remembered; a large image has some thousands of packages and paths
+_KEPT: Final = 65_536  # answers that are remembered; a large image has some thousands of packages and paths
+_WILD: Final = re.compile(r"((?:^|(?<=/))\*\*/|/\*\*$|\*\*|\*)")
 
 
 @lru_cache(_KEPT)
@@ -27,12 +30,44 @@ def fits_name(pattern: str, name: str) -> bool:
 
 @lru_cache(_KEPT)
 def fits_path(pattern: str, path: str) -> bool:
-    """``*`` stands for any text within one part between slashes, a part ``**`` for any parts, or none."""
-    parts = path.strip("/").split("/")
-    places = {0}  # how many parts may be used up so far
-    for piece in pattern.strip("/").split("/"):
-        if piece == "**":
-            places = set(range(min(places, default=len(parts) + 1), len(parts) + 1))
-        else:
-            places = {at + 1 for at in places if at < len(parts) and fits_name(piece, parts[at])}
-    return len(parts) in places
+    """``*`` stands for any text between slashes, ``**`` for any text; as a part of its own also for no part at all."""
+    path = path.strip("/")
+    places = {0}  # up to where the path may be used up so far
+    for token in _tokens(pattern):
+        places = _after(token, path, places)
+        if not places:
+            return False
+    return len(path) in places
+
+
+@lru_cache(_KEPT)
+def _tokens(pattern: str) -> tuple[str, ...]:
+    """Wildcards, with the slash that goes with them, and what is between."""
+    bare = pattern.strip("/")
+    while "**/**" in bare:
+        bare = bare.replace("**/**", "**")
+    return tuple(token for token in _WILD.split(bare) if token)
+
+
+def _after(token: str, path: str, places: set[int]) -> set[int]:
+    first, end = min(places), len(path)
+    match token:
+        case "**":
+            return set(range(first, end + 1))
+        case "**/":
+            return places | {at + 1 for at in range(first, end) if path[at] == "/"}
+        case "/**":
+            return {end for at in places if at == end or path[at] == "/"}
+        case "*":
+            return _within_parts(path, places)
+        case _:
+            return {at + len(token) for at in places if path.startswith(token, at)}
+
+
+def _within_parts(path: str, places: set[int]) -> set[int]:
+    found: set[int] = set()
+    for at in sorted(places):
+        if at not in found:  # else all of that part is there already
+            slash = path.find("/", at)
+            found.update(range(at, (len(path) if slash < 0 else slash) + 1))
+    return found
