@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from tests.rig.images import Docker
 from tests.rig.proxy import Stage, make_stage
 from tests.rig.registry import Registry
 from tests.rig.reports import Flaw, asserted, write_report
+from tests.rig.tls import Authority, tls_env
 
 TIGHT = """
 --user 1000:1000 --cap-drop ALL --security-opt no-new-privileges --read-only --memory 64m --cpu-shares 256
@@ -199,6 +201,22 @@ def test_nothing_but_gets_reaches_the_engine(shop: Stage) -> None:
         _audit(shop, host=proxy.host)
         assert proxy.witness.seen() != []
         assert proxy.witness.acted() == []
+
+
+def test_over_tls(shop: Stage, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(shop.home, home)
+    authority = Authority.make(shop, home)
+    alice = authority.client("alice")
+    with shop.proxy(home=home, tls=authority.server) as proxy:
+        host = f"tcp://127.0.0.1:{proxy.tls_port}"
+        done = shop.attempt("audit", "--json", "--only", "2.7,3.17,5.5", env={"DOCKER_HOST": host, **tls_env(alice)})
+        plain = _audit(shop, "--only", "2.7", host=f"tcp://127.0.0.1:{proxy.port}")
+    lines = json.loads(done.stdout)["lines"]
+    assert [(line["mark"], line["why"]) for line in _of(lines, "2.7")] == [("pass", "only clients with a certificate")]
+    assert _of(lines, "5.5", "audit-loose")[0]["mark"] == "fail"
+    assert "not on this host" not in _of(lines, "3.17")[0]["why"]
+    assert [line["mark"] for line in plain] == ["fail"]
 
 
 def test_without_looking_at_the_host(shop: Stage) -> None:

@@ -46,9 +46,12 @@ class TrustReader:
 
     def current(self, container: Container, images: Mapping[str, Image]) -> Current:
         """Whether the tag by which a container was started is signed as its image now."""
-        image, named = images.get(container.image or ""), _parsed((container.config and container.config.image) or "")
+        image, text = images.get(container.image or ""), (container.config.image if container.config else None) or ""
+        named = _parsed(text)
         if image is None or named is None:
             return Current(None, "by which name it was started, the engine does not say")
+        if image.id.removeprefix("sha256:").startswith(text.removeprefix("sha256:")):
+            return Current(None, "it was started by an image id: no tag says what is newer")
         if named.tag is None:
             return Current(None, "it was started by a digest: no tag says what is newer")
         try:
