@@ -30,6 +30,7 @@ _SEVERITIES: Final = {
     **dict.fromkeys("2.5 2.7 2.12 3.15 3.16 4.2 4.5 4.10 4.12 5.4 5.6 5.10 5.16 5.18 5.22".split(), Severity.HIGH),  # noqa: SIM905 - numbers
 }
 """The rest is medium, and low where it is warned of."""
+_NAMED: Final = {Section.FILES: "FILE", Section.HOST: "FILE", Section.IMAGES: "NAME:TAG"}
 _RANK: Final = {mark: place for place, mark in enumerate(Mark)}
 
 
@@ -91,10 +92,8 @@ def _severity(check: Check, outcome: Outcome) -> Severity:
 
 def _mended(check: Check, outcome: Outcome) -> str:
     """With the file or the image that is wrong, as a shell reads it."""
-    if not outcome.subject:
-        return check.mend
-    named = "FILE" if check.section in {Section.FILES, Section.HOST} else "NAME:TAG"
-    return check.mend.replace(named, shlex.quote(outcome.subject))
+    named = _NAMED.get(check.section)
+    return check.mend.replace(named, shlex.quote(outcome.subject)) if named and outcome.subject else check.mend
 
 
 def _within(number: str, prefix: str) -> bool:

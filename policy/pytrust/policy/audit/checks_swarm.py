@@ -94,7 +94,7 @@ SWARM: Final = (
     Check("7.3", "overlay networks are encrypted", Section.SWARM, _managed(_overlays), "encrypt them", "docker network create --driver overlay --opt encrypted NAME"),
     Check("7.4", "secrets are handed over as secrets", Section.SWARM, _managed(lambda *_: [Outcome(Mark.MANUAL, why="which values of services are secret, their owners know")]), "use them", "docs/swarm-secrets.md"),
     Check("7.5", "managers are locked", Section.SWARM, _managed(_autolock), "lock them", "pytrust swarm autolock"),
-    Check("7.6", "the lock's key is rotated", Section.SWARM, manual("when it was, no engine tells; pytrust swarm keys are rotated by pytrust swarm autolock")),
+    Check("7.6", "the lock's key is rotated", Section.SWARM, manual("when it was, no engine tells; pytrust swarm autolock rotates it")),
     Check("7.7", "certificates of nodes are rotated", Section.SWARM, manual("docker info tells after how long; whether that is short enough, you know")),
     Check("7.8", "CA certificates are rotated", Section.SWARM, manual("docker swarm ca --rotate, when it is due")),
     Check("7.9", "managing and running are apart", Section.SWARM, manual("which network is for what, you know")),
