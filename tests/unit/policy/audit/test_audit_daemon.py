@@ -22,6 +22,7 @@ BAD: list[tuple[str, str, dict[str, Any]]] = [
     ("2.5", "fail", {"info": {"RegistryConfig": {"InsecureRegistryCIDRs": ["10.0.0.0/8"], "IndexConfigs": {}}}}),
     ("2.5", "fail", {"info": {"RegistryConfig": {"InsecureRegistryCIDRs": ["0.0.0.0/0"], "IndexConfigs": {}}}}),
     ("2.5", "fail", {"info": {"RegistryConfig": {"InsecureRegistryCIDRs": [], "IndexConfigs": {"r.example": {"Secure": False}}}}}),
+    ("2.5", "fail", {"info": {"RegistryConfig": {"InsecureRegistryCIDRs": [], "IndexConfigs": {"r.example": {}}}}}),
     ("2.6", "fail", {"info": {"Driver": "aufs"}}),
     ("2.9", "fail", {"info": {"SecurityOptions": ["name=seccomp,profile=builtin"]}}),
     ("2.12", "fail", {"info": {"Plugins": {"Authorization": None}}}),

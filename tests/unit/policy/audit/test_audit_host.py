@@ -41,6 +41,7 @@ def test_owner_and_mode_of_a_file(rule: Any) -> None:
         (replace(good, group="users"), "fail", "pass"),
         (replace(good, mode=0o777), "pass", "fail"),
         (replace(good, mode=rule.most | 0o4000), "pass", "fail"),
+        (replace(good, mode=0o002), "pass", "fail"),
         (replace(good, mode=0), "pass", "pass"),
     ]:
         seen = on(Host(files={rule.key: file}, certificates=(file,) if rule.key == "certs.d" else (), settings={}))
