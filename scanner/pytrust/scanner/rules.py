@@ -43,7 +43,7 @@ class GateRule(_Rule, frozen=True, kw_only=True):
         epss: at least, in hundred-thousandths; an id that is in no list does not fit.
         ids: exactly one of these.
         families, ecosystems, categories: exactly one of these.
-        packages, paths: patterns as of ``fnmatch`` without character classes; ``**`` crosses ``/`` in paths.
+        packages, paths: patterns; ``*`` is any text, in paths within one part, where ``**`` is any text.
         purls: package URLs; what they leave out (version, qualifiers) may be anything.
         over: the rule has an effect only where more findings than this fit.
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -150,6 +150,21 @@ def test_a_waiver_ends_with_its_day_in_utc() -> None:
     rules = policed(ALL, waivers=(WAIVER,))
     assert not judge(scan(BAD), rules, NOTHING, last).denied
     assert judge(scan(BAD), rules, NOTHING, last + timedelta(seconds=1)).denied
+
+
+def test_days_are_those_of_utc_wherever_the_clock_is() -> None:
+    rules = policed(ALL, waivers=(WAIVER,), max_age=None)
+    last = NOW.replace(hour=23, minute=59, second=59)
+    for zone in (timezone(timedelta(hours=hours)) for hours in (-12, 14)):
+        assert not judge(scan(BAD), rules, NOTHING, last.astimezone(zone)).denied
+        assert judge(scan(BAD), rules, NOTHING, (last + timedelta(seconds=1)).astimezone(zone)).denied
+
+
+def test_waivers_for_another_image_are_not_told() -> None:
+    others = replace(WAIVER, digest=Digest("0" * 64)), replace(WAIVER, match="docker.io/bar/*")
+    over = tuple(replace(one, expires=TODAY - timedelta(days=1)) for one in others)
+    found = verdict(ALL, BAD, waivers=(*others, *over))
+    assert (found.ended, found.unused) == ((), ())
 
 
 def test_ended_and_unused_waivers_are_told() -> None:
