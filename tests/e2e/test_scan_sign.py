@@ -245,7 +245,9 @@ def test_no_scanner(desk: Desk) -> None:
 
 def test_the_role_is_signed_again_without_a_scan(desk: Desk) -> None:
     desk.run("add", desk.image(), desk.report(FLAW), *asserted())
-    said = desk.stage.pytrust("repo", "renew", desk.image("web"), "--role", "scans", "--signer", "scanner", home=desk.home)
+    said = desk.stage.pytrust(
+        "repo", "renew", desk.image("web"), "--role", "scans", "--signer", "scanner", home=desk.home
+    )
     assert "scans" in said
     assert [line["id"] for line in desk.shown()["lines"]] == ["CVE-2026-0001"]
 
