@@ -240,6 +240,7 @@ SOUNDNESS: list[tuple[dict[str, Any], dict[str, Any], GateRule, dict[str, Action
     ({"coverage": replace(SCAN.coverage, severities=frozenset({Severity.CRITICAL, Severity.HIGH}))}, {}, GATE, {}),
     ({"coverage": replace(SCAN.coverage, severities=DECIDED)}, {"unknown": Action.DENY}, GATE, {"not-looked-for": Action.DENY}),
     ({"coverage": replace(SCAN.coverage, severities=DECIDED)}, {"unknown": Action.WARN}, GATE, {}),
+    ({"coverage": replace(SCAN.coverage, severities=DECIDED)}, {}, GateRule(), {"not-looked-for": Action.DENY}),
     ({"coverage": replace(SCAN.coverage, severities=None)}, {}, GATE, {"may-be-incomplete": Action.WARN}),
     ({"coverage": replace(SCAN.coverage, unfixed=False)}, {}, GATE, {}),
     ({"coverage": replace(SCAN.coverage, unfixed=False)}, {}, replace(GATE, fix=Fix.ANY), {"not-looked-for": Action.DENY}),
