@@ -66,6 +66,13 @@ def test_warned_first_and_denied_later() -> None:
     assert [one.action for one in second.objections] == [Action.DENY]
 
 
+def test_a_turn_names_what_turned_it_and_no_lesser_thing() -> None:
+    other = replace(YOUNG, id="CVE-2026-0002")
+    rules = policed(GateRule(ids=(YOUNG.id,), age=30), GateRule(action=Action.WARN, age=30), max_age=None)
+    (turn,) = outlook(scan(YOUNG, other), rules, NOTHING, NOW, LATER)
+    assert [one.action for one in turn.objections] == [Action.DENY]
+
+
 def test_what_stands_already_is_not_told_again() -> None:
     rules = policed(GateRule(action=Action.WARN), GateRule(action=Action.WARN, age=30), max_age=None)
     assert outlook(scan(YOUNG), rules, NOTHING, NOW, LATER) == ()

@@ -271,6 +271,23 @@ def test_the_clock_that_ran_out_is_named_as_in_the_policy() -> None:
         assert (one.rule, one.text) == (key, "its database is 7 d old, of 7 d that are allowed")
 
 
+def test_of_several_rules_that_ask_for_what_is_missing_the_strictest_counts() -> None:
+    gates = (
+        replace(GATE, action=Action.AUDIT),
+        replace(GATE, where="policy.yaml:8"),
+        replace(GATE, action=Action.WARN),
+    )
+    for missing in ({"kinds": frozenset[Kind]()}, {"severities": None}):
+        found = replace(SCAN, coverage=replace(SCAN.coverage, **missing))
+        (one,) = judge(found, policed(*gates, incomplete=Action.DENY), NOTHING, NOW).objections
+        assert one.action is Action.DENY
+
+
+def test_what_nothing_mends_is_not_to_be_upgraded() -> None:
+    (one,) = verdict(ALL, replace(BAD, fixed="")).objections
+    assert one.hint.startswith("except them: exceptions:")
+
+
 @pytest.mark.parametrize(("gate", "words"), [(replace(GATE, kev=True), "--kev"), (replace(GATE, epss=1), "--epss")])
 def test_lists_that_are_missing_have_their_own_way_out(gate: GateRule, words: str) -> None:
     (one,) = judge(replace(SCAN, feeds=Feeds()), policed(gate), NOTHING, NOW).objections
