@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.scan_file import read_file
+from pytrust.cli.scan_file import parse_moment, read_file
 from pytrust.cli.scan_signing import (
     earlier_scans,
     read_lists,
@@ -93,8 +92,8 @@ def add(
     ref = ImageRef.parse(image)
     require_store(workspace)
     said = Said(
-        scanned_at=_moment(scanned_at),
-        database_at=_moment(db_updated),
+        scanned_at=None if scanned_at is None else parse_moment(scanned_at),
+        database_at=None if db_updated is None else parse_moment(db_updated),
         kinds=None if scanners is None else frozenset(_kinds(scanners)),
         severities=None if severities is None else frozenset(_severities(severities)),
         unfixed=unfixed,
@@ -135,16 +134,6 @@ def _bound(
     if asserted and (report.image is None or report.image.config is None):
         return False, assert_bound(pushed, platform)
     return True, bind(report, pushed, what)
-
-
-def _moment(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(f"{text[:60]!r} is no time", hint="write 2026-11-30T06:00Z (UTC)") from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _kinds(text: str) -> list[Kind]:

@@ -23,7 +23,7 @@ from pytrust.cli.scan_signing import (
 from pytrust.cli.workspace import Workspace
 from pytrust.scanner.errors import OtherImage
 from pytrust.scanner.severity import Severity
-from pytrust.trust.errors import ExitCode
+from pytrust.trust.errors import ExitCode, Refused
 from pytrust.trust.names import Digest, ImageRef
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def _said(workspace: Workspace, trivy: Trivy, arguments: list[str], *, dated: bo
     from pytrust.scanner.program import KINDS, find_trivy
 
     after = find_trivy(trivy.path)  # it may have fetched a newer database for this scan
+    if after.binary != trivy.binary:
+        raise Refused(f"{trivy.path} was changed while it looked", hint="scan again")
     return Said(
         scanned_at=None if dated else workspace.now(),
         database_at=after.database_at,

@@ -64,7 +64,8 @@ def assert_bound(pushed: Sequence[Pushed], platform: str | None) -> Pushed:
 
 def _require_digest(image: Image, found: Pushed, what: str) -> None:
     """Of the digests under which the report knows this very repository, one has to be the signed image's."""
-    known = {ref.digest for text in image.names if (ref := _parsed(text)) and ref.collection == found.name}
+    refs = (_parsed(text) for text in image.names)
+    known = {ref.digest for ref in refs if ref and ref.digest and ref.collection == found.name}
     if known and not known & {found.manifest, found.index}:
         listed = ", ".join(sorted(map(str, known)))
         raise OtherImage(f"{what} is of {found.name} as {listed}; what is signed is {found.index or found.manifest}")

@@ -16,13 +16,13 @@ from typing import Final
 
 import msgspec
 
-from pytrust.scanner.limits import EPSS_MAX_BYTES, EPSS_ROWS_MAX, KEV_MAX_BYTES
+from pytrust.scanner.limits import EPSS_MAX_BYTES, EPSS_ROWS_MAX, KEV_MAX_BYTES, QUOTE_MAX_CHARS
 from pytrust.trust.errors import UsageError
 
 _GZIP: Final = b"\x1f\x8b"
 _WINDOW: Final = 16 + zlib.MAX_WBITS  # gzip alone
 _DAY: Final = re.compile(r"score_date:(\d{4}-\d{2}-\d{2})")
-_CVE: Final = re.compile(r"CVE-\d{4}-\d{4,19}")
+_CVE: Final = re.compile(r"CVE-\d{4}-\d{4,19}", re.ASCII)
 _UNIT: Final = 100_000
 _HEADER: Final = ["cve", "epss", "percentile"]
 
@@ -86,6 +86,8 @@ def read_exploited(data: bytes, *, what: str) -> Exploited:
         raise _no_list(what, f"KEV catalogue: {str(error)[:100]}") from error
     if not said.entries:
         raise _no_list(what, "KEV catalogue: it is empty")
+    if (odd := next((entry.cve for entry in said.entries if not _CVE.fullmatch(entry.cve)), None)) is not None:
+        raise _no_list(what, f"KEV catalogue: {odd[:QUOTE_MAX_CHARS]} is no id")  # and would fit nothing
     used = (entry.cve for entry in said.entries if entry.ransomware == "Known")
     return Exploited(day, frozenset(entry.cve for entry in said.entries), frozenset(used))
 
@@ -116,6 +118,8 @@ def _unpacked(data: bytes, what: str) -> bytes:
         raise _no_list(what, f"EPSS list: {error}") from error
     if len(text) > EPSS_MAX_BYTES or not unpacker.eof:
         raise UsageError(f"{what} grows to more than {EPSS_MAX_BYTES} bytes, or ends in the middle")
+    if unpacker.unused_data:  # what stands there would count as not in the list
+        raise _no_list(what, "EPSS list: more follows on its end")
     return text
 
 

@@ -116,7 +116,7 @@ def _database(report: Report, said: Said, now: datetime) -> Database:
 
 
 def _past(moment: datetime, thing: str, now: datetime) -> datetime:
-    if moment - CLOCK_TOLERANCE > now:
+    if moment > now + CLOCK_TOLERANCE:
         raise StaleScan(
             f"{thing} is from the future: {moment:%Y-%m-%d %H:%M} UTC",
             hint="set the clock of this machine, or of the one that scanned",

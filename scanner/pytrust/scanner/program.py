@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import stat
 import subprocess
 from collections.abc import Sequence
 from contextlib import suppress
@@ -81,7 +82,7 @@ def find_trivy(path: Path | None) -> Trivy:
         NotFound: there is none.
         Unsound: it does not say its version as Trivy does.
     """
-    place = path or _installed()
+    place = (path or _installed()).absolute()  # it runs elsewhere, and what runs is what is hashed
     said = _run([str(place), "version", "--format", "json"], _VERSION_TIMEOUT, Path("/"))
     try:
         found = msgspec.json.decode(said, type=_Version)
@@ -126,13 +127,20 @@ def scan_image(trivy: Trivy, arguments: Sequence[str]) -> bytes:
     with TemporaryDirectory(prefix="pytrust-scan-") as folder:
         _run([str(trivy.path), *arguments], SCAN_TIMEOUT, Path(folder))
         try:
-            with (Path(folder) / _REPORT).open("rb") as file:
-                data = file.read(REPORT_MAX_BYTES + 1)
+            data = _written(Path(folder) / _REPORT)
         except OSError as error:
             raise BadReport(f"{trivy.path} wrote no report") from error
     if len(data) > REPORT_MAX_BYTES:
         raise BadReport(f"the report of {trivy.path} is larger than {REPORT_MAX_BYTES} bytes")
     return data
+
+
+def _written(path: Path) -> bytes:
+    """A file, and neither a link to another nor a pipe that somebody may never write to."""
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(f"{path} is no file")
+        return file.read(REPORT_MAX_BYTES + 1)
 
 
 def _installed() -> Path:
@@ -161,7 +169,7 @@ def _run(words: Sequence[str], seconds: float, folder: Path) -> bytes:
     """The first part of what it wrote to stdout; whatever it starts is ended with it."""
     environment = {name: value for name, value in os.environ.items() if name in _KEPT}
     try:
-        with subprocess.Popen(
+        process = subprocess.Popen(
             words,
             env=environment,
             cwd=folder,
@@ -169,10 +177,21 @@ def _run(words: Sequence[str], seconds: float, folder: Path) -> bytes:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-        ) as process:
-            return _heard(process, words[0], seconds)
+        )
     except OSError as error:
         raise NotFound(f"{words[0]} cannot be run: {(error.strerror or str(error)).lower()}") from error
+    try:
+        return _heard(process, words[0], seconds)
+    finally:  # also where somebody interrupts: its session hears nothing of that
+        if process.returncode is None:
+            _end(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """It, and whatever it started that did not leave its group."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _heard(process: subprocess.Popen[bytes], name: str, seconds: float) -> bytes:
@@ -182,10 +201,9 @@ def _heard(process: subprocess.Popen[bytes], name: str, seconds: float) -> bytes
     try:
         code = process.wait(seconds)
     except subprocess.TimeoutExpired as error:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
         hint = "run it by hand: is its database there?"
         raise TooSlow(f"{name} took longer than {seconds:g} s", hint=hint) from error
+    _end(process)
     for ear in (out, err):
         ear.join(_LAST_WORDS)
     if code:
@@ -194,7 +212,10 @@ def _heard(process: subprocess.Popen[bytes], name: str, seconds: float) -> bytes
 
 
 class _Ear(Thread):
-    """Reads a pipe to its end, whatever comes, and keeps its beginning and its end."""
+    """Reads a pipe to its end, whatever comes, and keeps its beginning and its end.
+
+    It alone closes the pipe: whoever closes it while it is read waits for what may be held open elsewhere.
+    """
 
     def __init__(self, pipe: IO[bytes]) -> None:
         super().__init__(daemon=True)
@@ -204,9 +225,10 @@ class _Ear(Thread):
 
     def run(self) -> None:
         """Until nobody writes any more."""
-        while piece := self._pipe.read1(_PIECE):  # type: ignore[attr-defined]
-            self.head += piece[: _HEAD_MAX_BYTES - len(self.head)]
-            self.tail = (self.tail + piece)[-_TAIL_BYTES:]
+        with self._pipe as pipe:
+            while piece := pipe.read1(_PIECE):  # type: ignore[attr-defined]
+                self.head += piece[: _HEAD_MAX_BYTES - len(self.head)]
+                self.tail = (self.tail + piece)[-_TAIL_BYTES:]
 
 
 def _last(said: bytes) -> str:

@@ -6,7 +6,7 @@ Source: the package-url specification (ECMA-427), through its authors' library; 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from packageurl import PackageURL
 
@@ -35,13 +35,25 @@ def fits(purl: str, pattern: str) -> bool:
     return other.qualifiers.items() <= one.qualifiers.items()
 
 
-def oci_image(purl: str) -> tuple[str, str, str] | None:
-    """Name, digest (or empty) and repository (or empty) of a purl of an image; None for every other purl."""
+class ImagePurl(NamedTuple):
+    """A package URL of an image; ``version`` (a digest or a tag), ``repository`` and ``arch`` are empty if not said."""
+
+    name: str
+    version: str
+    repository: str
+    arch: str
+
+
+def oci_image(purl: str) -> ImagePurl | None:
+    """None for the purl of anything else. One of type docker is always in a repository: Docker's own, or another's."""
     parsed = _parse(purl)
     if parsed is None or parsed.type not in {"oci", "docker"}:
         return None
     repository = parsed.qualifiers.get("repository_url", "")
-    return parsed.name, parsed.version or "", repository
+    if parsed.type == "docker":
+        whole = (repository or "docker.io", parsed.namespace or ("" if repository else "library"), parsed.name)
+        repository = "/".join(part for part in whole if part)
+    return ImagePurl(parsed.name, parsed.version or "", repository, parsed.qualifiers.get("arch", ""))
 
 
 def check_pattern(text: str) -> str:

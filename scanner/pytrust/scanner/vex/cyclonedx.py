@@ -21,6 +21,7 @@ from pytrust.scanner.limits import VEX_STATEMENTS_MAX
 from pytrust.scanner.vex.document import Product, Said, quoted, utc
 from pytrust.trust.errors import UsageError
 
+_LINK: Final = "urn:cdx:"
 VERSIONS: Final = frozenset({"1.4", "1.5", "1.6"})
 STATES: Final = MappingProxyType(
     {
@@ -90,6 +91,7 @@ class _Vulnerability(msgspec.Struct, frozen=True):
 
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
     spec_version: str
+    serial_number: str = ""
     vulnerabilities: list[_Vulnerability] = []
     metadata: _Metadata = _Metadata()
     components: list[_Component] = []
@@ -147,8 +149,17 @@ def _said(one: _Vulnerability, document: _Document, refs: dict[str, str], what: 
 
 
 def _product(ref: str, document: _Document, refs: dict[str, str]) -> Product:
-    """A component of the BOM, also through a BOM-Link (``urn:cdx:SERIAL/VERSION#REF``), or a purl itself."""
-    name = unquote(ref.partition("#")[2]) if ref.startswith("urn:cdx:") else ref
+    """A component of the BOM, also through a BOM-Link (``urn:cdx:SERIAL/VERSION#REF``), or a purl itself.
+
+    Of a link into another BOM only a purl can be read: what else is called so there is not known here.
+    """
+    if ref.startswith(_LINK):
+        serial, _, rest = ref.removeprefix(_LINK).partition("/")
+        name = unquote(rest.partition("#")[2])
+        if not serial or f"urn:uuid:{serial}" != document.serial_number:
+            return Product((name,))
+    else:
+        name = ref
     whole = document.metadata.component
     if whole is not None and name == whole.ref:
         return Product(tuple(part for part in (whole.purl, name) if part))

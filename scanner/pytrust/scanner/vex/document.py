@@ -82,10 +82,13 @@ def quoted(text: str) -> str:
 
 
 def utc(at: datetime | None, where: str) -> datetime | None:
-    """A moment of a statement; raises ``UsageError`` for one without a zone."""
+    """A moment of a statement; raises ``UsageError`` for one without a zone, or of no year."""
     if at is not None and at.tzinfo is None:
         raise UsageError(f"{where} has a time without a zone")
-    return None if at is None else at.astimezone(UTC)
+    try:
+        return None if at is None else at.astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"{where} has a time that there is not in UTC") from error
 
 
 def _none(what: str, reason: str) -> UsageError:

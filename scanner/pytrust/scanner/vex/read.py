@@ -98,9 +98,10 @@ def _is_image(name: str, subject: Subject) -> bool:
     if name in {str(subject.digest), str(subject.config)}:
         return True
     if (image := oci_image(name)) is not None:
-        short, version, repository = image
-        named = repository == subject.name if repository else subject.name.endswith(f"/{short}")
-        return named and version in {"", str(subject.digest)}
+        at = image.repository
+        named = at == subject.name if at else subject.name.endswith(f"/{image.name}")
+        of_it = not image.arch or image.arch in subject.platform.split("/")[1:2]
+        return named and of_it and image.version in {"", str(subject.digest)}
     try:
         ref = ImageRef.parse(name)
     except InvalidName:

@@ -113,7 +113,8 @@ def test_states_of_cyclonedx(state: str, status: Status) -> None:
 
 @pytest.mark.parametrize("ref", ["web", "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79/1#web"])
 def test_an_analysis_of_the_whole(ref: str) -> None:
-    assert claims(cyclonedx(analysed(ref=ref)))[0].purls == ()
+    document = cyclonedx(analysed(ref=ref), serialNumber="urn:uuid:3e671687-395b-41f5-a30f-a58921a69b79")
+    assert claims(document)[0].purls == ()
 
 
 PRODUCTS: list[tuple[Any, tuple[str, ...] | None]] = [

@@ -1,0 +1,224 @@
+"""What somebody tries who would rather have a scan say less: programs, lists, VEX of other things, odd clocks."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import signal
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.scanner.scan_cases import NAME, SCAN
+
+from pytrust.cli.scan_file import parse_moment
+from pytrust.scanner import program
+from pytrust.scanner.errors import BadReport
+from pytrust.scanner.feeds import read_epss, read_exploited
+from pytrust.scanner.vex.read import claims_for, read_vex
+from pytrust.trust.errors import TooSlow, UsageError
+
+VERSION = """[ "$1" = version ] && { echo '{"Version":"1"}'; exit; }\n"""
+OTHER = "pkg:oci/other@sha256:" + "99" * 32
+
+
+def script(folder: Path, *lines: str) -> Path:
+    """An executable that says its version as trivy does, and then does ``lines``."""
+    path = folder / "trivy"
+    path.write_text(f"#!/bin/sh\n{VERSION}" + "\n".join(lines) + "\n")
+    path.chmod(0o755)
+    return path
+
+
+def gone(file: Path, tries: int = 100) -> bool:
+    """Whether the process whose id is in the file has ended, or does within a twentieth of a second for each try."""
+    for _ in range(tries):
+        try:
+            state = Path(f"/proc/{file.read_text().strip()}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_program_is_run_from_where_it_is_hashed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Relative to this folder, and not to the one that it runs in; and never what PATH has by that name."""
+    script(tmp_path, "echo {} > report.json")
+    (tmp_path / "path").mkdir()
+    script(tmp_path / "path", "exit 1")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'path'}:{os.environ['PATH']}")
+    found = program.find_trivy(Path("trivy"))
+    assert found.path == tmp_path / "trivy"
+    assert program.scan_image(found, ["image"]) == b"{}\n"
+
+
+@pytest.mark.parametrize("leaves", ["sleep 600", "setsid sleep 600"])
+def test_what_a_program_leaves_behind_holds_nobody_up(
+    tmp_path: Path, leaves: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "_LAST_WORDS", 0.2)
+    file = tmp_path / "pid"
+    trivy = program.find_trivy(script(tmp_path, f"{leaves} &", f"echo $! > {file}", "echo {} > report.json"))
+    try:
+        assert program.scan_image(trivy, ["image"]) == b"{}\n"
+        assert leaves.startswith("setsid") or gone(file)
+    finally:
+        if not gone(file, 1):
+            os.kill(int(file.read_text()), signal.SIGKILL)
+
+
+def test_a_program_that_is_interrupted_is_ended(tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    trivy = program.find_trivy(script(tmp_path, f"echo $$ > {file}", "exec sleep 600"))
+
+    def interrupt() -> None:
+        while not (file.exists() and file.read_text().strip()):
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        program.scan_image(trivy, ["image"])
+    thread.join()
+    assert gone(file)
+
+
+def test_a_program_that_hangs_is_ended_with_its_children(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "SCAN_TIMEOUT", 0.5)
+    file = tmp_path / "pid"
+    trivy = program.find_trivy(script(tmp_path, "sleep 600 &", f"echo $! > {file}", "wait"))
+    with pytest.raises(TooSlow, match=r"0\.5 s"):
+        program.scan_image(trivy, ["image"])
+    assert gone(file)
+
+
+@pytest.mark.parametrize("line", ["mkfifo report.json", "ln -s /dev/zero report.json", "mkdir report.json", ":"])
+def test_a_report_is_a_file(tmp_path: Path, line: str) -> None:
+    trivy = program.find_trivy(script(tmp_path, line))
+    with pytest.raises(BadReport):
+        program.scan_image(trivy, ["image"])
+
+
+def test_settings_of_the_environment_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRIVY_IGNOREFILE", "/tmp/none")
+    monkeypatch.setenv("TRIVY_SEVERITY", "LOW")
+    monkeypatch.setenv("TRIVY_CACHE_DIR", "/cache")
+    trivy = program.find_trivy(script(tmp_path, "env | grep ^TRIVY_ > report.json"))
+    assert program.scan_image(trivy, ["image"]) == b"TRIVY_CACHE_DIR=/cache\n"
+
+
+def test_a_list_that_goes_on_after_its_end_is_none() -> None:
+    """Most readers would see the second part; who stops at the first knows less, and finds less."""
+    first = b"#model_version:v1,score_date:2026-12-01T00:00:00Z\ncve,epss,percentile\nCVE-2026-0001,0.5,0.5\n"
+    assert read_epss(gzip.compress(first), what="e").chances == {"CVE-2026-0001": 50_000}
+    with pytest.raises(UsageError, match="more follows"):
+        read_epss(gzip.compress(first) + gzip.compress(b"CVE-2026-0002,0.9,0.9\n"), what="e")
+
+
+@pytest.mark.parametrize(
+    "name", ["CVE-2026-0001 ", "cve-2026-0001", "", "\u0421VE-2026-0001", "CVE-\uff12026-0001", "\x1b[2J"]
+)
+def test_an_exploited_vulnerability_under_another_spelling_is_none_that_fits_nothing(name: str) -> None:
+    entries = [{"cveID": "CVE-2026-0002"}, {"cveID": name}]
+    document = {"catalogVersion": "1", "dateReleased": "2026-12-01T00:00:00Z", "vulnerabilities": entries}
+    with pytest.raises(UsageError) as error:
+        read_exploited(json.dumps(document).encode(), what="kev.json")
+    assert str(error.value).isprintable()
+
+
+def openvex(product: Any, **changes: Any) -> bytes:
+    statement = {
+        "vulnerability": {"name": "CVE-2026-0001"},
+        "products": [product],
+        "status": "not_affected",
+        "justification": "component_not_present",
+        "timestamp": "2026-12-01T00:00:00Z",
+    }
+    document = {"@context": "https://openvex.dev/ns/v0.2.0", "author": "a", "statements": [statement | changes]}
+    return json.dumps(document).encode()
+
+
+@pytest.mark.parametrize(
+    ("purl", "is_it"),
+    [
+        ("pkg:docker/foo/web", True),
+        ("pkg:docker/evil/web", False),
+        ("pkg:docker/web", False),  # docker.io/library/web
+        ("pkg:docker/foo/web?repository_url=registry.example.com", False),
+        ("pkg:docker/foo/web?repository_url=docker.io", True),
+        ("pkg:oci/web?repository_url=docker.io/foo/web", True),
+        ("pkg:oci/web?repository_url=docker.io/evil/web", False),
+        ("pkg:oci/web?arch=amd64", True),
+        ("pkg:oci/web?arch=arm64", False),
+        (OTHER, False),
+    ],
+)
+def test_vex_of_another_image_says_nothing_of_this_one(purl: str, is_it: bool) -> None:
+    document = read_vex(openvex({"@id": purl}), what="v")
+    assert NAME == "docker.io/foo/web"
+    if is_it:
+        assert claims_for(document, SCAN.subject).claims
+    else:
+        with pytest.raises(UsageError, match="says nothing of"):
+            claims_for(document, SCAN.subject)
+
+
+def cyclonedx(link: str, serial: str | None) -> bytes:
+    document = {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "metadata": {"component": {"bom-ref": "image", "purl": f"pkg:oci/web@{SCAN.subject.digest}"}},
+        "vulnerabilities": [
+            {
+                "id": "CVE-2026-0001",
+                "analysis": {"state": "not_affected", "detail": "it is not there"},
+                "affects": [{"ref": link}],
+            }
+        ],
+    }
+    return json.dumps(document | ({"serialNumber": f"urn:uuid:{serial}"} if serial else {})).encode()
+
+
+OWN, ELSE = "3e671687-395b-41f5-a30f-a58921a69b79", "11111111-395b-41f5-a30f-a58921a69b79"
+
+
+@pytest.mark.parametrize(
+    ("link", "serial", "is_it"),
+    [
+        ("image", None, True),
+        (f"urn:cdx:{OWN}/1#image", OWN, True),
+        (f"urn:cdx:{ELSE}/1#image", OWN, False),
+        (f"urn:cdx:{ELSE}/1#image", None, False),
+    ],
+)
+def test_a_link_into_another_bill_of_materials_is_not_read_in_this_one(
+    link: str, serial: str | None, is_it: bool
+) -> None:
+    document = read_vex(cyclonedx(link, serial), what="v")
+    if is_it:
+        assert claims_for(document, SCAN.subject).claims
+    else:
+        with pytest.raises(UsageError, match="says nothing of"):
+            claims_for(document, SCAN.subject)
+
+
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+def test_a_moment_that_utc_does_not_have(at: str) -> None:
+    with pytest.raises(UsageError):
+        read_vex(openvex({"@id": str(SCAN.subject.digest)}, timestamp=at), what="v")
+    with pytest.raises(UsageError):
+        parse_moment(at)
+
+
+def test_moments_of_people_are_utc_unless_they_say_otherwise() -> None:
+    assert parse_moment("2026-11-30T06:00") == datetime(2026, 11, 30, 6, tzinfo=UTC)
+    assert parse_moment("2026-11-30T06:00+02:00") == datetime(2026, 11, 30, 4, tzinfo=UTC)
+    assert parse_moment("2026-11-30T06:00+02:00").utcoffset() == timedelta()
