@@ -22,6 +22,7 @@ from pytrust.scanner.vex.statement import decode_claims
 from pytrust.trust.client.trusted import SignedStatement, Trusted
 from pytrust.trust.collection.model import SCANS, VEX
 from pytrust.trust.errors import PytrustError, Refused
+from pytrust.trust.image import Platform
 from pytrust.trust.names import Digest, ImageRef
 
 KEPT_MAX_BYTES: Final = (
@@ -29,6 +30,9 @@ KEPT_MAX_BYTES: Final = (
 )  # of documents, decoded; one of 500 findings has 30 kB, and a host runs some dozens
 AT_ONCE: Final = 2  # threads that decode
 _DOCUMENT: Final = "the signed scan"
+_ARCHES: Final = {
+    "x86_64": "amd64", "x86-64": "amd64", "i386": "386", "aarch64": "arm64", "armhf": "arm", "armel": "arm",
+}  # fmt: skip
 
 
 class Engine(Protocol):
@@ -54,22 +58,29 @@ class _Read(NamedTuple):
     claims: Claims
 
 
+class _Known(NamedTuple):
+    """Every scan that is signed of an image or its platforms, and all ``platforms`` that the index lists."""
+
+    scans: tuple[_Said, ...]
+    platforms: tuple[Platform, ...]
+
+
 class ScanFacts:
     """Answers from what ``trust`` verified."""
 
     def __init__(self, trust: TrustFacts, engine: Engine) -> None:
         self._trust, self._engine = trust, engine
         self._threads = Threads(AT_ONCE)
-        self._kept: dict[tuple[Digest, Digest | None], tuple[int, _Read]] = {}
+        self._kept: dict[tuple[Digest, Digest | None], tuple[int, _Read | NotScanned]] = {}
 
     async def answer(self, query: ScanQuery) -> Fact:
         """``Scanned``, ``Missing``, ``NotScanned`` or ``Unavailable``; raises as ``TrustFacts``, ``EngineFacts``."""
         said = _said(await self._trust.collection(query.ref.collection, query.roots), query.ref)
-        if not isinstance(said, tuple):
+        if not isinstance(said, _Known):
             return said
-        known = [(one, await self._read(one)) for one in said]
+        known = [(one, await self._read(one)) for one in said.scans]
         parts = await self._engine.parts() if query.image_id == str(query.ref.digest) else None
-        return _choose(query, known, parts)
+        return _choose(query, known, _running(query, said.platforms, parts))
 
     def at_once(self, query: ScanQuery) -> Fact | None:
         """The same, where it takes no looking up."""
@@ -77,33 +88,31 @@ class ScanFacts:
         if opened is None or parts is None:
             return None
         said = _said(opened, query.ref)
-        if not isinstance(said, tuple):
+        if not isinstance(said, _Known):
             return said
-        kept = [(one, self._kept[_name(one)][1]) for one in said if _name(one) in self._kept]
-        return _choose(query, kept, parts) if len(kept) == len(said) else None
+        kept = [(one, _of(one, self._kept[_name(one)][1])) for one in said.scans if _name(one) in self._kept]
+        return _choose(query, kept, _running(query, said.platforms, parts)) if len(kept) == len(said.scans) else None
 
     async def _read(self, one: _Said) -> _Read | NotScanned:
+        """Each document once, also one that cannot be read."""
         if kept := self._kept.get(_name(one)):
-            return kept[1]
+            return _of(one, kept[1])
         read = await self._threads.run(partial(_decode, one))
-        if isinstance(read, _Read):
-            self._kept[_name(one)] = len(one.scan.content), read
-            while sum(size for size, _ in self._kept.values()) > KEPT_MAX_BYTES:
-                del self._kept[next(iter(self._kept))]
-        return read
+        self._kept[_name(one)] = len(one.scan.content) + (len(one.vex.content) if one.vex else 0), read
+        while sum(size for size, _ in self._kept.values()) > KEPT_MAX_BYTES:
+            del self._kept[next(iter(self._kept))]
+        return _of(one, read)
 
 
-def _choose(query: ScanQuery, known: Sequence[tuple[_Said, _Read | NotScanned]], parts: EngineParts | None) -> Fact:
+def _choose(query: ScanQuery, known: Sequence[tuple[_Said, _Read | NotScanned]], running: Digest | None) -> Fact:
     """The one that is of what the engine holds. Where none is for certain, one that cannot be read might be."""
     read = [(one, held) for one, held in known if isinstance(held, _Read)]
-    if exact := [_fact(one, held) for one, held in read if _is_held(held.scan, query.image_id)]:
-        return exact[0]
+    if exact := [(one, held) for one, held in read if _is_held(held.scan, query.image_id)]:
+        return _fact(*max(exact, key=lambda pair: pair[1].scan.scanned_at))  # of one content, what is known latest
     if wrong := next((held for _, held in known if isinstance(held, NotScanned)), None):
         return wrong
-    if parts is not None and query.image_id == str(query.ref.digest):
-        fits = [_fact(one, held) for one, held in read if _runs(parts, held.scan.subject.platform)]
-        if len(fits) == 1:
-            return fits[0]
+    if fits := [_fact(one, held) for one, held in read if one.digest == running]:
+        return fits[0]
     return _other_platform(query, [held.scan for _, held in read])
 
 
@@ -115,23 +124,22 @@ def _name(one: _Said) -> tuple[Digest, Digest | None]:
     return one.scan.digest, one.vex.digest if one.vex else None
 
 
-def _said(opened: Opened, ref: ImageRef) -> tuple[_Said, ...] | Missing | NotScanned | Unavailable:
+def _said(opened: Opened, ref: ImageRef) -> _Known | Missing | NotScanned | Unavailable:
     """What the collection says of the image, platform by platform."""
     if isinstance(opened.outcome, PytrustError):
         return _refused(opened.outcome)
     assert ref.digest is not None
+    same = (target for _, target in opened.outcome.tags.values() if target.digest == ref.digest)
+    platforms = tuple({child.digest: child for target in same for child in target.platforms}.values())
     try:
-        found = tuple(_statements(opened.outcome, ref.digest))
+        found = tuple(_statements(opened.outcome, ref.digest, platforms))
     except PytrustError as error:
         return _refused(error)
-    return found or Missing()
+    return _Known(found, platforms) if found else Missing()
 
 
-def _statements(trusted: Trusted, digest: Digest) -> Iterator[_Said]:
-    platforms = {
-        child.digest for _, target in trusted.tags.values() if target.digest == digest for child in target.platforms
-    }
-    for one in (digest, *sorted(platforms, key=str)):
+def _statements(trusted: Trusted, digest: Digest, platforms: Iterable[Platform]) -> Iterator[_Said]:
+    for one in (digest, *sorted((child.digest for child in platforms), key=str)):
         if (scan := trusted.statement(SCANS, one)) is not None:
             yield _Said(one, scan, _vex(trusted, one))
 
@@ -150,19 +158,36 @@ def _decode(one: _Said) -> _Read | NotScanned:
         claims = decode_claims(one.vex.content, "the signed VEX") if one.vex else Claims()
     except PytrustError as error:
         return _unreadable(error)
-    if scan.subject.digest != one.digest:
-        why = f"it stands under {one.digest}, and is of {scan.subject.digest}"
-        return NotScanned(code="other-image", why=why, hint="scan it again: pytrust scan run NAME")
     return _Read(scan, claims)
+
+
+def _of(one: _Said, read: _Read | NotScanned) -> _Read | NotScanned:
+    """The same document may be signed of another image, too, of which it is not."""
+    if isinstance(read, NotScanned) or read.scan.subject.digest == one.digest:
+        return read
+    why = f"it stands under {one.digest}, and is of {read.scan.subject.digest}"
+    return NotScanned(code="other-image", why=why, hint="scan it again: pytrust scan run NAME")
 
 
 def _is_held(scan: Scan, image_id: str) -> bool:
     return image_id in {str(scan.subject.config), str(scan.subject.digest)}
 
 
-def _runs(parts: EngineParts, platform: str) -> bool:
-    """An engine that calls an image by its index (containerd's store) runs its own platform of that."""
-    return platform == f"linux/{parts.arch}" or platform.startswith(f"linux/{parts.arch}/")
+def _running(query: ScanQuery, platforms: Iterable[Platform], parts: EngineParts | None) -> Digest | None:
+    """What an engine runs that calls an image by its index (containerd's store): its own platform of that.
+
+    None where that could be several, whether they are scanned or not, or where the client asks for another.
+    """
+    if parts is None or query.image_id != str(query.ref.digest) or query.platform not in {"", f"linux/{parts.arch}"}:
+        return None
+    fits = [child.digest for child in platforms if child.os.lower() == "linux" and _arch(child) == parts.arch]
+    return fits[0] if len(fits) == 1 else None
+
+
+def _arch(platform: Platform) -> str:
+    """As containerd reads it."""
+    said = platform.architecture.lower()
+    return _ARCHES.get(said, said)
 
 
 def _other_platform(query: ScanQuery, scans: Iterable[Scan]) -> NotScanned:

@@ -35,6 +35,21 @@ def fits(purl: str, pattern: str) -> bool:
     return other.qualifiers.items() <= one.qualifiers.items()
 
 
+class Package(NamedTuple):
+    """A package; ``version`` is None for every version."""
+
+    type: str
+    namespace: str | None
+    name: str
+    version: str | None
+
+
+def package_of(purl: str) -> Package | None:
+    """The package that it names; None for what is no package URL. What ``fits`` differs in the version at most."""
+    parsed = _parse(purl)
+    return None if parsed is None else Package(parsed.type, parsed.namespace, parsed.name, parsed.version)
+
+
 class ImagePurl(NamedTuple):
     """A package URL of an image; ``version`` (a digest or a tag), ``repository`` and ``arch`` are empty if not said."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType, SimpleNamespace
 from typing import Any
@@ -25,6 +25,7 @@ from pytrust.scanner.statement import decode_scan, encode_scan
 from pytrust.scanner.vex.statement import encode_claims
 from pytrust.trust.client.trusted import SignedStatement
 from pytrust.trust.errors import BadMetadata, ExpiredCache, PytrustError, Stale, Unreachable, Unsigned
+from pytrust.trust.image import Platform
 from pytrust.trust.names import CollectionName, Digest, ImageRef, RoleName
 
 INDEX = Digest("11" * 32)
@@ -40,10 +41,17 @@ Said = bytes | PytrustError | None
 class House:
     """A collection with a tag of two platforms, what is said of each, and an engine."""
 
-    def __init__(self, scans: Mapping[Digest, Said], vex: Said = None, platforms: tuple[Digest, ...] = (MANIFEST, ARM)):
+    def __init__(
+        self,
+        scans: Mapping[Digest, Said],
+        vex: Said = None,
+        platforms: tuple[Digest, ...] = (MANIFEST, ARM),
+        arches: Mapping[Digest, str] | None = None,
+    ):
         self.said: dict[tuple[str, Digest], Said] = {("scans", digest): said for digest, said in scans.items()}
         self.said |= {("vex", digest): vex for digest in (INDEX, *platforms)}
-        children = tuple(SimpleNamespace(digest=digest) for digest in platforms)
+        arches = {ARM: "arm64", **(arches or {})}
+        children = tuple(Platform("linux", arches.get(digest, "amd64"), None, digest, 100) for digest in platforms)
         self.tags = MappingProxyType({"v1": ("releases", SimpleNamespace(digest=INDEX, platforms=children))})
         self.unopened: PytrustError | None = None
         self.kept, self.made_of, self.asked = False, PARTS, 0
@@ -98,11 +106,69 @@ def test_an_engine_that_calls_it_by_the_index_runs_its_own_platform() -> None:
     assert found(ask(house, INDEX)) == ARM_SCAN
     house.made_of = replace(PARTS, arch=GoArch("arm"))  # no prefix of arm64
     assert isinstance(ask(house, INDEX), NotScanned)
-    two = replace(ARM_SCAN, subject=replace(ARM_SCAN.subject, digest=MANIFEST, config=CONFIG, platform="linux/arm/v6"))
-    three = replace(ARM_SCAN, subject=replace(ARM_SCAN.subject, platform="linux/arm/v7"))
-    either = House({MANIFEST: encode_scan(two), ARM: encode_scan(three)})
-    either.made_of = house.made_of
-    assert isinstance(ask(either, INDEX), NotScanned)
+
+
+@pytest.mark.parametrize("scanned", [{MANIFEST}, {ARM}, {MANIFEST, ARM}])
+@pytest.mark.parametrize("spelled", ["amd64", "x86_64", "AMD64"])
+def test_of_several_that_the_engine_could_run_none_is_certain(scanned: set[Digest], spelled: str) -> None:
+    """Whoever leaves the worse of two unscanned gains nothing by that."""
+    other = replace(ARM_SCAN, subject=replace(ARM_SCAN.subject, platform="linux/amd64/v3"))
+    scans = {MANIFEST: encode_scan(CLEAN), ARM: encode_scan(other)}
+    house = House({digest: scans[digest] for digest in scanned}, arches={ARM: spelled})
+    assert isinstance(ask(house, INDEX), NotScanned)
+
+
+@pytest.mark.parametrize(
+    ("platform", "counts"),
+    [
+        ("", True),
+        ("linux/amd64", True),
+        ("linux/arm64", False),
+        ("arm64", False),
+        ("linux/amd64/v3", False),
+        ("x", False),
+    ],
+)
+def test_of_an_index_only_the_engine_s_own_platform_may_be_asked_for(platform: str, counts: bool) -> None:
+    """Each is scanned; but an engine that runs what the client asks for is not known to run what was judged."""
+    house = House(BOTH)
+    query = ScanQuery(ref=REF, image_id=str(INDEX), platform=platform)
+    assert isinstance(asyncio.run(ScanFacts(house, house).answer(query)), Scanned) is counts  # type: ignore[arg-type]
+
+
+def test_one_document_of_two_images_is_of_one() -> None:
+    """Also where it was read before, of the image that it is of."""
+    data = encode_scan(CLEAN)
+    house = House({MANIFEST: data, ARM: data})
+    facts = ScanFacts(house, house)  # type: ignore[arg-type]
+    for image_id in (MANIFEST, INDEX, ARM, INDEX):
+        house.made_of = replace(PARTS, arch=GoArch("arm64"))
+        fact = asyncio.run(facts.answer(ScanQuery(ref=REF, image_id=str(image_id))))
+        assert isinstance(fact, Scanned) is (image_id == MANIFEST)
+
+
+def test_of_two_with_the_same_content_the_later_scan_counts() -> None:
+    late = replace(CLEAN, scanned_at=CLEAN.scanned_at + timedelta(hours=1))
+    for first, second in ((CLEAN, late), (late, CLEAN)):
+        twin = replace(second, subject=replace(second.subject, digest=ARM))
+        assert found(ask(House({MANIFEST: encode_scan(first), ARM: encode_scan(twin)}))).scanned_at == late.scanned_at
+
+
+def test_what_cannot_be_read_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    house, tried = House({MANIFEST: b"{}"}), list[int]()
+
+    def decode(data: bytes, what: str) -> Scan:
+        tried.append(1)
+        return decode_scan(data, what)
+
+    monkeypatch.setattr("pytrust.policy.scan_facts.decode_scan", decode)
+    facts, query = ScanFacts(house, house), ScanQuery(ref=REF, image_id=str(CONFIG))  # type: ignore[arg-type]
+
+    async def twice() -> None:
+        assert await facts.answer(query) == await facts.answer(query)
+
+    asyncio.run(twice())
+    assert len(tried) == 1
 
 
 def test_an_image_of_one_platform() -> None:

@@ -220,3 +220,12 @@ def test_a_container_that_goes_on_is_not() -> None:
     decision = judged(Start(what="container unpause", container="web"), under(), known(scanned(VULNERABLE)))
     assert isinstance(decision, Allow)
     assert decision.container == CONTAINER_ID
+
+
+def test_the_platform_that_a_client_asks_for_is_asked_about() -> None:
+    """An engine with several platforms of an image runs that one: another's scan says nothing of it."""
+    asked = replace(QUERY, platform="linux/arm64")
+    request = replace(create(), platform="linux/arm64")
+    assert codes(judged(request, under(), {QUERY: scanned(), asked: NotScanned(code="no-scan", why="x")})) == [
+        "no-scan"
+    ]

@@ -26,7 +26,7 @@ def judge_create(inquiry: Inquiry, request: Create) -> Allow:
     """
     found = judge_image(inquiry, request.image)
     mounted = [judge_image(inquiry, image) for image in request.mounts]
-    looked = judge_scans(inquiry, [found, *mounted])
+    looked = judge_scans(inquiry, [found, *mounted], request.platform)
     standard = Standard.of(inquiry.policy, found.rule, found.ref.collection if found.ref else "")
     profile = judge_profile(inquiry, request, found)
     asks = (*left_to_level(profile, request.asks), *_user(profile))

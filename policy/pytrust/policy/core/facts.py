@@ -91,11 +91,15 @@ class ProfileQuery(Value, frozen=True, kw_only=True):
 
 
 class ScanQuery(Value, frozen=True, kw_only=True):
-    """What was found in ``ref`` (a name and a digest), of which the engine holds ``image_id``?"""
+    """What was found in ``ref`` (a name and a digest), of which the engine holds ``image_id``?
+
+    ``platform`` is the one that the client asks for, empty where it leaves that to the engine.
+    """
 
     ref: ImageRef
     image_id: str
     roots: Roots | None = None
+    platform: str = ""
 
 
 Query = (

@@ -33,10 +33,10 @@ class Looked(NamedTuple):
     noted: tuple[Reason, ...] = ()
 
 
-def judge_scans(inquiry: Inquiry, images: Iterable[Found]) -> Looked:
-    """Every image of a new container that a rule wants scanned."""
+def judge_scans(inquiry: Inquiry, images: Iterable[Found], platform: str) -> Looked:
+    """Every image of a new container that a rule wants scanned; ``platform`` is what the client asks for."""
     looked = [
-        _judge(inquiry, found.signed, found.pin.image_id, found.rule)
+        _judge(inquiry, found.signed, found.pin.image_id, found.rule, platform)
         for found in images
         if found.signed and found.rule and found.pin
     ]
@@ -70,11 +70,11 @@ class _Asked(NamedTuple):
         )
 
 
-def _judge(inquiry: Inquiry, ref: ImageRef, image_id: str, rule: ImageRule) -> Looked:
+def _judge(inquiry: Inquiry, ref: ImageRef, image_id: str, rule: ImageRule, platform: str = "") -> Looked:
     if rule.trust is None or rule.scan is None:
         return Looked()
     bare = dataclasses.replace(ref, tag=None)
-    fact = inquiry.look_up(ScanQuery(ref=bare, image_id=image_id, roots=rule.trust.roots))
+    fact = inquiry.look_up(ScanQuery(ref=bare, image_id=image_id, roots=rule.trust.roots, platform=platform))
     if fact is None:
         return Looked()
     if reason := _objection(_Asked(ref, image_id, rule, rule.scan), fact, inquiry.now):

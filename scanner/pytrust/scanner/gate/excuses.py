@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
@@ -10,6 +10,7 @@ from pytrust.scanner.claim import Claim, Claims, Status
 from pytrust.scanner.finding import Finding
 from pytrust.scanner.gate.plan import placed
 from pytrust.scanner.gate.words import shown
+from pytrust.scanner.purls import Package, fits, package_of
 from pytrust.scanner.rules import Waiver
 from pytrust.scanner.scan import Subject
 
@@ -26,14 +27,32 @@ def claims_by_id(claims: Claims) -> dict[str, list[Claim]]:
     return found
 
 
-def excusing_claim(finding: Finding, claims: Iterable[Claim]) -> Claim | None:
-    """The claim that says that the finding does not matter; None where the last that fits says otherwise.
+class Sayings:
+    """The claims on one id, by the packages that they are about: some list thousands, and as many findings may ask."""
 
-    Of two at one moment the one that stands later counts.
-    """
-    fitting = [claim for claim in claims if placed(finding, (), (), claim.purls)]
-    last = max(reversed(fitting), key=_moment, default=None)
-    return last if last is not None and last.status in _EXCUSING else None
+    def __init__(self, claims: Sequence[Claim]) -> None:
+        self._ranked = sorted(claims, key=_moment)[::-1]  # the last first; of equals, too
+        self._places: dict[Package | None, list[tuple[int, str]]] = {}
+        for rank, claim in enumerate(self._ranked):
+            if not claim.purls:
+                self._places.setdefault(None, []).append((rank, ""))
+            for purl in claim.purls:
+                if package := package_of(purl):
+                    self._places.setdefault(package, []).append((rank, purl))
+
+    def excusing(self, finding: Finding) -> Claim | None:
+        """The claim that says that the finding does not matter; None where the last that fits says otherwise.
+
+        Of two at one moment the one that stands later counts.
+        """
+        package = package_of(finding.purl)
+        places = {None, package, package._replace(version=None) if package else None}
+        ranks = (self._first(finding, self._places.get(place, ())) for place in places)
+        last = min((rank for rank in ranks if rank is not None), default=None)
+        return None if last is None or self._ranked[last].status not in _EXCUSING else self._ranked[last]
+
+    def _first(self, finding: Finding, listed: Iterable[tuple[int, str]]) -> int | None:
+        return next((rank for rank, purl in listed if not purl or fits(finding.purl, purl)), None)
 
 
 def claim_words(claim: Claim) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from pytrust.scanner.claim import Claim, Claims
 from pytrust.scanner.finding import Finding
-from pytrust.scanner.gate.excuses import claim_words, claims_by_id, covers, excusing_claim, holds
+from pytrust.scanner.gate.excuses import Sayings, claim_words, claims_by_id, covers, holds
 from pytrust.scanner.gate.plan import STRICTNESS, Gate, Plan, Pool, plan_for
 from pytrust.scanner.gate.soundness import objections
 from pytrust.scanner.gate.words import findings_words, upgrade_words, waiver_words
@@ -59,6 +59,7 @@ class _Bench:
         self._today = _day(now)
         self._plan: Plan = plan_for(policed, self._today)
         self._claims = claims_by_id(claims) if policed.rules.vex and claims.claims else {}
+        self._sayings: dict[str, Sayings] = {}
         self._named = self._plan.waivers.keys() | self._claims.keys()
 
     def judged(self) -> Sequence[Finding]:
@@ -130,8 +131,11 @@ class _Bench:
         return Judged(finding, Standing.PASSED)
 
     def _claim(self, finding: Finding) -> Claim | None:
-        claims = self._claims.get(finding.id)
-        return excusing_claim(finding, claims) if claims else None
+        if (claims := self._claims.get(finding.id)) is None:
+            return None
+        if (sayings := self._sayings.get(finding.id)) is None:
+            sayings = self._sayings[finding.id] = Sayings(claims)
+        return sayings.excusing(finding)
 
     def _waiver(self, finding: Finding) -> Waiver | None:
         for waiver in self._plan.waivers.get(finding.id, ()):
