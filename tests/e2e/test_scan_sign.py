@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.fakes.trivy import Behaviour, calls, install
+from tests.rig.clock import Clock, missing
 from tests.rig.dockerd import PrivateEngine
 from tests.rig.images import Docker
 from tests.rig.proxy import Stage
@@ -144,6 +145,17 @@ def test_an_older_scan_does_not_take_the_place_of_a_newer_one(desk: Desk) -> Non
     assert (code, "a later scan" in said, "scan remove" in said) == (1, True, True), said
     assert desk.run("add", desk.image(), desk.report(age=timedelta(minutes=5)), *asserted())[0] == 0
     assert desk.shown()["lines"] == []
+
+
+@pytest.mark.skipif(bool(missing()), reason=missing())
+def test_what_was_signed_counts_for_who_signs_though_its_time_is_over(desk: Desk, tmp_path: Path) -> None:
+    """Else whoever lets the role end could go back to an older scan, and begin every grace anew."""
+    assert desk.run("add", desk.image(), desk.report(FLAW, age=timedelta(hours=1)), *asserted())[0] == 0
+    clock = Clock.at(tmp_path / "offset")
+    clock.move(days=4)
+    report, words = desk.report(age=timedelta(hours=2)), ("scan", "add", desk.image())
+    done = desk.stage.attempt(*words, report, *asserted(), home=desk.home, env=clock.environment)
+    assert (done.returncode, "a later scan" in done.stderr) == (1, True), done
 
 
 def test_what_was_seen_before_stays_dated(desk: Desk) -> None:

@@ -104,10 +104,10 @@ def add(
     for remark in found.remarks:
         voice.note(f"note: {remark}")
     with voice.working(f"looking up {ref.collection}"):
-        trusted, pushed = signed_platforms(workspace, ref)
+        pushed = signed_platforms(workspace, ref)
     bound, of = _bound(found, pushed, report, platform if assert_image else None, asserted=assert_image)
     source = Source(digest=Digest(sha256(data).hexdigest()), length=len(data), id=found.id, created_at=found.created_at)
-    earlier = earlier_scans(trusted)
+    earlier = earlier_scans(workspace, ref.collection)
     scan = make_scan(
         found,
         source,

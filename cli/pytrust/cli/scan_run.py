@@ -91,8 +91,8 @@ def _scans(
     found: dict[Digest, Scan] = {}
     for ref in refs:
         with voice.working(f"looking up {ref}"):
-            trusted, pushed = signed_platforms(workspace, ref)
-        earlier = earlier_scans(trusted)
+            pushed = signed_platforms(workspace, ref)
+        earlier = earlier_scans(workspace, ref.collection)
         for one in _chosen(ref, pushed, platforms):
             if one.manifest not in found:
                 found[one.manifest] = _scan(workspace, one, trivy, lists, earlier)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from pytrust.scanner.binding import Pushed
     from pytrust.scanner.making import Lists
     from pytrust.scanner.scan import Scan
-    from pytrust.trust.client.trusted import Trusted
     from pytrust.trust.errors import ExitCode
     from pytrust.trust.http import Deadline
     from pytrust.trust.names import CollectionName, Digest, ImageRef
@@ -86,7 +85,7 @@ def speakers(workspace: Workspace, names: tuple[str, ...]) -> list[RoleName]:
     return [SCANNER]
 
 
-def signed_platforms(workspace: Workspace, ref: ImageRef) -> tuple[Trusted, list[Pushed]]:
+def signed_platforms(workspace: Workspace, ref: ImageRef) -> list[Pushed]:
     """What is signed under the name, platform by platform, as the registry holds it by these digests.
 
     Raises:
@@ -97,13 +96,13 @@ def signed_platforms(workspace: Workspace, ref: ImageRef) -> tuple[Trusted, list
     from pytrust.trust.http import Deadline
     from pytrust.trust.limits import DEADLINE
 
-    trusted, deadline = workspace.client().open(ref.collection), Deadline(DEADLINE)
+    deadline = Deadline(DEADLINE)
     try:
-        found = verify(trusted, ref)
+        found = verify(workspace.client().open(ref.collection), ref)
     except Unsigned as error:
         hint = f"a scan belongs to signed content: pytrust sign {ref.collection}:TAG first"
         raise Unsigned(str(error), hint=hint) from error
-    return trusted, _pushed(workspace, ref.at(found.digest), deadline)
+    return _pushed(workspace, ref.at(found.digest), deadline)
 
 
 def _pushed(workspace: Workspace, ref: ImageRef, deadline: Deadline) -> list[Pushed]:
@@ -127,13 +126,12 @@ def _one(workspace: Workspace, ref: ImageRef, index: Digest | None, deadline: De
     return Pushed(ref.collection, manifest.digest, said.digest, said.layers, said.platform, index)
 
 
-def earlier_scans(trusted: Trusted) -> list[Scan]:
-    """Every scan that is signed under the name and can be believed."""
+def earlier_scans(workspace: Workspace, name: CollectionName) -> list[Scan]:
+    """Every scan that is signed under the name, also after its time: else who waits that long could begin anew."""
     from pytrust.scanner.statement import decode_scan
 
-    held = trusted.collection.delegated.get(SCANS)
-    said = held.statements.items() if held else ()
-    return [decode_scan(one.content, f"the signed scan of {trusted.collection.name}@{digest}") for digest, one in said]
+    said = workspace.owner(voice.note).said(name, SCANS).items()
+    return [decode_scan(one.content, f"the signed scan of {name}@{digest}") for digest, one in said]
 
 
 def require_newer(scan: Scan, earlier: Sequence[Scan]) -> None:

@@ -83,7 +83,7 @@ def attach(
     require_store(workspace)
     who, others = workspace.signers(signers), [parse_signer(name) for name in may]
     with voice.working(f"looking up {ref.collection}"):
-        _, pushed = signed_platforms(workspace, ref)
+        pushed = signed_platforms(workspace, ref)
     chosen = [one for one in pushed if platform in {None, one.platform}]
     if not chosen:
         raise UsageError(f"{ref} is for {', '.join(one.platform for one in pushed)}", hint="--platform OS/ARCH")

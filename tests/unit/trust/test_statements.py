@@ -125,6 +125,17 @@ def test_what_is_said_is_believed_with_digest_and_end(house: House) -> None:
 
 def test_nothing_is_said_before_the_first(house: House) -> None:
     assert content(house, V1) is None
+    assert house.owner().said(NAME, PROFILES) == {}
+
+
+def test_who_signs_anew_knows_what_was_said_though_nobody_believes_it(house: House) -> None:
+    house.owner().attach(NAME, PROFILES, [said(V1)], [ALICE])
+    house.owner().renew(NAME, [TARGETS], [ALICE])
+    end = opened(house).expires(PROFILES)
+    house.now = end + SECOND
+    with pytest.raises(Stale):
+        opened(house).statement(PROFILES, V1)
+    assert [one.content for one in house.owner().said(NAME, PROFILES).values()] == [b"a profile"]
 
 
 def test_a_second_replaces_the_first_of_its_image_alone(house: House) -> None:

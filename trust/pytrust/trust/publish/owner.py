@@ -219,6 +219,11 @@ class Owner:
             require_speaker(held, role, who, self._key_of(held, who))
         return self._submit(state, {**state.collections, Format.TUF: said}, signers)
 
+    def said(self, name: CollectionName, role: RoleName) -> Mapping[Digest, Statement]:
+        """What ``role`` says of each image, also where its time is over: who signs anew has to know what was known."""
+        document = stating_side(self._existing(name), name, role).delegated.get(role)
+        return document.statements if document else {}
+
     def add_side(self, name: CollectionName, form: Format) -> Outcome:
         """Sign the collection in ``form`` too, as every signer whose key is in the key ring."""
         state = self._existing(name)
