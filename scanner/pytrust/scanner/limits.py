@@ -26,6 +26,7 @@ EPSS_ROWS_MAX: Final = 2_000_000
 KEV_MAX_BYTES: Final = 32 * 1024 * 1024  # 1,500 entries have 1.3 MB
 
 # The scanner's program.
+DATABASE_VERSION_MAX: Final = 2**31 - 1  # of its database's form; today's is 2
 PROGRAM_MAX_BYTES: Final = 1024 * 1024 * 1024  # of its file; trivy has 200 MB
 
 # VEX documents, and files that say what a scanner is to leave out.

@@ -25,13 +25,14 @@ import msgspec
 
 from pytrust.scanner.errors import BadReport
 from pytrust.scanner.finding import Kind
-from pytrust.scanner.limits import PROGRAM_MAX_BYTES, REPORT_MAX_BYTES
+from pytrust.scanner.limits import DATABASE_VERSION_MAX, PROGRAM_MAX_BYTES, REPORT_MAX_BYTES
 from pytrust.scanner.scan import Scanner
 from pytrust.scanner.severity import Severity
 from pytrust.trust.errors import NotFound, TooSlow, Unknown, Unsound
 from pytrust.trust.names import Digest
 
 SCAN_TIMEOUT: Final = 30 * 60.0  # seconds for one image; a large one, with a database to be fetched, takes some minutes
+_LAST_YEAR: Final = 9999  # the first and the last are no moments: in UTC they may be in none
 _VERSION_TIMEOUT: Final = 60.0
 _SAID_MAX_CHARS: Final = 300  # of what it says when it fails
 _CHUNK: Final = 1024 * 1024
@@ -90,8 +91,9 @@ def find_trivy(path: Path | None) -> Trivy:
         raise Unsound(f"{place} does not say its version as trivy does", hint="try: trivy version -f json") from error
     database = found.database or _Database()
     at = database.updated_at
-    moment = at.astimezone(UTC) if at and at.tzinfo and at.year > 1 else None
-    return Trivy(place, found.version[:100], _digest_of(place), database.version, moment)
+    moment = at.astimezone(UTC) if at and at.tzinfo and 1 < at.year < _LAST_YEAR else None
+    version = database.version if 0 <= database.version <= DATABASE_VERSION_MAX else 0
+    return Trivy(place, found.version[:100], _digest_of(place), version, moment)
 
 
 def arguments_for(reference: str, platform: str, *, insecure: bool = False) -> list[str]:

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from pytrust.scanner.finding import Kind
+from pytrust.scanner.limits import DATABASE_VERSION_MAX, REPORT_MAX_BYTES
 
 KINDS: Final = (Kind.VULNERABILITY, Kind.MISCONFIGURATION, Kind.SECRET, Kind.LICENSE)
 KEV, RANSOMWARE = 1, 2
@@ -94,7 +95,7 @@ class ScannerPart(_Part, frozen=True, kw_only=True):
 class DatabasePart(_Part, frozen=True, kw_only=True):
     """``scan.Database``."""
 
-    version: int = 0
+    version: Annotated[int, Meta(ge=0, le=DATABASE_VERSION_MAX)] = 0
     updated_at: _Moment | None = None
     asserted: bool = False
 
@@ -114,7 +115,7 @@ class SourcePart(_Part, frozen=True, kw_only=True):
     """``scan.Source``."""
 
     digest: str
-    length: Annotated[int, Meta(ge=0)]
+    length: Annotated[int, Meta(ge=0, le=REPORT_MAX_BYTES)]
     id: str = ""
     created_at: _Moment | None = None
 

@@ -13,12 +13,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.scanner.scan_cases import NAME, SCAN
 
 from pytrust.cli.scan_file import parse_moment
 from pytrust.scanner import program
 from pytrust.scanner.errors import BadReport
 from pytrust.scanner.feeds import read_epss, read_exploited
+from pytrust.scanner.scan import Database
+from pytrust.scanner.statement import decode_scan, encode_scan
+from pytrust.scanner.trivy.read import read_report
 from pytrust.scanner.vex.read import claims_for, read_vex
 from pytrust.trust.errors import TooSlow, UsageError
 
@@ -222,3 +226,27 @@ def test_moments_of_people_are_utc_unless_they_say_otherwise() -> None:
     assert parse_moment("2026-11-30T06:00") == datetime(2026, 11, 30, 6, tzinfo=UTC)
     assert parse_moment("2026-11-30T06:00+02:00") == datetime(2026, 11, 30, 4, tzinfo=UTC)
     assert parse_moment("2026-11-30T06:00+02:00").utcoffset() == timedelta()
+
+
+@pytest.mark.parametrize("number", [-1, 2**31, 10**300, 1e300, True])
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
+def test_what_cannot_be_read_again_is_not_signed(tmp_path: Path, number: float, at: str) -> None:
+    """A statement that nobody can read denies its image, and stands in the way of the next."""
+    database = {"Version": number, "UpdatedAt": at}
+    report = {
+        "SchemaVersion": 2,
+        "CreatedAt": "2026-12-01T00:00:00Z",
+        "ArtifactName": "x",
+        "Results": [{"Target": "x", "Class": "os-pkgs", "Type": "debian"}],
+        "Trivy": {"Version": "0.74.0", "Server": {"VulnerabilityDB": database}},
+    }
+    scan = replace(SCAN, database=read_report(json.dumps(report).encode()).database)
+    assert decode_scan(encode_scan(scan), "it") == scan
+    path = tmp_path / "trivy"
+    said = json.dumps({"Version": "1", "VulnerabilityDB": {"Version": int(number), "UpdatedAt": at}})
+    path.write_text(f"#!/bin/sh\necho '{said}'\n")
+    path.chmod(0o755)
+    found = program.find_trivy(path)
+    assert found.database_at is None
+    database_of = replace(SCAN, database=Database(version=found.database_version))
+    assert decode_scan(encode_scan(database_of), "it") == database_of

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import Raw
 
-from pytrust.scanner.limits import TEXT_MAX_CHARS
+from pytrust.scanner.limits import DATABASE_VERSION_MAX, TEXT_MAX_CHARS
 from pytrust.scanner.report import Image
 from pytrust.scanner.scan import Database, System
 from pytrust.scanner.trivy import values
@@ -90,7 +90,7 @@ def program(members: Mapping[str, Any]) -> tuple[str, Database]:
     number = _value(record.get("Version"), Loose, f"{place}.Version")
     updated = _value(record.get("UpdatedAt"), Text, f"{place}.UpdatedAt")
     database = Database(
-        version=int(number) if isinstance(number, (int, float)) else 0,
+        version=int(number) if isinstance(number, (int, float)) and 0 <= number <= DATABASE_VERSION_MAX else 0,
         updated_at=values.moment(updated) if updated else None,
     )
     return _value(known.get("Version"), Text, "$.Trivy.Version") or "", database
