@@ -10,7 +10,7 @@ import click
 from pytrust.cli import voice
 from pytrust.cli.outcome import say_outcome
 from pytrust.trust.collection.model import SCANS, parse_signer
-from pytrust.trust.errors import Refused, Unsigned, UsageError
+from pytrust.trust.errors import BadContent, Refused, Unsigned, UsageError
 from pytrust.trust.names import RoleName
 
 if TYPE_CHECKING:
@@ -127,11 +127,20 @@ def _one(workspace: Workspace, ref: ImageRef, index: Digest | None, deadline: De
 
 
 def earlier_scans(workspace: Workspace, name: CollectionName) -> list[Scan]:
-    """Every scan that is signed under the name, also after its time: else who waits that long could begin anew."""
+    """Every scan that is signed under the name, also after its time: else who waits that long could begin anew.
+
+    Raises:
+        BadContent: one of them cannot be read.
+    """
     from pytrust.scanner.statement import decode_scan
 
-    said = workspace.owner(voice.note).said(name, SCANS).items()
-    return [decode_scan(one.content, f"the signed scan of {name}@{digest}") for digest, one in said]
+    scans: list[Scan] = []
+    for digest, one in workspace.owner(voice.note).said(name, SCANS).items():
+        try:
+            scans.append(decode_scan(one.content, f"the signed scan of {name}@{digest}"))
+        except BadContent as error:
+            raise BadContent(str(error), hint=f"withdraw it: pytrust scan remove {name}@{digest}") from error
+    return scans
 
 
 def require_newer(scan: Scan, earlier: Sequence[Scan]) -> None:

@@ -10,6 +10,7 @@ import threading
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from msgspec.structs import replace
 from tests.unit.scanner.scan_cases import NAME, SCAN
 
 from pytrust.cli.scan_file import parse_moment
+from pytrust.cli.scan_signing import earlier_scans
 from pytrust.scanner import program
 from pytrust.scanner.errors import BadReport
 from pytrust.scanner.feeds import read_epss, read_exploited
@@ -24,7 +26,7 @@ from pytrust.scanner.scan import Database
 from pytrust.scanner.statement import decode_scan, encode_scan
 from pytrust.scanner.trivy.read import read_report
 from pytrust.scanner.vex.read import claims_for, read_vex
-from pytrust.trust.errors import TooSlow, UsageError
+from pytrust.trust.errors import BadContent, TooSlow, UsageError
 
 VERSION = """[ "$1" = version ] && { echo '{"Version":"1"}'; exit; }\n"""
 OTHER = "pkg:oci/other@sha256:" + "99" * 32
@@ -250,3 +252,12 @@ def test_what_cannot_be_read_again_is_not_signed(tmp_path: Path, number: float, 
     assert found.database_at is None
     database_of = replace(SCAN, database=Database(version=found.database_version))
     assert decode_scan(encode_scan(database_of), "it") == database_of
+
+
+def test_a_signed_scan_that_cannot_be_read_says_how_to_be_rid_of_it() -> None:
+    """Scanning again is no way out: every new scan is dated by those that there are."""
+    said = {SCAN.subject.digest: SimpleNamespace(content=b"{}")}
+    workspace: Any = SimpleNamespace(owner=lambda _: SimpleNamespace(said=lambda *_: said))
+    with pytest.raises(BadContent) as error:
+        earlier_scans(workspace, NAME)
+    assert error.value.hint == f"withdraw it: pytrust scan remove {NAME}@{SCAN.subject.digest}"
