@@ -17,6 +17,7 @@ TEXT_MAX_CHARS: Final = 8_192  # of a name, a version, a path; Linux's paths hav
 PURL_MAX_CHARS: Final = 4_096  # longer ones are as invalid ones: they fit nothing
 REMEMBERED_MAX: Final = 100_000  # package URLs, and scores, that are remembered while one report is read
 SHAPES_MAX: Final = 1_000  # sequences of keys that are remembered as sound; real reports have below 50
+CACHED_MAX_CHARS: Final = 512  # of a text for which an answer is remembered, for as long as the process lives
 REMARKS_MAX: Final = 100  # different ones of one report
 QUOTE_MAX_CHARS: Final = 80  # of outside text in a message
 

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from packageurl import PackageURL
 
-from pytrust.scanner.limits import PURL_MAX_CHARS
+from pytrust.scanner.limits import CACHED_MAX_CHARS, PURL_MAX_CHARS
 from pytrust.trust.errors import UsageError
 
 _KEPT: Final = 65_536  # package URLs that are remembered; a large image has some thousands
@@ -79,8 +79,12 @@ def check_pattern(text: str) -> str:
     raise UsageError(f"{shown} is no package URL", hint="write pkg:TYPE/NAMESPACE/NAME, such as pkg:deb/debian/openssl")
 
 
-@lru_cache(_KEPT)
 def _parse(purl: str) -> PackageURL | None:
+    return _read(purl) if len(purl) <= CACHED_MAX_CHARS else _read.__wrapped__(purl)
+
+
+@lru_cache(_KEPT)
+def _read(purl: str) -> PackageURL | None:
     if not 0 < len(purl) <= PURL_MAX_CHARS or not purl.isprintable() or " " in purl or _repeats(purl):
         return None
     try:

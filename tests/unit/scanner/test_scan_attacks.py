@@ -19,9 +19,13 @@ from tests.unit.scanner.scan_cases import NAME, SCAN
 
 from pytrust.cli.scan_file import parse_moment
 from pytrust.cli.scan_signing import earlier_scans
-from pytrust.scanner import program
+from pytrust.scanner import program, purls
 from pytrust.scanner.errors import BadReport
 from pytrust.scanner.feeds import read_epss, read_exploited
+from pytrust.scanner.gate import patterns
+from pytrust.scanner.gate.patterns import fits_name, fits_path
+from pytrust.scanner.limits import CACHED_MAX_CHARS
+from pytrust.scanner.purls import fits
 from pytrust.scanner.scan import Database
 from pytrust.scanner.statement import decode_scan, encode_scan
 from pytrust.scanner.trivy.read import read_report
@@ -261,3 +265,15 @@ def test_a_signed_scan_that_cannot_be_read_says_how_to_be_rid_of_it() -> None:
     with pytest.raises(BadContent) as error:
         earlier_scans(workspace, NAME)
     assert error.value.hint == f"withdraw it: pytrust scan remove {NAME}@{SCAN.subject.digest}"
+
+
+def test_long_texts_of_hostile_images_are_not_remembered() -> None:
+    """65,536 paths of 8 kB, a hundred from each scan, would fill the memory of a proxy for as long as it lives."""
+    for long in (False, True):
+        text = f"{time.monotonic_ns()}/" + "x" * (CACHED_MAX_CHARS if long else 10)
+        before = [cache.cache_info().currsize for cache in (patterns._name, patterns._path, purls._read)]
+        assert fits_name("*x", text)
+        assert fits_path("*/x*", text)
+        assert fits(f"pkg:deb/{text}@1", f"pkg:deb/{text}")
+        after = [cache.cache_info().currsize for cache in (patterns._name, patterns._path, purls._read)]
+        assert (before == after) is long

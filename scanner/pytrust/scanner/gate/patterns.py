@@ -6,13 +6,25 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from pytrust.scanner.limits import CACHED_MAX_CHARS
+
 _KEPT: Final = 65_536  # answers that are remembered; a large image has some thousands of packages and paths
 _WILD: Final = re.compile(r"((?:^|(?<=/))\*\*/|/\*\*$|\*\*|\*)")
 
 
-@lru_cache(_KEPT)
 def fits_name(pattern: str, name: str) -> bool:
-    """``*`` stands for any text. Leftmost places are enough, since nothing else in a pattern varies."""
+    """``*`` stands for any text."""
+    return _name(pattern, name) if len(name) <= CACHED_MAX_CHARS else _name.__wrapped__(pattern, name)
+
+
+def fits_path(pattern: str, path: str) -> bool:
+    """``*`` stands for any text between slashes, ``**`` for any text; as a part of its own also for no part at all."""
+    return _path(pattern, path) if len(path) <= CACHED_MAX_CHARS else _path.__wrapped__(pattern, path)
+
+
+@lru_cache(_KEPT)
+def _name(pattern: str, name: str) -> bool:
+    """Leftmost places are enough, since nothing else in a pattern varies."""
     first, *middle = pattern.split("*")
     if not middle:
         return pattern == name
@@ -29,8 +41,7 @@ def fits_name(pattern: str, name: str) -> bool:
 
 
 @lru_cache(_KEPT)
-def fits_path(pattern: str, path: str) -> bool:
-    """``*`` stands for any text between slashes, ``**`` for any text; as a part of its own also for no part at all."""
+def _path(pattern: str, path: str) -> bool:
     path = path.strip("/")
     places = {0}  # up to where the path may be used up so far
     for token in _tokens(pattern):
