@@ -167,10 +167,11 @@ def test_the_dearest_patterns_are_cheap() -> None:
     assert time.process_time() - began < 1.0
 
 
-# Long enough for two patterns of five parts: what a wildcard has to take is at most the other pattern.
+# Long enough for two patterns of four parts, of which one at least is a wildcard where they are not the text itself:
+# what both fit need not be longer than the letters of both.
 TEXTS = ["".join(text) for size in range(7) for text in product("ab/", repeat=size)]
 MEETING = (
-    st.lists(st.sampled_from(["a", "b", "/", "*", "**"]), max_size=5)
+    st.lists(st.sampled_from(["a", "b", "/", "*", "**"]), max_size=4)
     .map("".join)
     .filter(lambda text: "***" not in text)
 )
