@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -63,8 +65,8 @@ class Desk:
             path.write_text(json.dumps(report))
         return str(path)
 
-    def run(self, *words: str) -> tuple[int, str]:
-        done = self.stage.attempt("scan", *words, home=self.home)
+    def run(self, *words: str, env: Mapping[str, str] | None = None) -> tuple[int, str]:
+        done = self.stage.attempt("scan", *words, home=self.home, env=env)
         return done.returncode, done.stdout + done.stderr
 
     def shown(self, name: str = "web:v1") -> dict[str, Any]:
@@ -85,6 +87,7 @@ def test_a_report_is_signed_by_a_key_of_its_own(desk: Desk) -> None:
     assert "making the key scanner, which signs scans, and nothing else" in said
     digest = desk.stage.digests["web:v1"]
     assert f"@{digest} (linux/amd64): 1 critical, signed by scanner (scans 1 of 1), expires " in said
+    assert re.search(r"\n  scanned: \d.* UTC, .* ago; database: .* UTC, 2 h ago; \d{3} bytes\n", said), said
     assert [line["id"] for line in desk.shown()["lines"]] == ["CVE-2026-0001"]
     inspected = json.loads(desk.stage.pytrust("inspect", "--json", desk.image("web"), home=desk.home))
     assert {tag["tag"]: tag["scans"] for tag in inspected["tags"]} == {"v1": 1, "v2": 0}
@@ -116,6 +119,7 @@ REFUSED: list[tuple[dict[str, Any], list[str], int, str]] = [
     ({}, ["--severities", "bad"], 2, "is no severity"),
     ({}, ["--epss", "/proc/none/x"], 2, "cannot be read"),
     ({"ImageID": None}, ["--assert-image", "--platform", "linux/s390x"], 13, "is for linux/amd64"),
+    ({}, ["--platform", "linux/s390x"], 13, "for linux/amd64, and not of that for linux/s390x"),
 ]
 
 
@@ -221,10 +225,12 @@ def test_an_undated_report_is_of_now_and_files_beside_us_change_nothing(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(desk.folder)
-    monkeypatch.setenv("TRIVY_SEVERITY", "LOW")
     (desk.folder / ".trivyignore").write_text("CVE-2026-0001\n")
+    (desk.folder / ".trivy/modules").mkdir(parents=True)
+    (desk.folder / ".trivy/modules/remover.wasm").touch()
     trivy = install(desk.folder, Behaviour(flaws=[FOUND], dated=False))
-    code, said = desk.run("run", desk.image(), "--trivy", str(trivy))
+    env = {"TRIVY_SEVERITY": "LOW", "HOME": str(desk.folder)}
+    code, said = desk.run("run", desk.image(), "--trivy", str(trivy), env=env)
     assert (code, "1 critical" in said) == (0, True), said
 
 

@@ -89,13 +89,20 @@ def _image(arguments: list[str], behaviour: Behaviour) -> None:
     Path(options["output"]).write_text(json.dumps(_report(arguments[-1], options, behaviour)))
 
 
+def _flaws(options: dict[str, str], behaviour: Behaviour) -> list[dict[str, str]]:
+    """Those of the severities that are asked for; none where a module is loaded, for that may remove any."""
+    modules = Path(options.get("module-dir") or Path.home() / ".trivy" / "modules")
+    if any(modules.rglob("*.wasm")):
+        return []
+    return [flaw for flaw in behaviour.flaws if flaw["Severity"] in options["severity"].split(",")]
+
+
 def _report(reference: str, options: dict[str, str], behaviour: Behaviour) -> dict[str, Any]:
     registry, _, rest = reference.partition("/")
     repository, _, digest = rest.partition("@")
     manifest = _get(registry, f"{repository}/manifests/{digest}")
     config = json.loads(_get(registry, f"{repository}/blobs/{json.loads(manifest)['config']['digest']}"))
     image_id = json.loads(manifest)["config"]["digest"]
-    wanted = options["severity"].split(",")
     return {
         "SchemaVersion": 2,
         "Trivy": {"Version": behaviour.version},
@@ -114,7 +121,7 @@ def _report(reference: str, options: dict[str, str], behaviour: Behaviour) -> di
                 "Target": f"{reference} (debian 12.5)",
                 "Class": "os-pkgs",
                 "Type": "debian",
-                "Vulnerabilities": [flaw for flaw in behaviour.flaws if flaw["Severity"] in wanted],
+                "Vulnerabilities": _flaws(options, behaviour),
             }
         ],
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from pytrust.cli import voice
-from pytrust.cli.scan_file import parse_moment, read_file
+from pytrust.cli.scan_file import STDIN, parse_moment, read_file
 from pytrust.cli.scan_signing import (
     earlier_scans,
     read_lists,
@@ -57,7 +57,7 @@ examples:
     "--unfixed/--no-unfixed", default=None, help="Whether findings without a fix are in the report, by your word."
 )
 @click.option("--assert-image", is_flag=True, help="Answer for it that a report without an image id is of IMAGE.")
-@click.option("--platform", metavar="OS/ARCH", help="With --assert-image: of which platform.")
+@click.option("--platform", metavar="OS/ARCH", help="Of which platform the report has to be.")
 @click.option("--legacy", is_flag=True, help="An empty list is what trivy before 0.20 wrote where it found nothing.")
 @signing_options
 @click.pass_obj
@@ -99,13 +99,14 @@ def add(
         unfixed=unfixed,
     )
     lists, data = read_lists(epss, kev), read_file(report, REPORT_MAX_BYTES)
-    with voice.working(f"reading {report}"):
-        found = read_report(data, what=report, legacy=legacy)
+    what = "stdin" if report == STDIN else report
+    with voice.working(f"reading {what}"):
+        found = read_report(data, what=what, legacy=legacy)
     for remark in found.remarks:
         voice.note(f"note: {remark}")
     with voice.working(f"looking up {ref.collection}"):
         pushed = signed_platforms(workspace, ref)
-    bound, of = _bound(found, pushed, report, platform if assert_image else None, asserted=assert_image)
+    bound, of = _bound(found, pushed, what, platform, asserted=assert_image)
     source = Source(digest=Digest(sha256(data).hexdigest()), length=len(data), id=found.id, created_at=found.created_at)
     earlier = earlier_scans(workspace, ref.collection)
     scan = make_scan(
@@ -130,10 +131,14 @@ def _bound(
 ) -> tuple[bool, Pushed]:
     """Whether the report itself says of which image it is, and that image."""
     from pytrust.scanner.binding import assert_bound, bind
+    from pytrust.scanner.errors import OtherImage
 
     if asserted and (report.image is None or report.image.config is None):
         return False, assert_bound(pushed, platform)
-    return True, bind(report, pushed, what)
+    of = bind(report, pushed, what)
+    if platform not in {None, of.platform}:
+        raise OtherImage(f"{what} is of the image for {of.platform}, and not of that for {platform}")
+    return True, of
 
 
 def _kinds(text: str) -> list[Kind]:

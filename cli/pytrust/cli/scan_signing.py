@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -15,6 +16,7 @@ from pytrust.trust.names import RoleName
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from pytrust.cli.workspace import Workspace
     from pytrust.scanner.binding import Pushed
@@ -166,13 +168,22 @@ def sign_scans(
     from pytrust.trust.collection.statement import Statement
 
     statements = [Statement(scan.subject.digest, encode_scan(scan)) for scan in scans]
+    pairs = zip(scans, statements, strict=True)
     owner, others = workspace.owner(voice.note), [parse_signer(one) for one in may]
     with voice.working(f"signing {voice.plural(len(scans), 'scan')} of {name}"):
         outcome = owner.attach(name, SCANS, statements, who, may=others, threshold=threshold)
     authority, document = outcome.collection.authority(SCANS), outcome.collection.delegated[SCANS]
     rule = f"{SCANS} {authority.threshold} of {len(authority.keys)}" if authority else SCANS
     by = f"signed by {', '.join(who)} ({rule}), expires {document.expires:%Y-%m-%d %H:%M} UTC"
-    return say_outcome(outcome, *(f"{_told(scan)}, {by}" for scan in scans))
+    lines = ((f"{_told(scan)}, {by}", _aged(scan, len(one.content), workspace.now())) for scan, one in pairs)
+    return say_outcome(outcome, *chain.from_iterable(lines))
+
+
+def _aged(scan: Scan, size: int, now: datetime) -> str:
+    from pytrust.scanner.spans import moment_ago
+
+    scanned, database = moment_ago(scan.scanned_at, now), moment_ago(scan.database.updated_at, now)
+    return f"  scanned: {scanned}; database: {database}; {size} bytes"
 
 
 def _told(scan: Scan) -> str:

@@ -1,7 +1,8 @@
 """Running an installed scanner: Trivy, with arguments of ours, and nothing of the user's settings.
 
-What a folder or an environment could change about a scan (ignore files, configuration, VEX, severities) is pinned, so
-that the arguments that are signed with the scan say what was looked for.
+What a folder or an environment could change about a scan (ignore files, configuration, VEX, severities, modules) is
+pinned, so that the arguments that are signed with the scan say what was looked for. Options: Trivy's own reference,
+"trivy image".
 """
 
 from __future__ import annotations
@@ -42,13 +43,15 @@ _HEAD_MAX_BYTES: Final = 1024 * 1024  # of stdout; its version takes some hundre
 _TAIL_BYTES: Final = 4_096  # of what it says, of which the last line is shown
 KINDS: Final = frozenset({Kind.VULNERABILITY, Kind.SECRET})
 _REPORT: Final = "report.json"
+_NO_MODULES: Final = "modules"  # is not there: else those in the home folder are loaded, which may remove findings
 _KEPT: Final = frozenset({
     "PATH", "HOME", "TMPDIR", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "DOCKER_CONFIG", "DOCKER_HOST",
     "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy",
     "no_proxy", "SSL_CERT_FILE", "SSL_CERT_DIR", "LANG", "TRIVY_CACHE_DIR", "TRIVY_DB_REPOSITORY",
-    "TRIVY_JAVA_DB_REPOSITORY", "TRIVY_USERNAME", "TRIVY_PASSWORD", "TRIVY_REGISTRY_TOKEN",
+    "TRIVY_JAVA_DB_REPOSITORY", "TRIVY_USERNAME", "TRIVY_PASSWORD", "TRIVY_REGISTRY_TOKEN", "TRIVY_DISABLE_TELEMETRY",
+    "TRIVY_SKIP_VERSION_CHECK",
 })  # fmt: skip
-"""Where it finds images, databases and logins; every other TRIVY_... would be a flag that nobody sees."""
+"""Where it finds images, databases and logins, and whether it calls home; every other TRIVY_... would be a flag that nobody sees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,7 @@ def arguments_for(reference: str, platform: str, *, insecure: bool = False) -> l
         "--ignore-unfixed=false",
         "--image-src=remote",
         f"--platform={platform}",
+        f"--module-dir={_NO_MODULES}",
         *(["--insecure"] if insecure else []),
         reference,
     ]
