@@ -51,7 +51,7 @@ _KEPT: Final = frozenset({
     "TRIVY_JAVA_DB_REPOSITORY", "TRIVY_USERNAME", "TRIVY_PASSWORD", "TRIVY_REGISTRY_TOKEN", "TRIVY_DISABLE_TELEMETRY",
     "TRIVY_SKIP_VERSION_CHECK",
 })  # fmt: skip
-"""Where it finds images, databases and logins, and whether it calls home; every other TRIVY_... would be a flag that nobody sees."""
+"""Where it finds images, databases and logins, and whether it calls home. Others would be flags that nobody sees."""
 
 
 @dataclass(frozen=True, slots=True)
