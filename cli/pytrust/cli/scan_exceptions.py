@@ -32,6 +32,7 @@ def exceptions(file: str, owner: str, reason: str, expires: str, match: str) -> 
 
     Every exception has an owner, a reason and an end. Trivy's dates end where their day begins: one day is taken off.
     """
+    from pytrust.policy.document import parse_policy
     from pytrust.policy.pattern import check_name_pattern
     from pytrust.policy.strictyaml import parse_yaml
     from pytrust.scanner.ignorefile import Answer, read_ignore, read_ignore_tree
@@ -44,14 +45,18 @@ def exceptions(file: str, owner: str, reason: str, expires: str, match: str) -> 
         found = read_ignore_tree(parse_yaml(data, what=file).value, answer, what=file)
     else:
         found = read_ignore(data, answer, what=file)
+    lines = ["exceptions:", *map(_line, found.waivers)] if found.waivers else []
+    parse_policy("\n".join(("version: 1", *lines)), what=f"{file} as exceptions")
     for note in found.notes:
         voice.note(f"note: {note}")
-    if found.waivers:
-        voice.say("exceptions:")
-    for waiver in found.waivers:
-        pairs = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _entry(waiver).items())
-        voice.say(f"  - {{{', '.join(pairs)}}}")
+    for line in lines:
+        voice.say(line)
     return ExitCode.YES
+
+
+def _line(waiver: Waiver) -> str:
+    pairs = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in _entry(waiver).items())
+    return f"  - {{{', '.join(pairs)}}}"
 
 
 def _entry(waiver: Waiver) -> dict[str, object]:

@@ -2,10 +2,13 @@
 
 Trivy's dates end at the beginning of their day, exceptions of the policy with its end: so one day is taken off. And a
 finding without a package URL fits every ``purls`` there, and none here.
+
+Source: Trivy, pkg/result/ignore.go; doublestar, "Patterns".
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -20,6 +23,9 @@ from pytrust.scanner.rules import Waiver
 from pytrust.trust.errors import UsageError
 
 _ID_MAX_CHARS: Final = 256  # the longest are names of licences
+_DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")  # Python reads 20261231 and 2026-W01-1, too; Trivy does not
+_STARS: Final = re.compile(r"\*\*+")
+_UNREAD: Final = frozenset("?[]{}\\")  # wildcards of doublestar that patterns of the policy do not have
 _KINDS: Final = {
     "vulnerabilities": Kind.VULNERABILITY,
     "misconfigurations": Kind.MISCONFIGURATION,
@@ -62,13 +68,16 @@ class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def read_ignore(data: bytes, answer: Answer, *, what: str) -> Ignored:
-    """A ``.trivyignore``: an id a line, ``exp:YYYY-MM-DD`` after it, comments; raises ``UsageError`` with the line."""
+    """A ``.trivyignore``: an id a line, ``exp:YYYY-MM-DD`` anywhere after it; raises ``UsageError`` with the line.
+
+    A comment has its line for itself: after an id, ``# exp:2026-12-31`` is a date to Trivy, too.
+    """
     if len(data) > IGNORE_MAX_BYTES:
         raise UsageError(f"{what} is larger than {IGNORE_MAX_BYTES} bytes")
     waivers: list[Waiver] = []
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-        words = line.partition("#")[0].split()
-        if words:
+    for number, line in enumerate(data.decode("utf-8", "replace").split("\n"), 1):  # Python knows more ends of lines
+        words = line.split()
+        if words and not words[0].startswith("#"):
             waivers.append(_of_line(words, answer, f"{what}:{number}"))
     return _bounded(waivers, [], what)
 
@@ -115,22 +124,32 @@ def _of_entry(entry: _Entry, kind: Kind, answer: Answer, where: str) -> Waiver:
         match=answer.match,
         kind=kind,
         purls=purls,
-        paths=tuple(entry.paths),
+        paths=tuple(_path(path, where) for path in entry.paths),
     )
 
 
 def _notes(entry: _Entry, where: str) -> Iterator[str]:
     if entry.purls:
         yield f"{where}: findings without a package URL are no longer left out"
+    for path in entry.paths:
+        if _UNREAD & set(path):
+            yield f"{where}: {_plain(path)} is taken as it is written, only * and ** are wildcards"
     if kind_of_expression := next((word for word in (" AND ", " OR ") if word in entry.id), ""):
         yield f"{where}: the licence has to be called exactly so, {kind_of_expression.strip()} is not understood"
 
 
+def _path(pattern: str, where: str) -> str:
+    """``**`` crosses slashes there only as a part of its own; beside other text it is ``*``."""
+    if not pattern or not pattern.isprintable():
+        raise UsageError(f"{where}: {_plain(pattern) or 'an empty text'} is no path")
+    return "/".join(part if part == "**" else _STARS.sub("*", part) for part in pattern.split("/"))
+
+
 def _last_day(text: str, where: str) -> date:
     try:
-        return date.fromisoformat(text.strip()) - timedelta(days=1)
+        return date.fromisoformat(text if _DATE.fullmatch(text) else "") - timedelta(days=1)
     except (ValueError, OverflowError):
-        raise UsageError(f"{where}: {_plain(text)} is no date", hint="write exp:2026-12-31") from None
+        raise UsageError(f"{where}: {_plain(text)} is no date", hint="write 2026-12-31") from None
 
 
 def _id(text: str, where: str) -> str:
