@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import click
@@ -20,6 +20,7 @@ from pytrust.trust.names import ImageRef
 if TYPE_CHECKING:
     from pytrust.scanner.binding import Pushed
     from pytrust.scanner.claim import Claims
+    from pytrust.scanner.vex.document import VexDocument
     from pytrust.trust.names import Digest
 
 as_option = click.option(
@@ -76,18 +77,20 @@ def attach(
     Where they disagree, the later date counts, and of equals the later FILE. The first of an image name needs its
     targets key, to say who may sign.
     """
+    from pytrust.cli.scan_file import read_vex_file
     from pytrust.scanner.vex.statement import encode_claims
     from pytrust.trust.collection.statement import Statement
 
     ref = ImageRef.parse(image)
     require_store(workspace)
+    read = [(place, read_vex_file(place)) for place in documents]  # once, though it may be about several platforms
     who, others = workspace.signers(signers), [parse_signer(name) for name in may]
     with voice.working(f"looking up {ref.collection}"):
         pushed = signed_platforms(workspace, ref)
     chosen = [one for one in pushed if platform in {None, one.platform}]
     if not chosen:
         raise UsageError(f"{ref} is for {', '.join(one.platform for one in pushed)}", hint="--platform OS/ARCH")
-    claims = {one.manifest: _claims(documents, one) for one in chosen}
+    claims = {one.manifest: _claims(read, one, ref) for one in chosen}
     statements = [Statement(digest, encode_claims(said)) for digest, said in claims.items()]
     owner = workspace.owner(voice.note)
     with voice.working(f"signing VEX of {ref}"):
@@ -135,11 +138,11 @@ def show(workspace: Workspace, image: str, as_json: bool) -> int:
     return ExitCode.YES
 
 
-def _claims(documents: tuple[str, ...], one: Pushed) -> Claims:
-    from pytrust.cli.scan_file import read_vex_file
+def _claims(read: Sequence[tuple[str, VexDocument]], one: Pushed, ref: ImageRef) -> Claims:
     from pytrust.scanner.vex.read import claims_for, joined
 
-    return joined(claims_for(read_vex_file(place), one.subject, what=place) for place in documents)
+    tag = None if ref.digest else ref.tag
+    return joined(claims_for(document, one.subject, index=one.index, tag=tag, what=place) for place, document in read)
 
 
 def _said(workspace: Workspace, ref: ImageRef) -> dict[Digest, Claims]:

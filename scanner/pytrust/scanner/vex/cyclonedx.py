@@ -18,10 +18,12 @@ import msgspec
 
 from pytrust.scanner.claim import Status
 from pytrust.scanner.limits import VEX_STATEMENTS_MAX
-from pytrust.scanner.vex.document import Product, Said, quoted, utc
+from pytrust.scanner.purls import package_of
+from pytrust.scanner.vex.document import NAMELESS, Product, Said, quoted, utc
 from pytrust.trust.errors import UsageError
 
 _LINK: Final = "urn:cdx:"
+_SERIAL: Final = "urn:uuid:"
 VERSIONS: Final = frozenset({"1.4", "1.5", "1.6"})
 STATES: Final = MappingProxyType(
     {
@@ -75,6 +77,7 @@ class _Analysis(msgspec.Struct, frozen=True, rename="camel"):
 
 class _Ref(msgspec.Struct, frozen=True):
     ref: str
+    versions: list[dict[str, Any]] = []
 
 
 class _Reference(msgspec.Struct, frozen=True):
@@ -92,6 +95,7 @@ class _Vulnerability(msgspec.Struct, frozen=True):
 class _Document(msgspec.Struct, frozen=True, rename="camel"):
     spec_version: str
     serial_number: str = ""
+    version: int = 1
     vulnerabilities: list[_Vulnerability] = []
     metadata: _Metadata = _Metadata()
     components: list[_Component] = []
@@ -112,16 +116,27 @@ def read_cyclonedx(value: dict[str, Any], what: str) -> tuple[str, tuple[Said, .
     if len(analysed) > VEX_STATEMENTS_MAX:
         raise UsageError(f"{what} has {len(analysed)} analyses, of {VEX_STATEMENTS_MAX} that are read")
     whole = document.metadata.component
-    known_refs = dict(_refs([*document.components, *([whole] if whole else [])]))
+    known_refs = _purls([*document.components, *([whole] if whole else [])], what)
     author = ", ".join(one.name for one in document.metadata.authors if one.name)
     return author, tuple(_said(one, document, known_refs, what) for one in analysed)
 
 
-def _refs(components: list[_Component]) -> Iterator[tuple[str, str]]:
-    for one in components:
-        if one.ref and one.purl:
-            yield one.ref, one.purl
-        yield from _refs(one.components)
+def _purls(components: list[_Component], what: str) -> dict[str, str]:
+    """The purl of each component by its ``bom-ref``, empty where it has none; raises ``UsageError`` for two of one."""
+    found: dict[str, str] = {}
+    for one in _flat(components):
+        if found.get(one.ref, one.purl) != one.purl:
+            raise UsageError(f"{what} has two components with the bom-ref {quoted(one.ref)}")
+        if one.ref:
+            found[one.ref] = one.purl
+    return found
+
+
+def _flat(components: list[_Component]) -> Iterator[_Component]:
+    waiting = components[:]
+    while waiting:
+        yield (one := waiting.pop())
+        waiting += one.components
 
 
 def _said(one: _Vulnerability, document: _Document, refs: dict[str, str], what: str) -> Said:
@@ -141,26 +156,40 @@ def _said(one: _Vulnerability, document: _Document, refs: dict[str, str], what: 
     return Said(
         ids=tuple(dict.fromkeys((one.id, *(alias.id for alias in one.references if alias.id)))),
         status=status,
-        products=tuple(_product(affected.ref, document, refs) for affected in one.affects),
+        products=tuple(_product(affected, document, refs) for affected in one.affects),
         justification=JUSTIFICATIONS.get(analysis.justification, ""),
         text="; ".join(part for part in (analysis.detail, *analysis.response) if part),
         at=utc(at, where),
     )
 
 
-def _product(ref: str, document: _Document, refs: dict[str, str]) -> Product:
+def _product(affected: _Ref, document: _Document, refs: dict[str, str]) -> Product:
+    """What is meant; where only some ``versions`` are, and it does not itself name one, a part of it."""
+    product = _referred(affected.ref, document, refs)
+    if affected.versions and not all(map(_is_one_version, product.names)):
+        return Product(product.names, (NAMELESS,))
+    return product
+
+
+def _referred(ref: str, document: _Document, refs: dict[str, str]) -> Product:
     """A component of the BOM, also through a BOM-Link (``urn:cdx:SERIAL/VERSION#REF``), or a purl itself.
 
-    Of a link into another BOM only a purl can be read: what else is called so there is not known here.
+    A component without a purl is some part of the whole: its ``bom-ref`` is a label, whatever else is called so. Of a
+    link into another BOM only a purl can be read.
     """
+    name = ref
     if ref.startswith(_LINK):
-        serial, _, rest = ref.removeprefix(_LINK).partition("/")
-        name = unquote(rest.partition("#")[2])
-        if not serial or f"urn:uuid:{serial}" != document.serial_number:
-            return Product((name,))
-    else:
-        name = ref
-    whole = document.metadata.component
-    if whole is not None and name == whole.ref:
-        return Product(tuple(part for part in (whole.purl, name) if part))
-    return Product((refs.get(name, name),))
+        bom, _, fragment = ref.partition("#")
+        name, serial = unquote(fragment), document.serial_number.removeprefix(_SERIAL)
+        if not serial or bom != f"{_LINK}{serial}/{document.version}":
+            return Product((name,) if package_of(name) else ())
+    whole = document.metadata.component or _Component()
+    of_whole = tuple(part for part in (whole.purl, whole.ref) if part)
+    if name == whole.ref:
+        return Product(of_whole)
+    return Product((refs.get(name) or name,)) if refs.get(name, name) else Product(of_whole, (NAMELESS,))
+
+
+def _is_one_version(name: str) -> bool:
+    package = package_of(name)
+    return "sha256:" in name if package is None else package.version is not None

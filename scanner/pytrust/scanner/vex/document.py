@@ -22,13 +22,15 @@ _FOREIGN: Final = {
     "matches": "a report of Grype",
 }
 _QUOTE_MAX_CHARS: Final = 80
+NAMELESS: Final = ""
+"""A part of a product that is there, and cannot be told by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Product:
     """What a statement is about: ``names`` are ids, purls, references and ``sha256:...`` that all mean one thing.
 
-    ``parts`` are purls of packages in it; without, all of it is meant.
+    ``parts`` are purls of packages in it, or ``NAMELESS``; without, all of it is meant.
     """
 
     names: tuple[str, ...]

@@ -1,11 +1,13 @@
-"""OpenVEX 0.2.0: statements about products. Pure.
+"""OpenVEX 0.2.0, 0.0.2 and 0.0.1: statements about products. Pure.
 
-Source: the OpenVEX specification, "Data Structures" and "Inheritance".
+Source: the OpenVEX specification, "Data Structures" and "Inheritance", and its JSON schema. Statements and products
+have no keys but its own: Go's readers take ``Subcomponents`` for ``subcomponents``, and what narrows a statement must
+not be passed over.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -13,11 +15,12 @@ import msgspec
 
 from pytrust.scanner.claim import Status
 from pytrust.scanner.limits import VEX_STATEMENTS_MAX
-from pytrust.scanner.vex.document import Product, Said, quoted, utc
+from pytrust.scanner.purls import package_of
+from pytrust.scanner.vex.document import NAMELESS, Product, Said, quoted, utc
 from pytrust.trust.errors import UsageError
 
-_NAMELESS: Final = ""  # so that a part without a name does not leave the whole
 CONTEXT: Final = "https://openvex.dev/ns"
+VERSIONS: Final = ("", "/v0.0.1", "/v0.0.2", "/v0.2.0")  # after CONTEXT; before 0.2.0 it named none
 JUSTIFICATIONS: Final = frozenset(
     {
         "component_not_present",
@@ -35,23 +38,32 @@ class _Named(msgspec.Struct, frozen=True):
     aliases: list[str] = []
 
 
-class _Component(msgspec.Struct, frozen=True):
+class _Component(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str = msgspec.field(name="@id", default="")
     identifiers: dict[str, str] = {}
     hashes: dict[str, str] = {}
+    supplier: str = ""
 
 
 class _Product(_Component, frozen=True):
     subcomponents: list[_Component] = []
 
 
-class _Statement(msgspec.Struct, frozen=True):
+class _Statement(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``subcomponents`` of all its products, and ``vuln_description``, are of 0.0.1."""
+
     vulnerability: _Named | str
     status: Status
+    id: str = msgspec.field(name="@id", default="")
+    version: int | str = 0
+    supplier: str = ""
+    vuln_description: str = ""
     products: list[_Product | str] = []
+    subcomponents: list[str] = []
     justification: str = ""
     impact_statement: str = ""
     action_statement: str = ""
+    action_statement_timestamp: str = ""
     status_notes: str = ""
     timestamp: datetime | None = None
     last_updated: datetime | None = None
@@ -66,6 +78,9 @@ class _Document(msgspec.Struct, frozen=True):
 
 def read_openvex(value: dict[str, Any], what: str) -> tuple[str, tuple[Said, ...]]:
     """The author, and what is said; raises ``UsageError`` for a document that does not keep the specification."""
+    if (version := value["@context"].removeprefix(CONTEXT)) not in VERSIONS:
+        known = ", ".join(one.removeprefix("/v") for one in VERSIONS if one)
+        raise UsageError(f"{what} is of OpenVEX {quoted(version)}; those that are read: {known}")
     try:
         document = msgspec.convert(value, _Document)
     except msgspec.ValidationError as error:
@@ -86,7 +101,7 @@ def _said(one: _Statement, document: _Document, where: str) -> Said:
     return Said(
         ids=tuple(dict.fromkeys(name for name in ids if name)),
         status=one.status,
-        products=tuple(_product(product) for product in one.products),
+        products=tuple(_product(product, one.subcomponents) for product in one.products),
         justification=one.justification,
         text=one.impact_statement or one.action_statement or one.status_notes,
         at=utc(at, where),
@@ -102,11 +117,16 @@ def _require_reason(one: _Statement, where: str) -> None:
         raise UsageError(f"{where} says affected, and not what to do", hint="it needs an action_statement")
 
 
-def _product(product: _Product | str) -> Product:
+def _product(product: _Product | str, shared: list[str]) -> Product:
     if isinstance(product, str):  # before 0.2.0
-        return Product((product,))
-    parts = (name for part in product.subcomponents for name in (*_names(part), _NAMELESS))
-    return Product(tuple(_names(product)), tuple(dict.fromkeys(parts)))
+        return Product((product,), _parts([[name] for name in shared]))
+    return Product(tuple(_names(product)), _parts([*map(_names, product.subcomponents), *([name] for name in shared)]))
+
+
+def _parts(named: Iterable[Iterable[str]]) -> tuple[str, ...]:
+    """The purls of each part; a part without one is there, too."""
+    purls = ([name for name in names if package_of(name)] for names in named)
+    return tuple(dict.fromkeys(name for part in purls for name in part or [NAMELESS]))
 
 
 def _names(component: _Component) -> Iterator[str]:
